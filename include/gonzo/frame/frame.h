@@ -1,0 +1,53 @@
+// The descriptor of one page frame. Linux: struct page (include/linux/mm_types.h).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <gonzo/base/address.h>
+
+namespace gonzo {
+
+/// What a frame is used for. docs/page-states.md draws the transitions.
+enum class FrameState : std::uint8_t {
+  kVirgin = 0,  ///< never handed to the buddy allocator yet (Linux: deferred struct page)
+  kFree,        ///< on a buddy free list (the block's first frame) or inside such a block
+  kCached,      ///< on a per-thread list
+  kAnonymous,
+  kPageCache,  ///< file or shared memory
+  kPageTable,
+  kKernel,
+  kReserved,  ///< never allocatable (the zero page, a machine's trap stub)
+};
+inline constexpr int kFrameStates = 8;
+
+namespace frame_flags {
+inline constexpr std::uint16_t kZeroed = 1 << 0;    ///< contents known to be zero while free
+inline constexpr std::uint16_t kDirty = 1 << 1;     ///< page cache: differs from its file
+inline constexpr std::uint16_t kUptodate = 1 << 2;  ///< page cache: contents are valid
+inline constexpr std::uint16_t kMlocked = 1 << 3;
+}  // namespace frame_flags
+
+/// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches
+/// them.
+struct Frame {
+  std::atomic<std::int32_t> refs;  ///< users; at zero the frame is free (Linux: _refcount)
+  std::atomic<std::int32_t> maps;  ///< page-table entries that map it (Linux: _mapcount + 1)
+  FrameState state;
+  std::uint8_t order;  ///< of the block that this frame heads, free or allocated
+  std::atomic<std::uint16_t> flags;
+  std::atomic<std::uint32_t> live_entries;  ///< kPageTable: entries that are not blank
+  std::uint32_t prev, next;                 ///< list links by PFN: buddy list, later LRU
+  void* mapping;                            ///< kPageCache: its object; kAnonymous: its rmap root
+  std::uint64_t index;                      ///< page offset within `mapping`
+  std::uint64_t private_data;
+
+  bool has(std::uint16_t flag) const { return flags.load(std::memory_order_relaxed) & flag; }
+  void set(std::uint16_t flag) { flags.fetch_or(flag, std::memory_order_relaxed); }
+  void clear(std::uint16_t flag) {
+    flags.fetch_and(static_cast<std::uint16_t>(~flag), std::memory_order_relaxed);
+  }
+};
+static_assert(sizeof(Frame) <= 64);
+
+}  // namespace gonzo

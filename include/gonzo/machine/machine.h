@@ -1,0 +1,91 @@
+// What executes user code and reports traps. Knows page tables and frames, nothing of address
+// spaces.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <gonzo/base/address.h>
+#include <gonzo/base/result.h>
+#include <gonzo/frame/frame_allocator.h>
+#include <gonzo/paging/page_table.h>
+#include <gonzo/paging/translation_cache.h>
+
+namespace gonzo {
+
+/// x86-64 user registers by Linux's names (struct user_regs_struct). For i386 the low halves.
+struct CpuRegisters {
+  std::uint64_t rax = 0, rbx = 0, rcx = 0, rdx = 0, rsi = 0, rdi = 0, rbp = 0, rsp = 0;
+  std::uint64_t r8 = 0, r9 = 0, r10 = 0, r11 = 0, r12 = 0, r13 = 0, r14 = 0, r15 = 0;
+  std::uint64_t rip = 0, rflags = 0x202;
+  std::uint64_t fs_base = 0, gs_base = 0;
+};
+
+enum class TrapKind : std::uint8_t {
+  kSyscall,      ///< number in rax, rip after the instruction
+  kPageFault,    ///< address, error_code
+  kException,    ///< vector (0 #DE, 1 #DB, 3 #BP, 4 #OF, 5 #BR, 6 #UD, 13 #GP, 16 #MF, 17 #AC, 19
+                 ///< #XM)
+  kInterrupted,  ///< MachineThread::interrupt was called
+  kGone,         ///< the machine's side of this thread died (its host process was killed)
+};
+
+struct Trap {
+  TrapKind kind = TrapKind::kInterrupted;
+  std::uint8_t vector = 0;
+  std::uint32_t error_code =
+      0;               ///< kPageFault: as the processor's #PF error code, recomputed from our entry
+  VirtAddr address{};  ///< kPageFault
+};
+
+/// Per space, cumulative.
+struct MachineCounters {
+  std::uint64_t traps = 0;          ///< times the guest stopped, spurious faults included
+  std::uint64_t shadow_fills = 0;   ///< faults that only the machine's own translations had caused
+  std::uint64_t shadow_pages = 0;   ///< pages put into the shadow
+  std::uint64_t shadow_ranges = 0;  ///< mappings the shadow holds now
+  std::uint64_t shadow_drops = 0;   ///< whole shadows thrown away for the host's mapping limit
+  std::uint64_t invalidations = 0;
+  std::chrono::nanoseconds guest_time{0};  ///< wall time between handing over and trap
+};
+
+/// One address space on the machine. The page table outlives it.
+class MachineSpace : public TranslationCache {
+ public:
+  virtual MachineCounters counters() const = 0;
+};
+
+/// One guest thread. Used by one host thread at a time, but for interrupt().
+class MachineThread {
+ public:
+  virtual ~MachineThread() = default;
+  /// Valid between runs; changes take effect at the next run.
+  virtual CpuRegisters& registers() = 0;
+  /// Runs user code until something needs us. Faults that the page tables already allow are filled
+  /// inside and not reported; every reported fault is one that the tables deny.
+  virtual Trap run() = 0;
+  /// From any thread or a signal handler: the current or next run returns kInterrupted soon.
+  virtual void interrupt() = 0;
+  /// Extended state (x87, SSE, AVX) as XSAVE lays it out, empty when the machine has none. For
+  /// signal frames, fork.
+  virtual std::span<std::byte> extended_state() = 0;
+};
+
+class Machine {
+ public:
+  virtual ~Machine() = default;
+  virtual std::string_view name() const = 0;
+  /// Addresses a guest may not map; empty range when none.
+  virtual AddressRange reserved_range() const = 0;
+  /// EAGAIN, ENOMEM: the host refused another process.
+  virtual Result<std::unique_ptr<MachineSpace>> create_space(PageTable& table) = 0;
+  /// A thread of `space` that starts with `registers` and cleared extended state.
+  virtual Result<std::unique_ptr<MachineThread>> create_thread(MachineSpace& space,
+                                                               const CpuRegisters& registers) = 0;
+};
+
+}  // namespace gonzo

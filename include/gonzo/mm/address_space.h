@@ -1,0 +1,235 @@
+// A process's address space: its areas, page tables, bounds and counts. Linux: struct mm_struct.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <gonzo/base/address.h>
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+#include <gonzo/mm/memory_manager.h>
+#include <gonzo/paging/page_table.h>
+#include <gonzo/paging/software_mmu.h>
+#include <gonzo/paging/tlb_gather.h>
+#include <gonzo/paging/translation_cache.h>
+#include <gonzo/vma/vma_index.h>
+
+namespace gonzo {
+
+/// PROT_* and MAP_* as in mman(2): the values are Linux's, unknown bits included, so that errors
+/// are too.
+struct MapRequest {
+  VirtAddr hint;
+  std::uint64_t length = 0;  ///< bytes, as the caller gave it
+  int protection = 0;        ///< PROT_*
+  int flags = 0;             ///< MAP_*
+  ObjectRef object;          ///< null for MAP_ANONYMOUS
+  std::uint64_t offset = 0;  ///< bytes into `object`, page aligned
+  bool object_writable =
+      true;  ///< the file was opened for writing (else a shared PROT_WRITE is EACCES)
+  bool object_executable = true;  ///< else PROT_EXEC is EPERM (noexec mount)
+};
+
+/// What a fault came to. signal_for() in kernel/ says which signal that is.
+enum class FaultOutcome : std::uint8_t {
+  kMinor,         ///< mended without I/O; run the instruction again
+  kMajor,         ///< mended with I/O
+  kNoMapping,     ///< SIGSEGV, SEGV_MAPERR
+  kNoAccess,      ///< SIGSEGV, SEGV_ACCERR
+  kBeyondObject,  ///< SIGBUS, BUS_ADRERR: past the end of a file, or a failed read
+  kOutOfMemory,   ///< no frame, and nothing to reclaim
+};
+constexpr bool mended(FaultOutcome o) { return o <= FaultOutcome::kMajor; }
+
+/// Where program parts lie (Linux: the start_code ... env_end fields of mm_struct).
+struct SegmentBounds {
+  VirtAddr start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+  VirtAddr arg_start, arg_end, env_start, env_end;
+};
+
+/// Limits that the kernel half sets from rlimits; bytes. ~0 is RLIM_INFINITY.
+struct AddressSpaceLimits {
+  std::uint64_t address_space = ~0ULL;
+  std::uint64_t data = ~0ULL;
+  std::uint64_t stack = 8ULL << 20;
+  std::uint64_t locked = 8ULL << 20;
+};
+
+/// In pages (Linux: total_vm, data_vm, exec_vm, stack_vm, locked_vm, rss_stat, pgtables_bytes).
+struct AddressSpaceCounts {
+  std::uint64_t total = 0, data = 0, exec = 0, stack = 0, locked = 0, peak_total = 0;
+  std::uint64_t rss_anon = 0, rss_file = 0, rss_shmem = 0, peak_rss = 0, swap = 0;
+  std::uint64_t table_frames = 0, areas = 0;
+  std::uint64_t minor_faults = 0, major_faults = 0;
+  std::uint64_t rss() const { return rss_anon + rss_file + rss_shmem; }
+};
+
+class AddressSpace {
+ public:
+  struct Config {
+    PagingFormat format = PagingFormat::kFourLevel;
+    VmaIndexKind index = VmaIndexKind::kRedBlackTree;
+    /// Top of the mmap area; zero: computed from the stack limit as Linux's mmap_base() does,
+    /// without randomisation.
+    VirtAddr mmap_base{};
+    /// Never given out and refused to MAP_FIXED with ENOMEM: where a machine keeps its stub. May be
+    /// empty.
+    AddressRange reserved{};
+    AddressSpaceLimits limits{};
+  };
+
+  /// `cache` is told of every entry that becomes stricter; it outlives the address space. ENOMEM.
+  static Result<std::unique_ptr<AddressSpace>> create(MemoryManager& manager,
+                                                      TranslationCache& cache,
+                                                      const Config& config);
+  ~AddressSpace();
+  AddressSpace(const AddressSpace&) = delete;
+  AddressSpace& operator=(const AddressSpace&) = delete;
+
+  // Contracts: mm/map.cc, unmap.cc, protect.cc, brk.cc, remap.cc, advise.cc. All are thread-safe,
+  // check errors in Linux's order, and document their errors at the definition.
+  Result<VirtAddr> map(const MapRequest& request) GONZO_EXCLUDES(lock_);
+  Result<void> unmap(VirtAddr start, std::uint64_t length) GONZO_EXCLUDES(lock_);
+  Result<void> protect(VirtAddr start, std::uint64_t length, int protection) GONZO_EXCLUDES(lock_);
+  /// The new break, or the old one when the request cannot be met (brk(2) has no error return).
+  VirtAddr brk(VirtAddr request) GONZO_EXCLUDES(lock_);
+  Result<VirtAddr> remap(VirtAddr old_start, std::uint64_t old_length, std::uint64_t new_length,
+                         int flags, VirtAddr new_start) GONZO_EXCLUDES(lock_);
+  Result<void> advise(VirtAddr start, std::uint64_t length, int advice) GONZO_EXCLUDES(lock_);
+  Result<void> sync(VirtAddr start, std::uint64_t length, int flags) GONZO_EXCLUDES(lock_);
+  /// One byte a page, bit 0: resident.
+  Result<void> incore(VirtAddr start, std::uint64_t length, std::span<std::uint8_t> out)
+      GONZO_EXCLUDES(lock_);
+  /// A mapping with a name of its own ([vdso]); `object` gives its pages.
+  Result<VirtAddr> map_special(AddressRange range, std::uint64_t flags, ObjectRef object,
+                               const char* name) GONZO_EXCLUDES(lock_);
+  /// The stack's area at exec: grows down, ends at `top` (Linux: setup_arg_pages).
+  Result<void> map_stack(VirtAddr top, std::uint64_t bytes, bool executable) GONZO_EXCLUDES(lock_);
+
+  /// A copy for a child: areas copied, frames shared, both sides write-protected (Linux: dup_mmap).
+  Result<std::unique_ptr<AddressSpace>> fork(TranslationCache& cache) GONZO_EXCLUDES(lock_);
+
+  /// mm/fault.cc, Linux: handle_mm_fault behind do_user_addr_fault.
+  FaultOutcome fault(VirtAddr address, Access access) GONZO_EXCLUDES(lock_);
+
+  // The kernel's access to user memory (mm/user_copy.cc, Linux: copy_from_user): faults pages in,
+  // honours protections, sets A and D. EFAULT when any byte cannot be had; bytes before it may have
+  // been copied.
+  Result<void> copy_in(std::span<std::byte> to, VirtAddr from) GONZO_EXCLUDES(lock_);
+  Result<void> copy_out(VirtAddr to, std::span<const std::byte> from) GONZO_EXCLUDES(lock_);
+  Result<void> clear(VirtAddr start, std::uint64_t length) GONZO_EXCLUDES(lock_);
+  /// A string up to its NUL, at most `limit` bytes with it. EFAULT; ENAMETOOLONG when no NUL came
+  /// in time.
+  Result<std::string> copy_in_string(VirtAddr from, std::size_t limit) GONZO_EXCLUDES(lock_);
+  template <typename T>
+  Result<T> load(VirtAddr from) {
+    T value;
+    GONZO_TRY(copy_in(std::as_writable_bytes(std::span(&value, 1)), from));
+    return value;
+  }
+  template <typename T>
+  Result<void> store(VirtAddr to, const T& value) {
+    return copy_out(to, std::as_bytes(std::span(&value, 1)));
+  }
+  /// One pinned piece of guest memory in the direct map; the frame stays until unpin.
+  struct Piece {
+    std::byte* data;
+    std::size_t size;
+    Pfn pfn;
+  };
+  /// Faults in and pins [start, start + length) for host I/O, as much as fits into `out`
+  /// (physically contiguous pages become one piece only if in one page). Returns the number of
+  /// pieces; EFAULT when not even the first byte can be had. (Linux: get_user_pages.) Pair with
+  /// unpin.
+  Result<std::size_t> pin(VirtAddr start, std::uint64_t length, Access access, std::span<Piece> out)
+      GONZO_EXCLUDES(lock_);
+  void unpin(std::span<const Piece> pieces);
+
+  // What others see.
+  /// /proc/PID/maps, byte for byte as Linux writes it. `device_bits`: as in fs/proc/task_mmu.c.
+  std::string maps_text() GONZO_EXCLUDES(lock_);
+  AddressSpaceCounts counts() GONZO_EXCLUDES(lock_);
+  SegmentBounds bounds() GONZO_EXCLUDES(lock_);
+  void set_bounds(const SegmentBounds& bounds) GONZO_EXCLUDES(lock_);
+  AddressSpaceLimits limits() GONZO_EXCLUDES(lock_);
+  void set_limits(const AddressSpaceLimits& limits) GONZO_EXCLUDES(lock_);
+  /// Attributes of the area at `address`, for tests and tools.
+  struct AreaInfo {
+    AddressRange range;
+    VmaAttributes attributes;
+  };
+  Result<AreaInfo> area_at(VirtAddr address) GONZO_EXCLUDES(lock_);
+
+  PageTable& page_table() { return *table_; }
+  MemoryManager& manager() { return manager_; }
+  /// Areas, entries, frame counts and counters against each other; empty, or the first
+  /// disagreement.
+  std::string verify() GONZO_EXCLUDES(lock_);
+
+ private:
+  /// Made by fault() once for each fault, passed down to the file of its kind.
+  struct FaultContext;
+
+  AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
+               std::unique_ptr<PageTable> table);
+
+  // Faults: mm/fault*.cc.
+  FaultOutcome fault_locked(VirtAddr address, Access access) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_anonymous(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_file(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_present(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  bool grow_stack(VirtAddr address) GONZO_REQUIRES(lock_);
+
+  // Entries of a range inside one area: mm/zap.cc, change_protection.cc, move_entries.cc,
+  // copy_entries.cc. None can fail but for the two that need tables (ENOMEM, with nothing changed).
+  void zap_range(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
+  void change_protection(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
+  Result<void> move_entries(TlbGather& gather, Vma& vma, AddressRange from, VirtAddr to)
+      GONZO_REQUIRES(lock_);
+  Result<void> copy_entries(AddressSpace& child, Vma& vma) GONZO_REQUIRES(lock_);
+  /// The entry flags of a present page of `vma` (Linux: vm_page_prot); without W when writes must
+  /// trap.
+  std::uint64_t entry_flags(const Vma& vma) const;
+
+  // Areas: mm/areas.cc. The index does not own; these do.
+  Vma& insert_area(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
+  void erase_area(Vma& vma) GONZO_REQUIRES(lock_);
+  /// Splits at `at`; the upper half is returned. ENOMEM past max_map_count.
+  Result<Vma*> split_area(Vma& vma, VirtAddr at) GONZO_REQUIRES(lock_);
+  /// Inserts, or extends the neighbours that merge with it (Linux: vma_merge).
+  Vma& insert_or_merge(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
+  /// Merges `vma` with its neighbours if it now can; the survivor.
+  Vma& merge_around(Vma& vma) GONZO_REQUIRES(lock_);
+  Result<void> unmap_locked(AddressRange range) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> place(const MapRequest& request, std::uint64_t length) GONZO_REQUIRES(lock_);
+  /// Adds `pages` (negative: takes away) to total, data, exec, stack as `flags` say (Linux:
+  /// vm_stat_account).
+  void account(std::uint64_t flags, std::int64_t pages) GONZO_REQUIRES(lock_);
+
+  /// Changed by faults that run at once (Linux: rss_stat).
+  struct AtomicCounts {
+    std::atomic<std::int64_t> rss_anon{0}, rss_file{0}, rss_shmem{0}, peak_rss{0};
+    std::atomic<std::uint64_t> minor_faults{0}, major_faults{0};
+  };
+
+  MemoryManager& manager_;
+  FrameAllocator& frames_;
+  TranslationCache& cache_;
+  Config config_;
+  mutable SharedMutex lock_;  ///< Linux: mmap_lock
+  std::unique_ptr<PageTable> table_;
+  std::unique_ptr<VmaIndex> areas_ GONZO_GUARDED_BY(lock_);
+  SegmentBounds bounds_ GONZO_GUARDED_BY(lock_);
+  AddressSpaceLimits limits_ GONZO_GUARDED_BY(lock_);
+  AddressSpaceCounts counts_
+      GONZO_GUARDED_BY(lock_);  ///< those in pages of areas; the rest is in atomic_
+  AtomicCounts atomic_;
+};
+
+}  // namespace gonzo

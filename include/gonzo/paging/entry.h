@@ -1,0 +1,69 @@
+// A page-table entry, in the processor's layout. Intel SDM vol. 3A, 4.3-4.5, tables 4-5 to 4-20.
+#pragma once
+
+#include <cstdint>
+
+#include <gonzo/base/address.h>
+
+namespace gonzo {
+
+/// Entry bits, the same in all formats but for NX (bit 63: absent from 32-bit classic entries).
+namespace pte {
+inline constexpr std::uint64_t kPresent = 1ULL << 0;
+inline constexpr std::uint64_t kWrite = 1ULL << 1;
+inline constexpr std::uint64_t kUser = 1ULL << 2;
+inline constexpr std::uint64_t kWriteThrough = 1ULL << 3;
+inline constexpr std::uint64_t kCacheDisable = 1ULL << 4;
+inline constexpr std::uint64_t kAccessed = 1ULL << 5;
+inline constexpr std::uint64_t kDirty = 1ULL << 6;
+inline constexpr std::uint64_t kPageSize = 1ULL
+                                           << 7;  ///< in a directory: a large page; in a PTE: PAT
+inline constexpr std::uint64_t kGlobal = 1ULL << 8;
+inline constexpr std::uint64_t kProtNone =
+    1ULL << 8;  ///< not present: PROT_NONE (Linux: _PAGE_PROTNONE)
+inline constexpr std::uint64_t kSpecial = 1ULL
+                                          << 9;  ///< software: no descriptor counts (zero page)
+inline constexpr std::uint64_t kSoftDirty = 1ULL << 11;
+inline constexpr std::uint64_t kLargePat = 1ULL << 12;  ///< PAT of a large page
+inline constexpr std::uint64_t kNoExecute = 1ULL << 63;
+inline constexpr std::uint64_t kFrameMask = 0x000ffffffffff000ULL;
+}  // namespace pte
+
+/// The canonical 64-bit form; a 32-bit classic entry is its low half. Three kinds of leaf value:
+///   blank      all zero
+///   mapping    frame number + flags; present, or PROT_NONE (bit 0 clear, bit 8 set, the frame
+///   kept) swap       bits 0, 1, 7 and 8 clear, type in bits 2-6, offset + 1 from bit 9 up
+class Entry {
+ public:
+  constexpr Entry() = default;
+  constexpr explicit Entry(std::uint64_t raw) : raw_(raw) {}
+  static constexpr Entry map(Pfn pfn, std::uint64_t flags) {
+    return Entry((std::uint64_t{pfn.value} << kPageShift) | flags);
+  }
+  static constexpr Entry swap(unsigned type, std::uint64_t offset) {
+    return Entry((std::uint64_t{type} << 2) | ((offset + 1) << 9));
+  }
+
+  constexpr std::uint64_t raw() const { return raw_; }
+  constexpr bool is_blank() const { return raw_ == 0; }
+  constexpr bool is_present() const { return raw_ & pte::kPresent; }
+  constexpr bool is_prot_none() const {
+    return (raw_ & (pte::kPresent | pte::kProtNone)) == pte::kProtNone;
+  }
+  /// Holds a frame: present or PROT_NONE.
+  constexpr bool is_mapping() const { return is_present() || is_prot_none(); }
+  constexpr bool is_swap() const { return !is_blank() && !is_mapping(); }
+  constexpr bool has(std::uint64_t flag) const { return raw_ & flag; }
+  constexpr bool is_writable() const { return has(pte::kWrite); }
+  constexpr Pfn pfn() const { return Pfn((raw_ & pte::kFrameMask) >> kPageShift); }
+  constexpr unsigned swap_type() const { return (raw_ >> 2) & 0x1f; }
+  constexpr std::uint64_t swap_offset() const { return (raw_ >> 9) - 1; }
+  constexpr Entry with(std::uint64_t flags) const { return Entry(raw_ | flags); }
+  constexpr Entry without(std::uint64_t flags) const { return Entry(raw_ & ~flags); }
+  constexpr bool operator==(const Entry&) const = default;
+
+ private:
+  std::uint64_t raw_ = 0;
+};
+
+}  // namespace gonzo

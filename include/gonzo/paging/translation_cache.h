@@ -1,0 +1,31 @@
+// The seam to whatever caches translations: a TLB, a host's page tables, an emulator's map.
+#pragma once
+
+#include <gonzo/base/address.h>
+
+namespace gonzo {
+
+/// What became stricter about the entries of a range.
+enum class Stricter : unsigned char {
+  kGone,      ///< unmapped, or mapped to another frame
+  kReadOnly,  ///< write permission withdrawn (fork, write-protect)
+  kOther,     ///< any other permission change
+};
+
+/// Implemented by the machine. Entries that became laxer (absent to present, read-only to writable)
+/// need no call: the machine finds out by a fault that turns out to be spurious.
+class TranslationCache {
+ public:
+  virtual ~TranslationCache() = default;
+  /// When this returns, no processor uses an old translation for `range`. Called with the address
+  /// space's lock held; must not call back into it. Cannot fail.
+  virtual void invalidate(AddressRange range, Stricter what) = 0;
+};
+
+/// For address spaces that nothing executes.
+class NoTranslationCache final : public TranslationCache {
+ public:
+  void invalidate(AddressRange, Stricter) override {}
+};
+
+}  // namespace gonzo

@@ -1,0 +1,57 @@
+// What a VMA maps: a file's page cache, shared memory, a device. Linux: address_space and
+// vm_operations_struct.
+#pragma once
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <gonzo/base/address.h>
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+enum class PageIntent : std::uint8_t {
+  kRead,   ///< the caller will map it read-only or copy it
+  kWrite,  ///< a shared writable mapping is about to write
+};
+
+struct ObjectPage {
+  Pfn pfn;             ///< a reference was taken for the caller
+  bool major = false;  ///< I/O was needed
+};
+
+/// How /proc/PID/maps tells it: device, inode, name.
+struct ObjectName {
+  std::uint32_t device_major = 0, device_minor = 0;
+  std::uint64_t inode = 0;
+  std::string path;
+};
+
+/// Thread-safe. Indexes are in pages from the object's start.
+class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
+ public:
+  virtual ~MappedObject() = default;
+
+  /// The frame of a page, brought in if needed (Linux: filemap_fault, shmem_fault).
+  /// EFAULT: past the end (SIGBUS); EIO: the host failed to read (SIGBUS); ENOMEM.
+  virtual Result<ObjectPage> get_page(std::uint64_t index, PageIntent intent) = 0;
+  /// Frames already there for [first, first + out.size()), Pfn::none() where not or past the end;
+  /// references are taken. No I/O, no waiting: for fault-around (Linux: filemap_map_pages).
+  virtual void get_resident(std::uint64_t first, std::span<Pfn> out) = 0;
+  /// Whether a page is there, without taking it (mincore).
+  virtual bool is_resident(std::uint64_t index) = 0;
+  /// A dirty bit was found on an entry mapping this page (Linux: folio_mark_dirty).
+  virtual void mark_dirty(std::uint64_t index) = 0;
+  /// Writes dirty pages of [first, end) back and waits (Linux: vfs_fsync_range). EIO, ENOSPC.
+  virtual Result<void> sync(std::uint64_t first, std::uint64_t end) = 0;
+  virtual ObjectName name() const = 0;
+  /// Shared memory counts as shmem in RSS, a file as file (Linux: mm_counter_file).
+  virtual bool is_shmem() const = 0;
+};
+
+using ObjectRef = boost::intrusive_ptr<MappedObject>;
+
+}  // namespace gonzo

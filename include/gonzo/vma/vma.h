@@ -1,0 +1,73 @@
+// One virtual memory area. Linux: struct vm_area_struct.
+#pragma once
+
+#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/set_hook.hpp>
+#include <cstdint>
+
+#include <gonzo/base/address.h>
+#include <gonzo/vma/mapped_object.h>
+
+namespace gonzo {
+
+/// Linux's values (include/linux/mm.h), so that smaps and embedders agree.
+namespace vm_flags {
+inline constexpr std::uint64_t kRead = 0x1, kWrite = 0x2, kExec = 0x4, kShared = 0x8;
+inline constexpr std::uint64_t kMayRead = 0x10, kMayWrite = 0x20, kMayExec = 0x40, kMayShare = 0x80;
+inline constexpr std::uint64_t kGrowsDown = 0x100;
+inline constexpr std::uint64_t kLocked = 0x2000, kDontCopy = 0x20000, kDontExpand = 0x40000;
+inline constexpr std::uint64_t kLockOnFault = 0x80000, kAccount = 0x100000, kNoReserve = 0x200000;
+inline constexpr std::uint64_t kWipeOnFork = 0x2000000, kDontDump = 0x4000000;
+inline constexpr std::uint64_t kSoftDirty = 0x8000000, kHugePage = 0x20000000;
+inline constexpr std::uint64_t kNoHugePage = 0x40000000, kMergeable = 0x80000000;
+inline constexpr std::uint64_t kProtMask = kRead | kWrite | kExec;
+}  // namespace vm_flags
+
+/// What two areas must share to be one, besides touching (Linux: is_mergeable_vma).
+struct VmaAttributes {
+  std::uint64_t flags = 0;
+  ObjectRef object;  ///< null: private anonymous memory
+  std::uint64_t page_offset =
+      0;  ///< of the first page in `object`; for anonymous memory its page number at
+          ///< creation (Linux: vm_pgoff), which follows it through moves
+  /// Nothing in [vdso] or named by PR_SET_VMA merges with anything else.
+  const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
+};
+
+class Vma : public boost::intrusive::list_base_hook<>,
+            public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+ public:
+  Vma(AddressRange range, VmaAttributes attributes)
+      : range_(range), attributes_(static_cast<VmaAttributes&&>(attributes)) {}
+
+  AddressRange range() const { return range_; }
+  VirtAddr start() const { return range_.start; }
+  VirtAddr end() const { return range_.end; }
+  std::uint64_t pages() const { return range_.pages(); }
+  std::uint64_t flags() const { return attributes_.flags; }
+  bool has(std::uint64_t flag) const { return attributes_.flags & flag; }
+  bool is_shared() const { return has(vm_flags::kShared); }
+  bool is_anonymous() const { return attributes_.object == nullptr; }
+  MappedObject* object() const { return attributes_.object.get(); }
+  const VmaAttributes& attributes() const { return attributes_; }
+  /// Page index in the object (or the anonymous page number) that `address` maps (Linux:
+  /// linear_page_index).
+  std::uint64_t page_index(VirtAddr address) const {
+    return attributes_.page_offset + (address.page_floor() - range_.start) / kPageSize;
+  }
+
+  void set_flags(std::uint64_t flags) { attributes_.flags = flags; }
+  void set_page_offset(std::uint64_t pages) { attributes_.page_offset = pages; }
+  /// Only through VmaIndex::resize once the area is in an index.
+  void set_range(AddressRange range) { range_ = range; }
+
+ private:
+  AddressRange range_;
+  VmaAttributes attributes_;
+};
+
+/// Could `next`, starting where `previous` ends, continue it? (Linux: can_vma_merge_after)
+bool can_merge(const VmaAttributes& previous, std::uint64_t previous_pages,
+               const VmaAttributes& next);
+
+}  // namespace gonzo

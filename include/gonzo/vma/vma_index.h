@@ -1,0 +1,53 @@
+// The areas of one address space, ordered by address. Holds no policy.
+// Linux 2.6: sorted list + red-black tree; Linux 6: maple tree; Windows: AVL tree of VADs.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <gonzo/vma/vma.h>
+
+namespace gonzo {
+
+struct GapRequest {
+  std::uint64_t size;  ///< bytes, a page multiple, not 0
+  VirtAddr low, high;  ///< the gap lies within [low, high)
+  std::uint64_t guard =
+      0;  ///< bytes that must stay free below a grows-down area (Linux: stack_guard_gap)
+};
+
+/// Not thread-safe for changes: AddressSpace's lock guards it. Const calls may run at once.
+class VmaIndex {
+ public:
+  virtual ~VmaIndex() = default;
+
+  /// The first area that ends above `address` (Linux: find_vma); null when none.
+  virtual Vma* find(VirtAddr address) const = 0;
+  virtual Vma* first() const = 0;
+  virtual Vma* last() const = 0;
+  virtual Vma* next(const Vma& vma) const = 0;
+  virtual Vma* previous(const Vma& vma) const = 0;
+  virtual std::size_t size() const = 0;
+
+  /// `vma` overlaps nothing in the index. The index does not own it.
+  virtual void insert(Vma& vma) = 0;
+  virtual void erase(Vma& vma) = 0;
+  /// Changes an area's range without passing a neighbour.
+  virtual void resize(Vma& vma, AddressRange range) = 0;
+
+  /// Start of the highest gap that fits (Linux: vm_unmapped_area with VM_UNMAPPED_AREA_TOPDOWN).
+  virtual std::optional<VirtAddr> find_gap_top_down(const GapRequest& request) const = 0;
+  /// Start of the lowest gap that fits.
+  virtual std::optional<VirtAddr> find_gap_bottom_up(const GapRequest& request) const = 0;
+
+  /// Empty, or what is wrong with the structure.
+  virtual std::string verify() const = 0;
+};
+
+enum class VmaIndexKind : unsigned char { kRedBlackTree };
+std::unique_ptr<VmaIndex> make_vma_index(VmaIndexKind kind);
+
+}  // namespace gonzo
