@@ -1,0 +1,46 @@
+// The guest's descriptor numbers. Linux: struct files_struct. Host descriptors never show through.
+#pragma once
+
+#include <vector>
+
+#include "kernel/open_file.h"
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+enum class CloseOnExec : bool { kNo, kYes };
+
+class FileTable {
+ public:
+  explicit FileTable(unsigned limit) : limit_(limit) {}
+
+  /// The lowest free number from `from` up. EMFILE; EINVAL when `from` is past the limit.
+  Result<int> insert(OpenFileRef file, CloseOnExec cloexec, int from = 0) GONZO_EXCLUDES(lock_);
+  /// At that number, closing what was there (dup2). EBADF when out of range.
+  Result<void> insert_at(int fd, OpenFileRef file, CloseOnExec cloexec) GONZO_EXCLUDES(lock_);
+  Result<OpenFileRef> get(int fd) const GONZO_EXCLUDES(lock_);
+  Result<void> close(int fd) GONZO_EXCLUDES(lock_);
+  Result<CloseOnExec> cloexec(int fd) const GONZO_EXCLUDES(lock_);
+  Result<void> set_cloexec(int fd, CloseOnExec cloexec) GONZO_EXCLUDES(lock_);
+  /// Closes what exec closes.
+  void close_on_exec() GONZO_EXCLUDES(lock_);
+  /// Open numbers, ascending (close_range, /proc/self/fd).
+  std::vector<int> numbers() const GONZO_EXCLUDES(lock_);
+  void set_limit(unsigned limit) GONZO_EXCLUDES(lock_);
+
+ private:
+  struct Slot {
+    OpenFileRef file;
+    CloseOnExec cloexec = CloseOnExec::kNo;
+  };
+  mutable Mutex lock_;
+  unsigned limit_ GONZO_GUARDED_BY(lock_);
+  std::vector<Slot> slots_ GONZO_GUARDED_BY(lock_);
+};
+
+/// Duplicates a host descriptor to a high number (CLOEXEC) and closes the original, so that our own
+/// descriptors stay clear of low numbers. EMFILE.
+Result<int> move_high(int host_fd);
+
+}  // namespace gonzo

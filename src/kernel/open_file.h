@@ -1,0 +1,30 @@
+// An open file description. Linux: struct file.
+#pragma once
+
+#include <memory>
+
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+/// Owns one host descriptor; guest descriptors that dup() each other share one OpenFile.
+/// Thread-safe.
+class OpenFile {
+ public:
+  /// Takes ownership of `host_fd`, which is moved out of the way of guest numbers by the caller.
+  explicit OpenFile(int host_fd) : host_fd_(host_fd) {}
+  virtual ~OpenFile();
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int host_fd() const { return host_fd_; }
+  /// The guest moved the offset to the start: files that are made of text (procfs) are made anew.
+  virtual void rewound() {}
+
+ private:
+  int host_fd_;
+};
+
+using OpenFileRef = std::shared_ptr<OpenFile>;
+
+}  // namespace gonzo

@@ -1,0 +1,46 @@
+// One machine: everything that all its processes share. Owns all; there is no global state.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <gonzo/base/result.h>
+#include <gonzo/cache/page_cache.h>
+#include <gonzo/frame/frame_allocator.h>
+#include <gonzo/machine/arena.h>
+#include <gonzo/machine/machine.h>
+#include <gonzo/mm/memory_manager.h>
+
+namespace gonzo {
+
+class System {
+ public:
+  struct Config {
+    std::uint64_t memory_bytes = 2ULL << 30;
+    MemoryManager::Config memory{};
+  };
+
+  /// ENOMEM, or what the host answered to the arena's or machine's creation. Call from the main
+  /// thread.
+  static Result<std::unique_ptr<System>> create(const Config& config);
+  ~System();
+
+  FrameAllocator& frames() { return *frames_; }
+  MemoryManager& memory() { return *memory_; }
+  PageCache& page_cache() { return *page_cache_; }
+  Machine& machine() { return *machine_; }
+
+  /// After the last process ended: drops the caches and checks that every frame is back and the
+  /// buddy lists are merged. Empty, or what leaked.
+  std::string shut_down();
+
+ private:
+  System() = default;
+  std::unique_ptr<Arena> arena_;  // destroyed last
+  std::unique_ptr<FrameAllocator> frames_;
+  std::unique_ptr<MemoryManager> memory_;
+  std::unique_ptr<PageCache> page_cache_;
+  std::unique_ptr<Machine> machine_;
+};
+
+}  // namespace gonzo
