@@ -1,0 +1,57 @@
+# Gonzo. `make help` lists the targets.
+SHELL := /bin/bash
+BUILD := build
+JOBS  ?= $(shell nproc)
+export CCACHE_NOHASHDIR = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check bench tsan coverage install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# $(1): preset, $(2): package stages
+define configure
+	@tools/install-packages $(2)
+	@cmake --preset $(1) --log-level=WARNING >/dev/null
+endef
+
+build: ## the command: build/release/gonzo
+	$(call configure,release,build test bench)
+	@cmake --build --preset release --target gonzo -j $(JOBS)
+
+run: build ## build, then run a real program on Gonzo
+	@tools/demo $(BUILD)/release/gonzo
+
+test: ## all tests, under ASan and UBSan and as released
+	$(call configure,debug,build test)
+	$(call configure,release,build test bench)
+	@cmake --build --preset debug -j $(JOBS)
+	@cmake --build --preset release -j $(JOBS)
+	@ctest --test-dir $(BUILD)/debug --output-on-failure -j $(JOBS)
+	@ctest --test-dir $(BUILD)/release --output-on-failure -j $(JOBS)
+
+tsan: ## the tests under TSan
+	$(call configure,tsan,build test)
+	@cmake --build --preset tsan -j $(JOBS)
+	@ctest --test-dir $(BUILD)/tsan --output-on-failure -j $(JOBS)
+
+check: ## clang-format, clang-tidy, thread-safety analysis, include direction
+	$(call configure,clang,build test check)
+	@tools/check $(BUILD)/clang
+
+bench: ## the table of figures: our core, gonzo run, and the host kernel in one run
+	$(call configure,release,build test bench)
+	@cmake --build --preset release -j $(JOBS)
+	@tools/bench $(BUILD)/release
+
+coverage: ## the tests with coverage counters (build/coverage)
+	$(call configure,coverage,build test)
+	@cmake --build --preset coverage -j $(JOBS)
+	@ctest --test-dir $(BUILD)/coverage --output-on-failure -j $(JOBS)
+
+install: build ## into PREFIX (default /usr/local)
+	@cmake --install $(BUILD)/release --prefix $(or $(PREFIX),/usr/local)
+
+clean: ## remove build/
+	@rm -rf $(BUILD)
