@@ -1,0 +1,203 @@
+// The operations of the bench table on the core alone: an AddressSpace that nothing executes, on
+// backed frames.
+#include <benchmark/benchmark.h>
+#include <linux/mman.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <span>
+#include <vector>
+
+#include <gonzo/base/check.h>
+#include <gonzo/cache/page_cache.h>
+#include <gonzo/cache/shared_memory.h>
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+namespace {
+
+/// A machine of 1 GiB whose memory the host has backed already.
+class Machine {
+ public:
+  explicit Machine(MemoryManager::Config config = {}) {
+    void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    GONZO_CHECK(memory != MAP_FAILED);
+    memory_ = std::span(static_cast<std::byte*>(memory), kBytes);
+    frames_ = FrameAllocator::create({.memory = memory_}).value();
+    manager_ = MemoryManager::create(*frames_, config).value();
+    space_ = AddressSpace::create(*manager_, cache_, {}).value();
+  }
+  ~Machine() {
+    space_.reset();
+    manager_.reset();
+    frames_.reset();
+    munmap(memory_.data(), memory_.size());
+  }
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  AddressSpace& space() { return *space_; }
+  FrameAllocator& frames() { return *frames_; }
+
+  VirtAddr map(std::uint64_t bytes, int protection = PROT_READ | PROT_WRITE,
+               ObjectRef object = {}) {
+    const int flags = object ? MAP_PRIVATE : MAP_PRIVATE | MAP_ANONYMOUS;
+    return space_
+        ->map({.length = bytes,
+               .protection = protection,
+               .flags = flags,
+               .object = std::move(object)})
+        .value();
+  }
+  void touch(VirtAddr address, Access access) {
+    GONZO_CHECK(mended(space_->fault(address, access)));
+  }
+
+ private:
+  static constexpr std::size_t kBytes = std::size_t{1} << 30;
+  std::span<std::byte> memory_;
+  NoTranslationCache cache_;
+  std::unique_ptr<FrameAllocator> frames_;
+  std::unique_ptr<MemoryManager> manager_;
+  std::unique_ptr<AddressSpace> space_;
+};
+
+std::vector<std::uint32_t> shuffled(std::uint32_t count) {
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0U);
+  std::shuffle(order.begin(), order.end(), std::mt19937(1));
+  return order;
+}
+
+void per_page(benchmark::State& state, std::uint64_t pages) {
+  state.SetItemsProcessed(static_cast<std::int64_t>(pages) * state.iterations());
+}
+
+/// One fault a page, in the given order, of memory that is mapped anew each round.
+void touch_pages(benchmark::State& state, Machine& machine, std::span<const std::uint32_t> order,
+                 Access access) {
+  for (auto _ : state) {
+    state.PauseTiming();
+    const VirtAddr base = machine.map(order.size() * kPageSize);
+    state.ResumeTiming();
+    for (const std::uint32_t page : order) machine.touch(base + page * kPageSize, access);
+    state.PauseTiming();
+    GONZO_CHECK(machine.space().unmap(base, order.size() * kPageSize).has_value());
+    state.ResumeTiming();
+  }
+  per_page(state, order.size());
+}
+
+void touch_recycled(benchmark::State& state) {
+  Machine machine;
+  std::vector<std::uint32_t> order(16384);
+  std::iota(order.begin(), order.end(), 0U);
+  touch_pages(state, machine, order, Access::kWrite);
+}
+
+void touch_random(benchmark::State& state) {
+  Machine machine;
+  touch_pages(state, machine, shuffled(65536), Access::kWrite);
+}
+
+void zero_page_read(benchmark::State& state) {
+  Machine machine;
+  std::vector<std::uint32_t> order(16384);
+  std::iota(order.begin(), order.end(), 0U);
+  touch_pages(state, machine, order, Access::kRead);
+}
+
+/// Every page of a cached object once, one fault for each window that fault-around maps.
+void file_private_read(benchmark::State& state) {
+  constexpr std::uint64_t kBytes = 16 << 20;
+  Machine machine;
+  const ObjectRef object = make_shared_memory(machine.frames(), kBytes, {});
+  for (std::uint64_t page = 0; page < kBytes / kPageSize; ++page) {
+    const ObjectPage got = object->get_page(page, PageIntent::kWrite).value();
+    machine.frames().put(got.pfn);
+  }
+  AddressSpace& space = machine.space();
+  for (auto _ : state) {
+    state.PauseTiming();
+    const VirtAddr base = machine.map(kBytes, PROT_READ, object);
+    state.ResumeTiming();
+    for (VirtAddr at = base; at < base + kBytes; at += kPageSize) {
+      const EntryRef entry = space.page_table().find(at);
+      if (!entry || !entry.load().is_present()) machine.touch(at, Access::kRead);
+    }
+    state.PauseTiming();
+    GONZO_CHECK(space.unmap(base, kBytes).has_value());
+    state.ResumeTiming();
+  }
+  per_page(state, kBytes / kPageSize);
+}
+
+void map_unmap(benchmark::State& state) {
+  Machine machine;
+  for (auto _ : state) {
+    const VirtAddr base = machine.map(65536);
+    GONZO_CHECK(machine.space().unmap(base, 65536).has_value());
+  }
+}
+
+void protect_middle(benchmark::State& state) {
+  Machine machine;
+  const VirtAddr base = machine.map(16 * kPageSize);
+  for (int page = 0; page < 16; ++page) machine.touch(base + page * kPageSize, Access::kWrite);
+  const VirtAddr middle = base + 4 * kPageSize;
+  for (auto _ : state) {
+    GONZO_CHECK(machine.space().protect(middle, 4 * kPageSize, PROT_READ).has_value());
+    GONZO_CHECK(machine.space().protect(middle, 4 * kPageSize, PROT_READ | PROT_WRITE).has_value());
+  }
+}
+
+void brk_up_down(benchmark::State& state) {
+  Machine machine;
+  const VirtAddr start{0x10000000};
+  machine.space().set_bounds({.start_brk = start, .brk = start});
+  for (auto _ : state) {
+    GONZO_CHECK(machine.space().brk(start + 65536) == start + 65536);
+    GONZO_CHECK(machine.space().brk(start) == start);
+  }
+}
+
+/// find_vma alone, among areas that alternate in protection so that none merge.
+void find_among(benchmark::State& state) {
+  const auto areas = static_cast<std::uint64_t>(state.range(0));
+  const std::unique_ptr<VmaIndex> index = make_vma_index(VmaIndexKind::kRedBlackTree);
+  std::vector<std::unique_ptr<Vma>> owned;
+  for (std::uint64_t i = 0; i < areas; ++i) {
+    const VirtAddr start{0x10000000 + i * 2 * kPageSize};
+    owned.push_back(std::make_unique<Vma>(AddressRange{start, start + kPageSize}, VmaAttributes{}));
+    index->insert(*owned.back());
+  }
+  std::uint64_t x = 88172645463325252ULL;
+  for (auto _ : state) {
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    benchmark::DoNotOptimize(index->find(VirtAddr(0x10000000 + (x % areas) * 2 * kPageSize)));
+  }
+  while (!owned.empty()) {
+    index->erase(*owned.back());
+    owned.pop_back();
+  }
+}
+
+BENCHMARK(touch_recycled)->Unit(benchmark::kNanosecond);
+BENCHMARK(touch_random);
+BENCHMARK(zero_page_read);
+BENCHMARK(file_private_read);
+BENCHMARK(map_unmap);
+BENCHMARK(protect_middle);
+BENCHMARK(brk_up_down);
+BENCHMARK(find_among)->Name("find")->Arg(10)->Arg(1000)->Arg(50000)->Arg(100000);
+
+}  // namespace
+}  // namespace gonzo
+
+BENCHMARK_MAIN();
