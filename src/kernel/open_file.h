@@ -1,6 +1,8 @@
 // An open file description. Linux: struct file.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <memory>
 
 #include <gonzo/base/result.h>
@@ -20,6 +22,8 @@ class OpenFile {
   int host_fd() const { return host_fd_; }
   /// The guest moved the offset to the start: files that are made of text (procfs) are made anew.
   virtual void rewound() {}
+  /// Where fstat must tell another story than the host's descriptor (procfs: mode, size 0).
+  virtual void amend_stat(struct stat&) const {}
 
  private:
   int host_fd_;

@@ -1,15 +1,19 @@
 // A process: what its threads share. Linux: the shared halves of task_struct (mm, files, signal).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "kernel/file_table.h"
+#include "kernel/inheritance.h"
+#include "kernel/pending_signals.h"
+#include "kernel/resource_limit.h"
 #include "kernel/signal_actions.h"
 #include "kernel/system.h"
+#include "kernel/translation_relay.h"
+#include <gonzo/machine/machine.h>
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -21,17 +25,15 @@ struct ProgramImage {
   std::vector<std::uint64_t> auxv;  ///< pairs, AT_NULL included
 };
 
-struct ResourceLimit {
-  std::uint64_t soft = ~0ULL, hard = ~0ULL;
-};
-inline constexpr int kResourceLimits = 16;
-
 class Process {
  public:
-  /// An empty address space on the system's machine; limits are those of the runner. ENOMEM,
-  /// EAGAIN.
-  static Result<std::unique_ptr<Process>> create(System& system, int pid);
+  /// An empty address space on the system's machine. Tasks must be gone before their process.
+  /// ENOMEM, EAGAIN.
+  static Result<std::unique_ptr<Process>> create(System& system, int pid,
+                                                 const Inheritance& inheritance = {});
   ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
 
   System& system() { return system_; }
   int pid() const { return pid_; }
@@ -39,19 +41,26 @@ class Process {
   MachineSpace& machine_space() { return *machine_space_; }
   FileTable& files() { return files_; }
   SignalActions& signals() { return signals_; }
+  /// Sent to the process as a whole.
+  PendingSignals& pending() { return pending_; }
   ProgramImage& image() { return image_; }
-  std::array<ResourceLimit, kResourceLimits>& limits() { return limits_; }
+  ResourceLimits& limits() { return limits_; }
+  /// What its first task starts with (nohup and its like).
+  SignalSet initial_signal_mask() const { return initial_signal_mask_; }
 
  private:
-  Process(System& system, int pid);
+  Process(System& system, int pid, const Inheritance& inheritance);
   System& system_;
   int pid_;
+  TranslationRelay translations_;
   std::unique_ptr<AddressSpace> memory_;
-  std::unique_ptr<MachineSpace> machine_space_;
+  std::unique_ptr<MachineSpace> machine_space_;  // goes before the page tables that it shadows
+  ResourceLimits limits_;
   FileTable files_;
   SignalActions signals_;
+  PendingSignals pending_;
   ProgramImage image_;
-  std::array<ResourceLimit, kResourceLimits> limits_;
+  SignalSet initial_signal_mask_;
 };
 
 }  // namespace gonzo

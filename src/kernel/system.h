@@ -3,27 +3,37 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <gonzo/base/result.h>
-#include <gonzo/cache/page_cache.h>
 #include <gonzo/frame/frame_allocator.h>
-#include <gonzo/machine/arena.h>
-#include <gonzo/machine/machine.h>
 #include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
+
+class Arena;
+class Machine;
+class PageCache;
+
+enum class MachineKind : std::uint8_t {
+  kHost,  ///< runs programs in a host process
+  kSoft,  ///< executes nothing: for tests and tools that bring their own accesses
+};
 
 class System {
  public:
   struct Config {
     std::uint64_t memory_bytes = 2ULL << 30;
     MemoryManager::Config memory{};
+    MachineKind machine = MachineKind::kHost;
   };
 
   /// ENOMEM, or what the host answered to the arena's or machine's creation. Call from the main
   /// thread.
   static Result<std::unique_ptr<System>> create(const Config& config);
   ~System();
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
 
   FrameAllocator& frames() { return *frames_; }
   MemoryManager& memory() { return *memory_; }
@@ -31,11 +41,11 @@ class System {
   Machine& machine() { return *machine_; }
 
   /// After the last process ended: drops the caches and checks that every frame is back and the
-  /// buddy lists are merged. Empty, or what leaked.
+  /// buddy lists are merged. Empty, or what leaked. Nothing else works afterwards.
   std::string shut_down();
 
  private:
-  System() = default;
+  System();
   std::unique_ptr<Arena> arena_;  // destroyed last
   std::unique_ptr<FrameAllocator> frames_;
   std::unique_ptr<MemoryManager> memory_;

@@ -1,0 +1,46 @@
+// The files of /proc that tell about the guest instead of the runner. Linux: fs/proc.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kernel/open_file.h"
+#include "kernel/task.h"
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+/// One file or link that is ours. Valid as long as the task.
+class ProcNode {
+ public:
+  using Generator = std::string (*)(Task&);
+
+  static ProcNode text(Task& task, Generator generator, mode_t mode, std::uint64_t inode);
+  static ProcNode link(std::string target, std::uint64_t inode);
+
+  bool is_link() const { return generator_ == nullptr; }
+  /// readlink's answer. Opening a link means opening its target, by the caller.
+  const std::string& target() const { return target_; }
+  /// A file that holds the text of now, and is made anew when the guest rewinds it. Flags as in
+  /// open(2): EACCES for writing. ENFILE, ENOMEM, EMFILE.
+  Result<OpenFileRef> open(int flags) const;
+  /// What lstat says.
+  struct stat stat() const;
+
+ private:
+  Task* task_ = nullptr;
+  Generator generator_ = nullptr;
+  std::string target_;
+  mode_t mode_ = 0;
+  std::uint64_t inode_ = 0;
+};
+
+/// `absolute_path` is lexically clean enough: repeated slashes and "." are skipped, ".." is not
+/// followed. Empty: not ours, ask the host.
+std::optional<ProcNode> find_proc(Task& task, std::string_view absolute_path);
+
+}  // namespace gonzo

@@ -1,0 +1,49 @@
+// Sending and delivering signals. Linux: kernel/signal.c, arch/x86/kernel/signal.c.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/signal_info.h"
+#include "kernel/task.h"
+
+namespace gonzo {
+
+/// A system call that a signal interrupted leaves one of these, negated, in rax; the loop turns it
+/// into EINTR or a restart when it goes back to the guest. Linux: include/linux/errno.h.
+namespace restart {
+inline constexpr int kSys = 512;  ///< again unless a handler without SA_RESTART runs (read, wait4)
+inline constexpr int kNoIntr = 513;  ///< again always
+inline constexpr int kNoHand = 514;  ///< again only if no handler runs (poll, sigsuspend, pause)
+inline constexpr int kBlock = 516;   ///< as kNoHand, by restart_syscall (nanosleep, futex)
+}  // namespace restart
+
+/// What a fault that the address space could not mend becomes.
+SignalInfo signal_for_fault(FaultOutcome outcome, VirtAddr address);
+/// What a processor exception becomes (Linux: arch/x86/kernel/traps.c).
+SignalInfo signal_for_exception(std::uint8_t vector, VirtAddr rip);
+
+/// To the thread, or to the process, where any thread may take it. An ignored signal is dropped.
+/// EAGAIN: the queue of real-time signals is full.
+Result<void> send_signal(Task& task, const SignalInfo& info);
+Result<void> send_signal(Process& process, const SignalInfo& info);
+/// A signal that the thread itself caused: if it blocks or ignores it, the default action is taken
+/// all the same (Linux: force_sig_info).
+void force_signal(Task& task, const SignalInfo& info);
+
+/// rt_sigaction's work: sets the action and drops pending signals that it makes ignored.
+Result<SignalAction> set_signal_action(Task& task, int signal, const SignalAction& action);
+
+/// stack_t of x86-64, and sigaltstack's rules: `wanted` null only asks. EPERM: on that stack now;
+/// EINVAL: unknown flags; ENOMEM: smaller than MINSIGSTKSZ. Returns the stack before the change.
+Result<SignalStack> change_signal_stack(Task& task, const SignalStack* wanted);
+
+/// rt_sigreturn: everything, rax included, comes from the frame on the guest's stack; a frame that
+/// cannot be read kills the task with SIGSEGV.
+void return_from_signal(Task& task);
+
+/// Before the guest goes on: settles an interrupted call (rax = -restart::k...), then delivers what
+/// is pending and not blocked: into a handler's frame, or by the default action, which may end the
+/// task. Cheap when nothing is pending.
+void deliver_signals(Task& task);
+
+}  // namespace gonzo

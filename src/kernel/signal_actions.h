@@ -1,0 +1,59 @@
+// What a process does with each signal. Linux: struct sighand_struct.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "kernel/signal_info.h"
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+/// struct kernel_sigaction of x86-64: what rt_sigaction copies.
+struct SignalAction {
+  std::uint64_t handler = 0;  ///< 0: SIG_DFL, 1: SIG_IGN, else the guest's function
+  std::uint64_t flags = 0;    ///< SA_*
+  std::uint64_t restorer = 0;
+  SignalSet mask = 0;
+
+  bool is_default() const { return handler == 0; }
+  bool is_ignore() const { return handler == 1; }
+  bool has_handler() const { return handler > 1; }
+};
+static_assert(sizeof(SignalAction) == 32);
+
+/// signal(7), "Standard signals".
+enum class DefaultAction : std::uint8_t { kTerminate, kCore, kIgnore, kStop, kContinue };
+DefaultAction default_action(int signal);
+
+/// Told after an action changed, with no lock held (host_signals.h mirrors it on the host).
+class SignalActionListener {
+ public:
+  virtual ~SignalActionListener() = default;
+  virtual void action_changed(int signal, const SignalAction& action) = 0;
+};
+
+/// Thread-safe, but for set_listener.
+class SignalActions {
+ public:
+  /// EINVAL: no such signal.
+  Result<SignalAction> get(int signal) const GONZO_EXCLUDES(lock_);
+  /// Returns the old action. EINVAL: no such signal, SIGKILL or SIGSTOP. SIGKILL and SIGSTOP are
+  /// taken out of the mask, unknown flags kept or dropped as the kernel does (SA_UNSUPPORTED).
+  Result<SignalAction> set(int signal, SignalAction action) GONZO_EXCLUDES(lock_);
+  /// Explicitly, or by default (Linux: sig_handler_ignored).
+  bool is_ignored(int signal) const GONZO_EXCLUDES(lock_);
+  SignalSet ignored() const GONZO_EXCLUDES(lock_);  ///< set to SIG_IGN, for /proc status
+  SignalSet caught() const GONZO_EXCLUDES(lock_);
+  /// exec: handlers become default, what was ignored stays (Linux: flush_signal_handlers).
+  void reset_handlers() GONZO_EXCLUDES(lock_);
+  void set_listener(SignalActionListener* listener) { listener_ = listener; }
+
+ private:
+  mutable Mutex lock_;
+  std::array<SignalAction, kSignals> actions_ GONZO_GUARDED_BY(lock_){};
+  SignalActionListener* listener_ = nullptr;
+};
+
+}  // namespace gonzo
