@@ -16,23 +16,24 @@ inline constexpr std::uint64_t kWriteThrough = 1ULL << 3;
 inline constexpr std::uint64_t kCacheDisable = 1ULL << 4;
 inline constexpr std::uint64_t kAccessed = 1ULL << 5;
 inline constexpr std::uint64_t kDirty = 1ULL << 6;
-inline constexpr std::uint64_t kPageSize = 1ULL
-                                           << 7;  ///< in a directory: a large page; in a PTE: PAT
+/// In a directory: a large page; in a PTE: PAT.
+inline constexpr std::uint64_t kPageSize = 1ULL << 7;
 inline constexpr std::uint64_t kGlobal = 1ULL << 8;
-inline constexpr std::uint64_t kProtNone =
-    1ULL << 8;  ///< not present: PROT_NONE (Linux: _PAGE_PROTNONE)
-inline constexpr std::uint64_t kSpecial = 1ULL
-                                          << 9;  ///< software: no descriptor counts (zero page)
+/// Not present: PROT_NONE (Linux: _PAGE_PROTNONE).
+inline constexpr std::uint64_t kProtNone = 1ULL << 8;
+/// Software: no descriptor counts it (zero page).
+inline constexpr std::uint64_t kSpecial = 1ULL << 9;
 inline constexpr std::uint64_t kSoftDirty = 1ULL << 11;
-inline constexpr std::uint64_t kLargePat = 1ULL << 12;  ///< PAT of a large page
+/// PAT of a large page: shares its place with the lowest frame bit.
+inline constexpr std::uint64_t kLargePat = 1ULL << 12;
 inline constexpr std::uint64_t kNoExecute = 1ULL << 63;
 inline constexpr std::uint64_t kFrameMask = 0x000ffffffffff000ULL;
 }  // namespace pte
 
-/// The canonical 64-bit form; a 32-bit classic entry is its low half. Three kinds of leaf value:
-///   blank      all zero
-///   mapping    frame number + flags; present, or PROT_NONE (bit 0 clear, bit 8 set, the frame
-///   kept) swap       bits 0, 1, 7 and 8 clear, type in bits 2-6, offset + 1 from bit 9 up
+/// The canonical 64-bit form; a 32-bit classic entry is its low half. Kinds of leaf value:
+///  - blank: all zero;
+///  - mapping: frame number and flags; present, or PROT_NONE (bit 0 clear, bit 8 set, frame kept);
+///  - swap: bits 0, 1, 7 and 8 clear, the type in bits 2-6, the offset + 1 from bit 9 up.
 class Entry {
  public:
   constexpr Entry() = default;
@@ -40,6 +41,7 @@ class Entry {
   static constexpr Entry map(Pfn pfn, std::uint64_t flags) {
     return Entry((std::uint64_t{pfn.value} << kPageShift) | flags);
   }
+  /// `type` below 32, `offset` below 2^55 - 1; PageTable::can_hold knows a format's own limit.
   static constexpr Entry swap(unsigned type, std::uint64_t offset) {
     return Entry((std::uint64_t{type} << 2) | ((offset + 1) << 9));
   }
@@ -55,7 +57,12 @@ class Entry {
   constexpr bool is_swap() const { return !is_blank() && !is_mapping(); }
   constexpr bool has(std::uint64_t flag) const { return raw_ & flag; }
   constexpr bool is_writable() const { return has(pte::kWrite); }
+  /// Of a 4 KiB mapping.
   constexpr Pfn pfn() const { return Pfn((raw_ & pte::kFrameMask) >> kPageShift); }
+  /// First frame of a large page: without the PAT bit that lies among the frame bits.
+  constexpr Pfn large_pfn() const {
+    return Pfn((raw_ & pte::kFrameMask & ~pte::kLargePat) >> kPageShift);
+  }
   constexpr unsigned swap_type() const { return (raw_ >> 2) & 0x1f; }
   constexpr std::uint64_t swap_offset() const { return (raw_ >> 9) - 1; }
   constexpr Entry with(std::uint64_t flags) const { return Entry(raw_ | flags); }

@@ -2,104 +2,122 @@
 // mm/memory.c.
 #pragma once
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <gonzo/base/address.h>
 #include <gonzo/base/function_ref.h>
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/paging/entry.h>
+#include <gonzo/paging/entry_ref.h>
+#include <gonzo/paging/paging_format.h>
 
 namespace gonzo {
 
-enum class PagingFormat : std::uint8_t {
-  kClassic32,  ///< 10+10+12, 4-byte entries, 4 MiB pages, no NX
-  kPae,        ///< 2+9+9+12, 2 MiB pages, NX
-  kFourLevel,  ///< 9+9+9+9+12, 2 MiB and 1 GiB pages, NX
-  kFiveLevel,  ///< 9+9+9+9+9+12
-};
-
-/// One entry in a table, to be read and changed atomically: a processor may walk it at the same
-/// time.
-class EntryRef {
- public:
-  constexpr EntryRef() = default;
-  EntryRef(void* slot, bool wide) : slot_(slot), wide_(wide) {}
-
-  explicit operator bool() const { return slot_ != nullptr; }
-  Entry load() const;
-  /// Unconditional; returns what was there.
-  Entry exchange(Entry desired) const;
-  /// False, and `expected` refreshed, when the entry is no longer `expected`.
-  bool compare_exchange(Entry& expected, Entry desired) const;
-  void set_bits(std::uint64_t flags) const;  ///< A and D, as a processor would
-  /// The next entry of the same table; the caller knows that there is one.
-  EntryRef next() const { return {static_cast<char*>(slot_) + (wide_ ? 8 : 4), wide_}; }
-
-  void* slot() const { return slot_; }
-
- private:
-  void* slot_ = nullptr;
-  bool wide_ = true;
-};
+class TlbGather;
 
 /// What a range walk shows its visitor. `level` 1 is a PTE; 2 and 3 are large pages (PS set).
 struct LeafSlot {
-  VirtAddr address;
+  VirtAddr address;  ///< the page's first
   EntryRef entry;
-  unsigned level;
+  unsigned level = 0;
 };
 
-/// Concurrency: find, ensure and entry changes may run at once with each other (tables are
-/// installed by compare-and-exchange). free_tables and destruction need that no other call runs on
-/// the same range.
+/// The user half of an address space; the rest of the root is the kernel's, which user walks never
+/// show and destruction never touches.
+///
+/// Concurrency: find, ensure, the walks and entry changes may run at once with each other (tables
+/// are installed by compare-and-exchange). free_tables needs that no other call is inside its
+/// [floor, ceiling) meanwhile; destruction and verify need that there is no other call at all.
 class PageTable {
  public:
-  /// Allocates the root. ENOMEM.
+  /// Allocates the root. ENOMEM. `frames` outlives the table.
   static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames, PagingFormat format);
-  /// Frees all tables; the leaf entries must hold no frame that anybody still counts.
+  /// Frees all tables of the user half; the leaf entries must hold no frame that anybody still
+  /// counts.
   virtual ~PageTable() = default;
+  PageTable(const PageTable&) = delete;
+  PageTable& operator=(const PageTable&) = delete;
 
   virtual PagingFormat format() const = 0;
   virtual Pfn root() const = 0;
-  /// First address past the user half: 3 GiB for the 32-bit formats, 2^47 - 4096 or 2^56 - 4096.
+  /// First address past the user half: 3 GiB for the 32-bit formats, 2^47 - 4096 or 2^56 - 4096
+  /// (Linux: TASK_SIZE_MAX).
   virtual VirtAddr user_end() const = 0;
   virtual bool has_no_execute() const = 0;
-  /// Whether an entry for this frame and flags can be encoded.
+  /// Whether an entry for this frame can be encoded.
   virtual bool can_map(Pfn pfn) const = 0;
+  /// Whether this leaf value survives being stored, NX aside: a 4-byte entry has 20 bits for the
+  /// frame and 23 for the swap offset.
+  virtual bool can_hold(Entry entry) const = 0;
   /// Number of frames used for tables, the root included (Linux: mm_pgtables_bytes / PAGE_SIZE).
   virtual std::uint64_t table_frames() const = 0;
 
   /// The PTE slot of an address; an empty ref when no table exists there. A large page: its
-  /// directory slot.
+  /// directory slot. An address outside the user half: an empty ref.
   virtual EntryRef find(VirtAddr address) const = 0;
-  /// The same, making missing tables. ENOMEM. EEXIST when a large page is in the way.
+  /// The same with the level and the page's first address; level 0 when there is no slot.
+  virtual LeafSlot find_leaf(VirtAddr address) const = 0;
+  /// The PTE slot, making missing tables. ENOMEM: tables made so far stay, empty, for free_tables.
+  /// EEXIST when a large page is in the way. The address must be below user_end().
   virtual Result<EntryRef> ensure(VirtAddr address) = 0;
 
   /// Counts for freeing empty tables, kept in the table frame's descriptor. Whoever changes a leaf
   /// from blank to not blank (or back) calls these, after the change. `count` entries of the table
   /// that holds `entry`.
-  void entry_filled(EntryRef entry, unsigned count = 1);
-  void entry_blanked(EntryRef entry, unsigned count = 1);
+  void entry_filled(EntryRef entry, unsigned count = 1) {
+    table_frame(entry).live_entries.fetch_add(count, std::memory_order_relaxed);
+  }
+  void entry_blanked(EntryRef entry, unsigned count = 1) {
+    table_frame(entry).live_entries.fetch_sub(count, std::memory_order_relaxed);
+  }
 
   /// Calls `visit` for each leaf in [range) that is not blank, in order; absent subtrees are
-  /// skipped. The visitor returns false to stop. Returns false when stopped.
+  /// skipped. A large page that overlaps the range is shown whole. The visitor returns false to
+  /// stop; it may change, blank and count entries, but not free tables. Returns false when stopped.
+  /// What another thread has filled and not yet counted may be left out.
   virtual bool for_each_entry(AddressRange range,
                               FunctionRef<bool(const LeafSlot&)> visit) const = 0;
+  /// The same in pieces: for each last-level table with live entries, its `count` slots that lie in
+  /// [range), blank ones among them; `first` is the address of the slot `entry`. Large pages are
+  /// left out.
+  virtual bool for_each_table(
+      AddressRange range,
+      FunctionRef<bool(VirtAddr first, EntryRef entry, unsigned count)> visit) const = 0;
   /// Frees tables whose entries are all blank and that lie wholly within [floor, ceiling), as
-  /// Linux's free_pgtables does for the room between the neighbouring VMAs. Call after the
-  /// translations were flushed.
+  /// Linux's free_pgtables does for the room between the neighbouring VMAs; a ceiling of user_end()
+  /// includes the table that reaches past it. For tables that no processor may be walking, those of
+  /// a dying address space.
   virtual void free_tables(AddressRange range, VirtAddr floor, VirtAddr ceiling) = 0;
+  /// The same for a living one: a processor caches directory entries too (SDM vol. 3A, 4.10.3), so
+  /// the tables are taken out here and their frames freed by the gather, after its flush.
+  virtual void free_tables(AddressRange range, VirtAddr floor, VirtAddr ceiling,
+                           TlbGather& gather) = 0;
 
-  /// Sets a large-page leaf at `level` (2 or 3). EINVAL: not in this format, or unaligned; EEXIST:
-  /// a table is there.
+  /// Sets and counts a large-page leaf at `level` (2 or 3), where there was nothing; PS is set for
+  /// the caller. EINVAL: not in this format, not a mapping, unaligned, or beyond the user half;
+  /// EEXIST: a table or a page is there; ENOMEM.
   virtual Result<void> map_large(VirtAddr address, unsigned level, Entry entry) = 0;
 
+  /// Walks all tables against their descriptors' counts and states; empty, or the first
+  /// disagreement.
+  virtual std::string verify() const = 0;
+
  protected:
-  explicit PageTable(FrameAllocator& frames) : frames_(frames) {}
+  explicit PageTable(FrameAllocator& frames)
+      : frames_(frames), direct_map_(frames.address(Pfn(0))) {}
+
+  /// The descriptor of the table that holds a slot.
+  Frame& table_frame(EntryRef entry) const {
+    const auto offset = static_cast<const std::byte*>(entry.slot()) - direct_map_;
+    return frames_.frame(Pfn::of(PhysAddr(static_cast<std::uint64_t>(offset))));
+  }
+
   FrameAllocator& frames_;
+  std::byte* const direct_map_;
 };
 
 }  // namespace gonzo
