@@ -20,7 +20,13 @@ inline constexpr std::uint64_t kLockOnFault = 0x80000, kAccount = 0x100000, kNoR
 inline constexpr std::uint64_t kWipeOnFork = 0x2000000, kDontDump = 0x4000000;
 inline constexpr std::uint64_t kSoftDirty = 0x8000000, kHugePage = 0x20000000;
 inline constexpr std::uint64_t kNoHugePage = 0x40000000, kMergeable = 0x80000000;
+inline constexpr std::uint64_t kSequential = 0x8000, kRandom = 0x10000;
 inline constexpr std::uint64_t kProtMask = kRead | kWrite | kExec;
+inline constexpr std::uint64_t kMayMask = kMayRead | kMayWrite | kMayExec | kMayShare;
+/// Areas with any of these never merge (Linux: VM_SPECIAL).
+inline constexpr std::uint64_t kSpecialMask = kDontExpand;
+/// Differences in these do not keep two areas apart (Linux: VM_SOFTDIRTY in VM_IGNORE_MERGE).
+inline constexpr std::uint64_t kIgnoreMerge = kSoftDirty;
 }  // namespace vm_flags
 
 /// What two areas must share to be one, besides touching (Linux: is_mergeable_vma).
@@ -34,8 +40,10 @@ struct VmaAttributes {
   const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
 };
 
-class Vma : public boost::intrusive::list_base_hook<>,
-            public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+/// Aligned so that the tree hook and the range, all that a search reads, share one cache line.
+class alignas(64) Vma
+    : public boost::intrusive::list_base_hook<>,
+      public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
  public:
   Vma(AddressRange range, VmaAttributes attributes)
       : range_(range), attributes_(static_cast<VmaAttributes&&>(attributes)) {}
@@ -57,6 +65,7 @@ class Vma : public boost::intrusive::list_base_hook<>,
   }
 
   void set_flags(std::uint64_t flags) { attributes_.flags = flags; }
+  void set_object(ObjectRef object) { attributes_.object = static_cast<ObjectRef&&>(object); }
   void set_page_offset(std::uint64_t pages) { attributes_.page_offset = pages; }
   /// Only through VmaIndex::resize once the area is in an index.
   void set_range(AddressRange range) { range_ = range; }
@@ -66,7 +75,8 @@ class Vma : public boost::intrusive::list_base_hook<>,
   VmaAttributes attributes_;
 };
 
-/// Could `next`, starting where `previous` ends, continue it? (Linux: can_vma_merge_after)
+/// Could `next`, starting where `previous` ends, continue it? Same flags, object and consecutive
+/// offsets; nothing special-purpose. (Linux: is_mergeable_vma, can_vma_merge_after.) Thread-safe.
 bool can_merge(const VmaAttributes& previous, std::uint64_t previous_pages,
                const VmaAttributes& next);
 

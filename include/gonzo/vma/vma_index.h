@@ -12,14 +12,23 @@
 
 namespace gonzo {
 
+/// What Linux calls vm_unmapped_area_info.
 struct GapRequest {
   std::uint64_t size;  ///< bytes, a page multiple, not 0
   VirtAddr low, high;  ///< the gap lies within [low, high)
-  std::uint64_t guard =
-      0;  ///< bytes that must stay free below a grows-down area (Linux: stack_guard_gap)
+  /// Bytes that must stay free below a grows-down area when it is the next one above the gap
+  /// (Linux: stack_guard_gap, vm_start_gap).
+  std::uint64_t guard = 0;
 };
 
-/// Not thread-safe for changes: AddressSpace's lock guards it. Const calls may run at once.
+/// Where a gap below `above` ends for a request with this guard (Linux: vm_start_gap).
+inline VirtAddr guarded_start(const Vma& above, std::uint64_t guard) {
+  if (!above.has(vm_flags::kGrowsDown)) return above.start();
+  return above.start().value > guard ? above.start() - guard : VirtAddr(0);
+}
+
+/// Not thread-safe for changes: AddressSpace's lock guards it. Const calls may run at once. No call
+/// allocates or fails; an area is in one index at most and outlives its stay there.
 class VmaIndex {
  public:
   virtual ~VmaIndex() = default;
@@ -47,6 +56,8 @@ class VmaIndex {
   virtual std::string verify() const = 0;
 };
 
+/// kRedBlackTree: find O(log n), the neighbour O(1), gap search linear from where the last one
+/// ended.
 enum class VmaIndexKind : unsigned char { kRedBlackTree };
 std::unique_ptr<VmaIndex> make_vma_index(VmaIndexKind kind);
 

@@ -1,0 +1,196 @@
+#include "vma/red_black_index.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <gonzo/base/check.h>
+
+namespace gonzo {
+
+RedBlackVmaIndex::~RedBlackVmaIndex() {
+  tree_.clear();
+  list_.clear();
+}
+
+Vma* RedBlackVmaIndex::find(VirtAddr address) const {
+  Vma* cached = last_found_.load(std::memory_order_relaxed);
+  if (cached != nullptr && cached->range().contains(address)) return cached;
+
+  const auto it = tree_.upper_bound(address);
+  if (it == tree_.end()) return nullptr;
+  Vma* found = const_cast<Vma*>(&*it);
+  last_found_.store(found, std::memory_order_relaxed);
+  return found;
+}
+
+Vma* RedBlackVmaIndex::first() const {
+  return list_.empty() ? nullptr : const_cast<Vma*>(&list_.front());
+}
+
+Vma* RedBlackVmaIndex::last() const {
+  return list_.empty() ? nullptr : const_cast<Vma*>(&list_.back());
+}
+
+Vma* RedBlackVmaIndex::next(const Vma& vma) const {
+  auto it = List::s_iterator_to(vma);
+  return ++it == list_.end() ? nullptr : const_cast<Vma*>(&*it);
+}
+
+Vma* RedBlackVmaIndex::previous(const Vma& vma) const {
+  auto it = List::s_iterator_to(vma);
+  return it == list_.begin() ? nullptr : const_cast<Vma*>(&*--it);
+}
+
+void RedBlackVmaIndex::insert(Vma& vma) {
+  GONZO_ASSERT(!vma.range().empty());
+  const auto [it, inserted] = tree_.insert(vma);
+  GONZO_CHECK(inserted);
+  const auto above = std::next(it);
+  list_.insert(above == tree_.end() ? list_.end() : list_.iterator_to(*above), vma);
+
+  Vma* below = previous(vma);
+  Vma* higher = next(vma);
+  GONZO_ASSERT(below == nullptr || below->end() <= vma.start());
+  GONZO_ASSERT(higher == nullptr || vma.end() <= higher->start());
+  // The gap below the new area grows when this one stands in a stack's guard: the guard is gone.
+  gap_changed(below, &vma);
+  gap_changed(&vma, higher);
+}
+
+void RedBlackVmaIndex::erase(Vma& vma) {
+  Vma* below = previous(vma);
+  Vma* above = next(vma);
+  tree_.erase(tree_.iterator_to(vma));
+  list_.erase(list_.iterator_to(vma));
+  if (last_found_.load(std::memory_order_relaxed) == &vma) {
+    last_found_.store(nullptr, std::memory_order_relaxed);
+  }
+  gap_changed(below, above);
+}
+
+void RedBlackVmaIndex::resize(Vma& vma, AddressRange range) {
+  Vma* below = previous(vma);
+  Vma* above = next(vma);
+  GONZO_ASSERT(!range.empty());
+  GONZO_ASSERT(below == nullptr || below->end() <= range.start);
+  GONZO_ASSERT(above == nullptr || range.end <= above->start());
+  vma.set_range(range);
+  gap_changed(below, &vma);
+  gap_changed(&vma, above);
+}
+
+void RedBlackVmaIndex::gap_changed(const Vma* below, const Vma* above) {
+  const LockGuard guard(gap_lock_);
+  const VirtAddr start = below != nullptr ? below->end() : VirtAddr(0);
+  const VirtAddr end = above != nullptr ? guarded_start(*above, gap_cache_.guard) : gap_cache_.high;
+  gap_cache_.opened({start, end});
+}
+
+RedBlackVmaIndex::Scan RedBlackVmaIndex::scan_down(const GapRequest& request, VirtAddr from) const {
+  Scan scan;
+  // `above` bounds the gap from above, null: only `from` does.
+  const auto bound = tree_.upper_bound(from);
+  const Vma* above = bound == tree_.end() ? nullptr : &*bound;
+  while (true) {
+    const Vma* below = above != nullptr ? previous(*above) : last();
+    const VirtAddr end =
+        above != nullptr ? std::min(from, guarded_start(*above, request.guard)) : from;
+    const VirtAddr start = below != nullptr ? std::max(request.low, below->end()) : request.low;
+    if (start < end) {
+      const std::uint64_t gap = end - start;
+      if (gap >= request.size) {
+        scan.gap_end = end;
+        return scan;
+      }
+      scan.largest_skipped = std::max(scan.largest_skipped, gap);
+    }
+    if (below == nullptr || below->start() <= request.low) return scan;
+    above = below;
+  }
+}
+
+std::optional<VirtAddr> RedBlackVmaIndex::find_gap_top_down(const GapRequest& request) const {
+  GONZO_ASSERT(request.size != 0);
+  if (request.high <= request.low) return std::nullopt;
+  gap_lock_.lock();
+  const GapCache known = gap_cache_;
+  gap_lock_.unlock();
+
+  const bool skip = known.skips(request.size, request.high, request.guard);
+  const Scan scan = scan_down(request, skip ? known.from : request.high);
+  if (!scan.gap_end) return std::nullopt;
+
+  // Remember how far down nothing fits, unless more than that is known already.
+  GapCache learned{*scan.gap_end, request.high, request.guard, scan.largest_skipped};
+  if (skip) {
+    learned.high = known.high;
+    learned.hole = std::max(known.hole, scan.largest_skipped);
+  }
+  const bool more = skip || request.high > known.high || request.guard != known.guard ||
+                    (request.high == known.high && learned.from <= known.from);
+  if (more) {
+    gap_lock_.lock();
+    gap_cache_ = learned;
+    gap_lock_.unlock();
+  }
+  return *scan.gap_end - request.size;
+}
+
+std::optional<VirtAddr> RedBlackVmaIndex::find_gap_bottom_up(const GapRequest& request) const {
+  GONZO_ASSERT(request.size != 0);
+  VirtAddr start = request.low;
+  for (const Vma* above = find(request.low); start < request.high;) {
+    const VirtAddr end = above != nullptr
+                             ? std::min(request.high, guarded_start(*above, request.guard))
+                             : request.high;
+    if (start < end && end - start >= request.size) return start;
+    if (above == nullptr) return std::nullopt;
+    start = std::max(start, above->end());
+    above = next(*above);
+  }
+  return std::nullopt;
+}
+
+std::string RedBlackVmaIndex::verify_gap_cache() const {
+  const LockGuard guard(gap_lock_);
+  const GapCache& cache = gap_cache_;
+  VirtAddr start(0);
+  std::string wrong;
+  const auto see = [&](VirtAddr end) {
+    const AddressRange gap{start, end};
+    const AddressRange seen = gap.intersect({cache.from, cache.high});
+    if (gap.empty() || seen.empty()) return;
+    if (seen.size() > cache.hole || gap.start < cache.from) {
+      wrong = fmt::format("the gap {:#x}-{:#x} belies the gap cache: from {:#x}, hole {:#x}",
+                          gap.start.value, gap.end.value, cache.from.value, cache.hole);
+    }
+  };
+  for (const Vma& vma : list_) {
+    see(guarded_start(vma, cache.guard));
+    start = vma.end();
+  }
+  see(cache.high);
+  return wrong;
+}
+
+std::string RedBlackVmaIndex::verify() const {
+  auto in_tree = tree_.begin();
+  VirtAddr end(0);
+  for (const Vma& vma : list_) {
+    const std::string where = fmt::format("area {:#x}-{:#x}", vma.start().value, vma.end().value);
+    if (vma.range().empty()) return where + " is empty";
+    if (!vma.start().is_page_aligned() || !vma.end().is_page_aligned())
+      return where + " is unaligned";
+    if (vma.start() < end) return where + " overlaps the one before it";
+    if (in_tree == tree_.end() || &*in_tree != &vma)
+      return where + " is not in its place in the tree";
+    ++in_tree;
+    end = vma.end();
+  }
+  if (in_tree != tree_.end()) return "the tree holds more areas than the list";
+
+  return verify_gap_cache();
+}
+
+}  // namespace gonzo
