@@ -1,0 +1,57 @@
+// Memory without a file, shared by all who map it. Linux: shmem (mm/shmem.c).
+#pragma once
+
+#include <cstdint>
+
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+#include <gonzo/cache/page_index.h>
+#include <gonzo/frame/frame_allocator.h>
+#include <gonzo/vma/mapped_object.h>
+
+namespace gonzo {
+
+/// Thread-safe; resize_lock_ comes before lock_. A page appears, zeroed, when it is first asked
+/// for, and lives until the size drops below it or the last reference to the object goes. Never
+/// major: there is nothing to read.
+class SharedMemory final : public MappedObject {
+ public:
+  /// `frames` outlives this.
+  SharedMemory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name)
+      : frames_(frames), name_(std::move(name)), size_(bytes) {}
+  ~SharedMemory() override;
+
+  // MappedObject.
+  Result<ObjectPage> get_page(std::uint64_t index, PageIntent intent) override
+      GONZO_EXCLUDES(lock_);
+  void get_resident(std::uint64_t first, std::span<Pfn> out) override GONZO_EXCLUDES(lock_);
+  bool is_resident(std::uint64_t index) override GONZO_EXCLUDES(lock_);
+  void mark_dirty(std::uint64_t index) override GONZO_EXCLUDES(lock_);
+  Result<void> sync(std::uint64_t first, std::uint64_t end) override;
+  ObjectName name() const override { return name_; }
+  bool is_shmem() const override { return true; }
+
+  std::uint64_t size() const GONZO_EXCLUDES(lock_);
+  /// ftruncate(2) on a memfd: pages wholly past the new end go, though mapped (taking them out of
+  /// page tables is the caller's); the rest of the last one is zeroed.
+  void resize(std::uint64_t bytes) GONZO_EXCLUDES(lock_, resize_lock_);
+  /// Pages that have a frame (Linux: inode->i_mapping->nrpages).
+  std::uint64_t resident_pages() const GONZO_EXCLUDES(lock_);
+
+ private:
+  void drop_from(std::uint64_t first) GONZO_REQUIRES(resize_lock_) GONZO_EXCLUDES(lock_);
+
+  FrameAllocator& frames_;
+  const ObjectName name_;
+  /// Held over a whole resize(), so that nothing that was cut off is there when the size grows
+  /// again.
+  Mutex resize_lock_;
+  mutable SpinLock lock_;
+  std::uint64_t size_ GONZO_GUARDED_BY(lock_);  ///< bytes
+  PageIndex index_ GONZO_GUARDED_BY(lock_);
+};
+
+/// For MAP_SHARED | MAP_ANONYMOUS (whose name is "/dev/zero (deleted)"), memfd_create, shmget.
+ObjectRef make_shared_memory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name);
+
+}  // namespace gonzo
