@@ -174,6 +174,9 @@ class AddressSpace {
  private:
   /// Made by fault() once for each fault, passed down to the file of its kind.
   struct FaultContext;
+  struct CopySlot;   ///< mm/fault_cow.cc
+  struct RssChange;  ///< mm/rss_change.h
+  struct Census;     ///< mm/verify.cc
 
   AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
                std::unique_ptr<PageTable> table);
@@ -181,9 +184,20 @@ class AddressSpace {
   // Faults: mm/fault*.cc.
   FaultOutcome fault_locked(VirtAddr address, Access access) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_anonymous(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fill_around(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  AddressRange anonymous_window(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_file(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_shared_write(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_private_write(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  void map_object_page(FaultContext& context, Pfn pfn, std::uint64_t flags)
+      GONZO_REQUIRES_SHARED(lock_);
+  bool map_resident(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_present(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  bool claim_shared(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
+  void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome copy_claimed(const FaultContext& context, std::span<CopySlot> pages, unsigned target)
+      GONZO_REQUIRES_SHARED(lock_);
   bool grow_stack(VirtAddr address) GONZO_REQUIRES(lock_);
 
   // Entries of a range inside one area: mm/zap.cc, change_protection.cc, move_entries.cc,
@@ -192,10 +206,34 @@ class AddressSpace {
   void change_protection(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
   Result<void> move_entries(TlbGather& gather, Vma& vma, AddressRange from, VirtAddr to)
       GONZO_REQUIRES(lock_);
-  Result<void> copy_entries(AddressSpace& child, Vma& vma) GONZO_REQUIRES(lock_);
+  Result<void> copy_entries(AddressSpace& child, const Vma& vma, AddressRange& tightened)
+      GONZO_REQUIRES(lock_);
+  Entry copy_entry(EntryRef slot, Entry entry);
+  bool needs_copy(const Vma& vma) const GONZO_REQUIRES(lock_);
+  Result<void> copy_areas(AddressSpace& child, AddressRange& tightened)
+      GONZO_REQUIRES(lock_, child.lock_);
   /// The entry flags of a present page of `vma` (Linux: vm_page_prot); without W when writes must
   /// trap.
   std::uint64_t entry_flags(const Vma& vma) const;
+
+  // User memory: mm/user_copy.cc, pin.cc.
+  using UserVisitor = FunctionRef<bool(std::byte* data, VirtAddr at, std::size_t size)>;
+  Result<void> visit_user(VirtAddr start, std::uint64_t length, Access access,
+                          const UserVisitor& visit) GONZO_EXCLUDES(lock_);
+  bool visit_mapped(VirtAddr& at, VirtAddr end, Access access, const UserVisitor& visit)
+      GONZO_EXCLUDES(lock_);
+  Pfn pin_page(VirtAddr page, Access access) GONZO_EXCLUDES(lock_);
+
+  // mm/rss.cc. The peak is noted before the counts fall, and read as the larger of note and
+  // present.
+  void count_rss(const Vma& vma, const RssChange& change);
+  void note_peak_rss();
+
+  // mm/verify.cc.
+  std::string verify_areas() GONZO_REQUIRES(lock_);
+  std::string verify_entry(const Vma* vma, const LeafSlot& leaf, Census& census);
+  std::string verify_mapped_frame(const Vma& vma, VirtAddr address, Entry entry, Census& census);
+  std::string verify_census(const Census& census);
 
   // Areas: mm/areas.cc. The index does not own; these do.
   Vma& insert_area(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
@@ -230,6 +268,8 @@ class AddressSpace {
   AddressSpaceCounts counts_
       GONZO_GUARDED_BY(lock_);  ///< those in pages of areas; the rest is in atomic_
   AtomicCounts atomic_;
+  /// Where the last fault-around ended, and in the page offset's place the order of its block.
+  std::atomic<std::uint64_t> sequential_hint_{0};
 };
 
 }  // namespace gonzo

@@ -1,0 +1,79 @@
+// fork: the child's entries of one area. Linux: copy_page_range, copy_present_ptes (mm/memory.c).
+#include <cstring>
+
+#include "mm/filled_entries.h"
+#include "mm/frame_use.h"
+#include "mm/rss_change.h"
+
+namespace gonzo {
+
+/// Objects give their pages again at a fault, so only areas with anonymous frames need a copy
+/// (Linux: vma_needs_copy, which looks for an anon_vma).
+bool AddressSpace::needs_copy(const Vma& vma) const {
+  if (vma.is_shared()) return false;
+  if (vma.is_anonymous()) return true;
+  return !table_->for_each_entry(vma.range(), [&](const LeafSlot& leaf) {
+    const Entry entry = leaf.entry.load();
+    return !entry.is_mapping() || frames_.frame(entry.pfn()).state != FrameState::kAnonymous;
+  });
+}
+
+/// The child's entry for `entry`, which lies in `slot` of the parent: the same frame, read-only on
+/// both sides. A frame that is pinned for writing is copied instead: what its pin's owner still
+/// writes is the parent's alone (Linux: copy_present_page). Blank: no frame for the copy.
+Entry AddressSpace::copy_entry(EntryRef slot, Entry entry) {
+  if (entry.has(pte::kSpecial)) return entry.without(pte::kAccessed);
+  Frame& frame = frames_.frame(entry.pfn());
+  if (entry.is_writable()) {
+    if (frame.refs.load(std::memory_order_relaxed) > frame.maps.load(std::memory_order_relaxed)) {
+      const auto copy = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
+      if (!copy) return {};
+      std::memcpy(frames_.address(*copy), frames_.address(entry.pfn()), kPageSize);
+      map_fresh(frames_.frame(*copy), frame.index);
+      return Entry::map(*copy, entry.raw() & ~(pte::kFrameMask | pte::kAccessed));
+    }
+    // A processor may set A or D in between.
+    while (!slot.compare_exchange(entry, entry.without(pte::kWrite))) {
+    }
+  }
+  share(frame);
+  return entry.without(pte::kWrite | pte::kAccessed);
+}
+
+/// ENOMEM: the child has a part of the entries, and its end gives them back. `tightened` grows by
+/// the parent's pages that lost write permission.
+Result<void> AddressSpace::copy_entries(AddressSpace& child, const Vma& vma,
+                                        AddressRange& tightened) {
+  if (!needs_copy(vma)) return {};
+  RssChange change;
+  const auto copy_table = [&](VirtAddr start, EntryRef first, unsigned count) {
+    if (first.leading_blanks(count) == count) return true;
+    const Result<EntryRef> target = child.table_->ensure(start);
+    if (!target) return false;
+    bool complete = true;
+    unsigned copied = 0;
+    for_each_filled(start, first, count, [&](VirtAddr address, EntryRef slot, Entry entry) {
+      if (!complete) return;
+      const Entry copy = copy_entry(slot, entry);
+      if (copy.is_blank()) {
+        complete = false;
+        return;
+      }
+      target->at(static_cast<unsigned>((address - start) / kPageSize)).store(copy);
+      ++copied;
+      if (!copy.has(pte::kSpecial)) change.add(frames_.frame(copy.pfn()), 1);
+      if (entry.is_writable() && !copy.is_writable()) {
+        if (tightened.empty()) tightened.start = address;
+        tightened.end = address + kPageSize;
+      }
+    });
+    if (copied > 0) child.table_->entry_filled(*target, copied);
+    return complete;
+  };
+  const bool complete = table_->for_each_table(vma.range(), copy_table);
+  child.count_rss(vma, change);
+  if (!complete) return fail(Errno::kNoMem);
+  return {};
+}
+
+}  // namespace gonzo

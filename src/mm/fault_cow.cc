@@ -1,0 +1,152 @@
+// Something is there: a write to a read-only entry, or nothing to do at all.
+// Linux: do_wp_page, wp_page_copy, wp_page_reuse (mm/memory.c).
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "mm/fault_context.h"
+#include "mm/frame_run.h"
+#include "mm/frame_use.h"
+#include "mm/rss_change.h"
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kUsedFlags = pte::kAccessed | pte::kDirty;
+constexpr std::uint64_t kWrittenFlags = pte::kWrite | kUsedFlags;
+constexpr unsigned kMaxCopyRun = 16;  // 64 KiB
+
+/// Holds a frame with descriptor that a write may not reach.
+bool is_write_protected(Entry entry) {
+  return entry.is_present() && !entry.is_writable() && !entry.has(pte::kSpecial);
+}
+
+/// Turns `entry`, as just read, into `to(entry)`. A processor may set A meanwhile; false when
+/// anything else changed. `entry` is what was replaced.
+bool replace(EntryRef slot, Entry& entry, Entry (*to)(Entry)) {
+  const Entry seen = entry.without(kUsedFlags);
+  while (!slot.compare_exchange(entry, to(entry))) {
+    if (entry.without(kUsedFlags) != seen) return false;
+  }
+  return true;
+}
+
+Entry written(Entry entry) { return entry.with(kWrittenFlags); }
+
+}  // namespace
+
+/// A page of the block around a write to a read-only entry.
+struct AddressSpace::CopySlot {
+  EntryRef slot;
+  Entry old;  ///< what a claim replaced
+  Pfn copy;
+};
+
+FaultOutcome AddressSpace::fault_present(FaultContext& context) {
+  if (!context.entry.is_present()) {
+    // Claimed by another fault, which needs only a moment more.
+    __builtin_ia32_pause();
+    return FaultOutcome::kMinor;
+  }
+  if (context.access != Access::kWrite || context.entry.is_writable()) {
+    // Spurious: another thread was first, or the machine had not heard that the entry became laxer.
+    const std::uint64_t used = context.access == Access::kWrite ? kUsedFlags : pte::kAccessed;
+    if ((context.entry.raw() & used) != used) context.slot.set_bits(used);
+    return FaultOutcome::kMinor;
+  }
+  if (!context.vma.is_shared()) return fault_cow(context);
+  // The first write to a clean shared page.
+  context.vma.object()->mark_dirty(context.index());
+  replace(context.slot, context.entry, written);
+  return FaultOutcome::kMinor;
+}
+
+FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
+  // The claim keeps the old frame ours while we look at it: nobody can move the entry away now.
+  if (!replace(context.slot, context.entry, claimed)) return FaultOutcome::kMinor;
+  const bool blank = context.entry.has(pte::kSpecial);
+  const bool reuse = !blank && is_exclusive(frames_.frame(context.entry.pfn()));
+  if (reuse) context.slot.store(written(context.entry));
+
+  const unsigned around = std::min(manager_.config().anonymous_fault_around, kMaxCopyRun);
+  const AddressRange block = context.block(blank ? 1 : around);
+  std::array<CopySlot, kMaxCopyRun> storage;
+  const std::span<CopySlot> slots = std::span(storage).first(block.pages());
+  const auto target = static_cast<unsigned>((context.page - block.start) / kPageSize);
+  const EntryRef block_slot = table_->find(block.start);
+  for (unsigned i = 0; i < slots.size(); ++i) slots[i].slot = block_slot.at(i);
+  slots[target] = {context.slot, context.entry, Pfn::none()};
+
+  if (reuse) {
+    for (CopySlot& s : slots) reopen(s);
+    return FaultOutcome::kMinor;
+  }
+  std::size_t first = target, end = target + 1;
+  while (first > 0 && claim_shared(slots[first - 1])) --first;
+  while (end < slots.size() && claim_shared(slots[end])) ++end;
+  return copy_claimed(context, slots.subspan(first, end - first),
+                      static_cast<unsigned>(target - first));
+}
+
+/// Claims an entry that waits for its copy after a fork.
+bool AddressSpace::claim_shared(CopySlot& page) {
+  page.old = page.slot.load();
+  if (!is_write_protected(page.old) || !replace(page.slot, page.old, claimed)) return false;
+  const Frame& frame = frames_.frame(page.old.pfn());
+  if (frame.state == FrameState::kAnonymous && !is_exclusive(frame)) return true;
+  page.slot.store(page.old);
+  return false;
+}
+
+/// Makes an entry writable whose frame nobody shares any more: when the child of a fork has gone,
+/// one fault restores the whole block.
+void AddressSpace::reopen(CopySlot& page) {
+  page.old = page.slot.load();
+  if (!is_write_protected(page.old) || !replace(page.slot, page.old, claimed)) return;
+  const bool exclusive = is_exclusive(frames_.frame(page.old.pfn()));
+  page.slot.store(exclusive ? written(page.old) : page.old);
+}
+
+/// Gives each claimed page, of which `target` is the fault's, a frame of its own. The order is that
+/// of Linux's ptep_clear_flush: no processor may still read the old frame when one can write to the
+/// new one.
+FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<CopySlot> pages,
+                                        unsigned target) {
+  const bool blank = context.entry.has(pte::kSpecial);
+  const VirtAddr start = context.page - target * kPageSize;
+  const bool served = allocate_run(frames_, start, static_cast<unsigned>(pages.size()), target,
+                                   blank ? ZeroPolicy::kZeroed : ZeroPolicy::kDontCare,
+                                   [&](unsigned offset, Pfn first, unsigned count) {
+                                     for (unsigned i = 0; i < count; ++i)
+                                       pages[offset + i].copy = first + i;
+                                   });
+  if (served) cache_.invalidate({start, start + pages.size() * kPageSize}, Stricter::kGone);
+
+  const std::uint64_t flags = entry_flags(context.vma) | kWrittenFlags;
+  RssChange change;
+  std::uint64_t index = context.vma.page_index(start);
+  for (CopySlot& page : pages) {
+    if (page.copy.is_none()) {
+      page.slot.store(page.old);
+    } else {
+      if (!blank) {
+        std::memcpy(frames_.address(page.copy), frames_.address(page.old.pfn()), kPageSize);
+      }
+      map_fresh(frames_.frame(page.copy), index);
+      page.slot.store(Entry::map(page.copy, flags));
+      ++change.anon;
+      if (!blank) {
+        Frame& old = frames_.frame(page.old.pfn());
+        change.add(old, -1);
+        forget_map(old);
+        frames_.put(page.old.pfn());
+      }
+    }
+    ++index;
+  }
+  count_rss(context.vma, change);
+  return served ? FaultOutcome::kMinor : FaultOutcome::kOutOfMemory;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,39 @@
+// A copy of an address space for a child. Linux: dup_mmap (mm/mmap.c, kernel/fork.c).
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+
+/// ENOMEM: no frame for the child's tables; this address space is as before, but that some entries
+/// have become read-only, which their next write mends.
+Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache) {
+  GONZO_ASSIGN(std::unique_ptr<AddressSpace> made, create(manager_, cache, config_));
+  AddressRange tightened;
+  Result<void> copied;
+  {
+    LockGuard guard(lock_);
+    AddressSpace& child = *made;
+    LockGuard child_guard(child.lock_);
+    copied = copy_areas(child, tightened);
+    if (!tightened.empty()) cache_.invalidate(tightened, Stricter::kReadOnly);
+  }
+  if (!copied) return fail(copied.error());
+  return made;
+}
+
+Result<void> AddressSpace::copy_areas(AddressSpace& child, AddressRange& tightened) {
+  child.bounds_ = bounds_;
+  child.limits_ = limits_;
+  for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
+    if (vma->has(vm_flags::kDontCopy)) continue;
+    VmaAttributes attributes = vma->attributes();
+    // Locks are not inherited (mlock(2)).
+    attributes.flags &= ~(vm_flags::kLocked | vm_flags::kLockOnFault);
+    child.account(attributes.flags, static_cast<std::int64_t>(vma->pages()));
+    child.insert_area(vma->range(), std::move(attributes));
+    if (vma->has(vm_flags::kWipeOnFork)) continue;
+    GONZO_TRY(copy_entries(child, *vma, tightened));
+  }
+  return {};
+}
+
+}  // namespace gonzo

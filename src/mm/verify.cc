@@ -1,0 +1,138 @@
+// Walks areas, entries, frames and counters against each other. Nothing like it in Linux, but for
+// validate_mm and check_mm.
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "mm/rss_change.h"
+
+namespace gonzo {
+
+/// What a walk of all entries finds, to be compared with what is kept.
+struct AddressSpace::Census {
+  std::int64_t rss_anon = 0, rss_file = 0, rss_shmem = 0;
+  std::unordered_map<std::uint32_t, std::uint32_t> entries;  ///< by the frame of their table
+};
+
+std::string AddressSpace::verify() {
+  LockGuard guard(lock_);
+  if (std::string wrong = verify_areas(); !wrong.empty()) return wrong;
+  Census census;
+  std::string wrong;
+  const VmaIndex& areas = *areas_;
+  const Vma* vma = nullptr;
+  table_->for_each_entry({VirtAddr(0), table_->user_end()}, [&](const LeafSlot& leaf) {
+    if (vma == nullptr || leaf.address >= vma->end()) vma = areas.find(leaf.address);
+    wrong = verify_entry(vma, leaf, census);
+    return wrong.empty();
+  });
+  return wrong.empty() ? verify_census(census) : wrong;
+}
+
+std::string AddressSpace::verify_areas() {
+  if (std::string wrong = areas_->verify(); !wrong.empty()) return wrong;
+  const Vma* previous = nullptr;
+  std::uint64_t total = 0, locked = 0, count = 0;
+  for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
+    const AddressRange range = vma->range();
+    const auto complain = [&](const char* what) {
+      return fmt::format("area {:x}-{:x} {}", range.start.value, range.end.value, what);
+    };
+    if (range.empty()) return complain("is empty");
+    if (!range.start.is_page_aligned() || !range.end.is_page_aligned()) {
+      return complain("is not page aligned");
+    }
+    if (range.end > table_->user_end()) return complain("reaches into the kernel half");
+    if (range.overlaps(config_.reserved)) return complain("lies in the reserved range");
+    if (previous != nullptr && previous->end() > range.start) {
+      return complain("overlaps the one below");
+    }
+    if (vma->is_shared() && vma->is_anonymous()) return complain("is shared but has no object");
+    previous = vma;
+    total += vma->pages();
+    if (vma->has(vm_flags::kLocked)) locked += vma->pages();
+    ++count;
+  }
+  if (count != areas_->size()) {
+    return fmt::format("{} areas found, the index says {}", count, areas_->size());
+  }
+  if (total != counts_.total) {
+    return fmt::format("areas have {} pages, total_vm says {}", total, counts_.total);
+  }
+  if (locked != counts_.locked) {
+    return fmt::format("{} pages are locked, locked_vm says {}", locked, counts_.locked);
+  }
+  return {};
+}
+
+std::string AddressSpace::verify_entry(const Vma* vma, const LeafSlot& leaf, Census& census) {
+  const Entry entry = leaf.entry.load();
+  const auto complain = [&](std::string_view what) {
+    return fmt::format("entry {:#x} at {:x} {}", entry.raw(), leaf.address.value, what);
+  };
+  const auto table = static_cast<std::uint64_t>(static_cast<std::byte*>(leaf.entry.slot()) -
+                                                frames_.address(Pfn(0)));
+  ++census.entries[static_cast<std::uint32_t>(table >> kPageShift)];
+
+  if (vma == nullptr || leaf.address < vma->start()) return complain("lies in no area");
+  if (leaf.level != 1) return complain("is a large page");
+  if (!entry.is_mapping()) return complain("is neither blank nor a mapping");
+  const bool accessible = vma->has(vm_flags::kProtMask);
+  if (entry.is_present() != accessible) return complain("disagrees with PROT_NONE of its area");
+  if (entry.is_writable() && !vma->has(vm_flags::kWrite)) {
+    return complain("is writable, its area is not");
+  }
+  if (accessible && table_->has_no_execute() &&
+      entry.has(pte::kNoExecute) == vma->has(vm_flags::kExec)) {
+    return complain("disagrees with PROT_EXEC of its area");
+  }
+  if (entry.has(pte::kSpecial)) {
+    if (entry.pfn() != manager_.zero_page()) return complain("is special, but not the zero page");
+    return entry.is_writable() ? complain("makes the zero page writable") : std::string();
+  }
+  const std::string wrong = verify_mapped_frame(*vma, leaf.address, entry, census);
+  return wrong.empty() ? wrong : complain(wrong);
+}
+
+std::string AddressSpace::verify_mapped_frame(const Vma& vma, VirtAddr address, Entry entry,
+                                              Census& census) {
+  if (!frames_.contains(entry.pfn())) return "maps a frame past the end of memory";
+  const Frame& frame = frames_.frame(entry.pfn());
+  const auto maps = frame.maps.load(), refs = frame.refs.load();
+  if (maps < 1 || refs < maps) return fmt::format("maps a frame with maps={} refs={}", maps, refs);
+  if (frame.state == FrameState::kAnonymous) {
+    ++census.rss_anon;
+    if (vma.is_shared()) return "maps an anonymous frame in a shared area";
+    if (entry.is_writable() && maps != 1) return "makes a shared frame writable";
+    if (frame.index != vma.page_index(address)) {
+      return fmt::format("maps page {:#x} where page {:#x} belongs", frame.index,
+                         vma.page_index(address));
+    }
+    return {};
+  }
+  if (frame.state == FrameState::kFree || frame.state == FrameState::kCached ||
+      frame.state == FrameState::kVirgin || frame.state == FrameState::kPageTable) {
+    return fmt::format("maps a frame of state {}", static_cast<int>(frame.state));
+  }
+  if (vma.is_anonymous()) return "maps an object's frame in an anonymous area";
+  if (!vma.is_shared() && entry.is_writable()) return "makes an object's frame privately writable";
+  ++(vma.object()->is_shmem() ? census.rss_shmem : census.rss_file);
+  return {};
+}
+
+std::string AddressSpace::verify_census(const Census& census) {
+  const auto differs = [](const char* what, std::int64_t found, std::int64_t kept) {
+    return found == kept ? std::string()
+                         : fmt::format("{}: {} found, {} counted", what, found, kept);
+  };
+  for (const auto& [table, found] : census.entries) {
+    const std::uint32_t kept = frames_.frame(Pfn(table)).live_entries.load();
+    if (found != kept) return differs("entries of one table", found, kept);
+  }
+  std::string wrong = differs("rss_anon", census.rss_anon, atomic_.rss_anon.load());
+  if (wrong.empty()) wrong = differs("rss_file", census.rss_file, atomic_.rss_file.load());
+  if (wrong.empty()) wrong = differs("rss_shmem", census.rss_shmem, atomic_.rss_shmem.load());
+  return wrong.empty() ? table_->verify() : wrong;
+}
+
+}  // namespace gonzo
