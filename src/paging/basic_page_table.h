@@ -105,7 +105,6 @@ class BasicPageTable final : public PageTable {
 template <PageTableFormat F>
 Result<std::unique_ptr<PageTable>> BasicPageTable<F>::create(FrameAllocator& frames) {
   GONZO_ASSIGN(const Pfn root, frames.allocate(0, FrameState::kPageTable, ZeroPolicy::kZeroed));
-  frames.frame(root).live_entries.store(0, std::memory_order_relaxed);
   return std::unique_ptr<PageTable>(new BasicPageTable(frames, root));
 }
 
@@ -177,7 +176,6 @@ Result<typename F::Raw*> BasicPageTable<F>::ensure_slot(VirtAddr address) {
 template <PageTableFormat F>
 Result<typename F::Raw> BasicPageTable<F>::install_table(Raw* slot, unsigned level) {
   GONZO_ASSIGN(const Pfn pfn, frames_.allocate(0, FrameState::kPageTable, ZeroPolicy::kZeroed));
-  frames_.frame(pfn).live_entries.store(0, std::memory_order_relaxed);
   // A stays clear: the processor sets it at first use, and a reclaim scan may skip what has none.
   const auto desired = static_cast<Raw>(pfn.address().value | F::table_flags(level));
   Raw found = 0;
@@ -288,7 +286,8 @@ void BasicPageTable<F>::free_tables_with(AddressRange range, VirtAddr floor, Vir
 }
 
 /// Bottom up, so that a table whose last child goes is empty when its own turn comes. Calls `free`
-/// with each table taken out and the range that it covered.
+/// with each table taken out and what of `range` it covered: a flush of any address drops all
+/// cached directory entries (SDM vol. 3A, 4.10.4.1), so nobody need hear of more.
 template <PageTableFormat F>
 template <unsigned Level, typename Free>
 void BasicPageTable<F>::free_empty(Raw* table, Span range, Span keep, Free& free) {
@@ -307,7 +306,7 @@ void BasicPageTable<F>::free_empty(Raw* table, Span range, Span keep, Free& free
     std::atomic_ref(*slot).store(0, std::memory_order_release);
     entry_blanked(ref(slot));
     table_frames_.fetch_sub(1, std::memory_order_relaxed);
-    free(Pfn::of(frame_address<F>(raw)), {VirtAddr(start), VirtAddr(start + kSize)});
+    free(Pfn::of(frame_address<F>(raw)), {VirtAddr(part.start), VirtAddr(part.end)});
   }
 }
 
