@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include <gonzo/base/address.h>
 
@@ -10,22 +11,25 @@ namespace gonzo {
 
 /// What a frame is used for. docs/page-states.md draws the transitions.
 enum class FrameState : std::uint8_t {
-  kVirgin = 0,  ///< never handed to the buddy allocator yet (Linux: deferred struct page)
+  kVirgin = 0,  ///< never used, its descriptor never written (Linux: deferred struct page)
   kFree,        ///< on a buddy free list (the block's first frame) or inside such a block
   kCached,      ///< on a per-thread list
   kAnonymous,
   kPageCache,  ///< file or shared memory
   kPageTable,
   kKernel,
-  kReserved,  ///< never allocatable (the zero page, a machine's trap stub)
+  kReserved,  ///< frame 0; also for whoever keeps a frame for good (the zero page, a trap stub)
 };
 inline constexpr int kFrameStates = 8;
+/// "free", "anonymous", "page table" ...
+std::string_view frame_state_name(FrameState state);
 
 namespace frame_flags {
 inline constexpr std::uint16_t kZeroed = 1 << 0;    ///< contents known to be zero while free
 inline constexpr std::uint16_t kDirty = 1 << 1;     ///< page cache: differs from its file
 inline constexpr std::uint16_t kUptodate = 1 << 2;  ///< page cache: contents are valid
 inline constexpr std::uint16_t kMlocked = 1 << 3;
+inline constexpr std::uint16_t kPoisoned = 1 << 4;  ///< free, and filled with poison (debug builds)
 }  // namespace frame_flags
 
 /// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches
@@ -33,8 +37,8 @@ inline constexpr std::uint16_t kMlocked = 1 << 3;
 struct Frame {
   std::atomic<std::int32_t> refs;  ///< users; at zero the frame is free (Linux: _refcount)
   std::atomic<std::int32_t> maps;  ///< page-table entries that map it (Linux: _mapcount + 1)
-  FrameState state;
-  std::uint8_t order;  ///< of the block that this frame heads, free or allocated
+  FrameState state;                ///< written by the allocator alone; read by who holds the frame
+  std::uint8_t order;  ///< of the block that this frame heads, free or allocated; else 0xff
   std::atomic<std::uint16_t> flags;
   std::atomic<std::uint32_t> live_entries;  ///< kPageTable: entries that are not blank
   std::uint32_t prev, next;                 ///< list links by PFN: buddy list, later LRU

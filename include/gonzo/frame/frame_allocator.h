@@ -1,5 +1,11 @@
 // Physical memory: zones, the buddy allocator and the per-thread lists in front of it.
 // Linux: mm/page_alloc.c. Makes no host system call; the memory is handed in.
+//
+// Single frames come from and go to a list of the calling thread, last freed first used. Larger
+// blocks, and whole batches of single frames, come from the zones' buddy lists, and those from
+// memory that was never used ("virgin") when they have nothing that fits: from there frames come in
+// ascending order and are known to be zero. Frame 0 is reserved, as on Linux: no data ever lies at
+// physical address 0, and a frame number that was forgotten to be set stands out.
 #pragma once
 
 #include <array>
@@ -10,6 +16,7 @@
 #include <string>
 
 #include <gonzo/base/address.h>
+#include <gonzo/base/check.h>
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame.h>
 
@@ -47,14 +54,20 @@ struct ZoneStats {
   Pfn start;
   std::uint64_t spanned = 0;  ///< frames
   std::uint64_t free = 0;     ///< on buddy lists, per-thread lists or virgin
+  /// Binding only if there is a PressureHandler; without one the last frame can be allocated.
   std::uint64_t watermark_min = 0, watermark_low = 0, watermark_high = 0;
   std::array<std::uint64_t, kMaxOrder + 1> free_blocks{};  ///< on the buddy lists, by order
   std::uint64_t virgin = 0;
 };
 
 struct FrameStats {
-  std::array<std::uint64_t, kFrameStates> by_state{};  ///< frames; kFree includes virgin and cached
-  std::uint64_t total = 0, free = 0, peak_used = 0;
+  /// Frames. kFree includes virgin and cached ones (their own elements are 0), so that this sums to
+  /// `total`; kReserved includes frame 0.
+  std::array<std::uint64_t, kFrameStates> by_state{};
+  std::uint64_t total = 0, free = 0;
+  /// Most frames that were ever not free: exact with one thread, else up to a batch (32) a thread
+  /// off.
+  std::uint64_t peak_used = 0;
 };
 
 class FrameAllocator {
@@ -67,27 +80,38 @@ class FrameAllocator {
     GrowthListener* growth = nullptr;
   };
 
-  /// ENOMEM when the descriptors cannot be had; EINVAL when `memory` is unaligned, empty or over 16
-  /// TiB.
+  /// Touches neither `memory` nor, but for the first page, the descriptors. ENOMEM when the
+  /// descriptors cannot be had; EINVAL when `memory` is unaligned, empty or not below 16 TiB.
   static Result<std::unique_ptr<FrameAllocator>> create(const Config& config);
   ~FrameAllocator();
   FrameAllocator(const FrameAllocator&) = delete;
   FrameAllocator& operator=(const FrameAllocator&) = delete;
 
   /// One block of 2^order frames, aligned to its size, refs of its first frame = 1 (Linux:
-  /// alloc_pages). Highest zone first, then lower ones. ENOMEM when none is left after pressure.
-  /// Thread-safe.
+  /// alloc_pages). Highest zone first, then lower ones (kKernel and kPageTable: not from HighMem,
+  /// as with Linux's GFP_KERNEL). Thread-safe. `state` is any from kAnonymous on; all other fields
+  /// of the descriptor are zero. With kZeroed the bytes are zero, else anything. ENOMEM: there is
+  /// no such block, and no PressureHandler, or it gave up, or it was asked 16 times. Where there is
+  /// one, a zone's last frames are for kKernel and kPageTable: other states leave watermark_min
+  /// free, and more of a zone below the highest (Linux: lowmem_reserve).
   Result<Pfn> allocate(unsigned order, FrameState state, ZeroPolicy zero);
   /// The same block as 2^order single frames, each with refs = 1, freed one by one (Linux:
   /// split_page).
   Result<Pfn> allocate_split(unsigned order, FrameState state, ZeroPolicy zero);
-  /// Frees a block of `allocate`; the order must be the same. Debug builds abort on a double free,
-  /// a wrong order, live references and (poison) on a write after free. Thread-safe.
+  /// Frees a block of `allocate`; the order must be the same, the caller's reference the last, and
+  /// no entry may map it. Aborts on a double free, a wrong order, other references; debug builds
+  /// also when a frame that was written to after it was freed is allocated again. Thread-safe.
   void free(Pfn first, unsigned order);
 
-  /// Another reference on a single allocated frame (Linux: get_page).
-  void get(Pfn pfn) { frame(pfn).refs.fetch_add(1, std::memory_order_relaxed); }
-  /// Drops one; the last frees the frame (order 0). True when that happened (Linux: put_page).
+  /// Another reference on an allocated frame, or on a block by its first frame. The caller has one,
+  /// or a lock that keeps one from being dropped (Linux: get_page).
+  void get(Pfn pfn) {
+    [[maybe_unused]] const std::int32_t before =
+        frame(pfn).refs.fetch_add(1, std::memory_order_relaxed);
+    GONZO_ASSERT(before > 0);
+  }
+  /// Drops one; the last frees the frame, or the whole block. True when that happened (Linux:
+  /// put_page).
   bool put(Pfn pfn);
 
   Frame& frame(Pfn pfn) { return frames_[pfn.value]; }
@@ -102,17 +126,18 @@ class FrameAllocator {
   void drain();
   FrameStats stats() const;
   std::span<const ZoneStats> zone_stats(std::span<ZoneStats, 3> out) const;
-  /// Fails the Nth allocation from now on (1 = the next), once; 0 turns it off. For tests.
+  /// Fails the Nth allocation from now on (1 = the next), once, with ENOMEM and without asking the
+  /// PressureHandler; 0 turns it off. For tests.
   void fail_nth(std::uint64_t n);
   /// Walks all descriptors and lists; an empty string, or what is wrong. Needs no concurrent use.
   std::string verify();
-  /// After drain(): every frame free and every list fully merged? Else what is left, for a leak
-  /// report.
+  /// Drains, then: every frame free (but frame 0) and everything merged? An empty string, or what
+  /// is left, for a leak report. Needs no concurrent use.
   std::string check_all_free();
 
  private:
   class Impl;
-  explicit FrameAllocator(std::unique_ptr<Impl> impl);
+  FrameAllocator(std::unique_ptr<Impl> impl, std::span<std::byte> memory);
 
   std::unique_ptr<Impl> impl_;
   Frame* frames_ = nullptr;
