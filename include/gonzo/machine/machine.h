@@ -26,20 +26,30 @@ struct CpuRegisters {
 };
 
 enum class TrapKind : std::uint8_t {
-  kSyscall,      ///< number in rax, rip after the instruction
+  kSyscall,      ///< number in rax, rip after the instruction, abi
   kPageFault,    ///< address, error_code
-  kException,    ///< vector (0 #DE, 1 #DB, 3 #BP, 4 #OF, 5 #BR, 6 #UD, 13 #GP, 16 #MF, 17 #AC, 19
-                 ///< #XM)
+  kException,    ///< vector (0 #DE, 1 #DB, 3 #BP, 4 #OF, 5 #BR, 6 #UD, 12 #SS, 13 #GP, 16 #MF,
+                 ///< 17 #AC, 19 #XM)
   kInterrupted,  ///< MachineThread::interrupt was called
   kGone,         ///< the machine's side of this thread died (its host process was killed)
 };
 
+/// How a system call was made.
+enum class SyscallAbi : std::uint8_t {
+  kX8664,  ///< `syscall`
+  kI386,   ///< `int 0x80`, from 64-bit code too: numbers and argument registers of i386
+};
+
 struct Trap {
   TrapKind kind = TrapKind::kInterrupted;
-  std::uint8_t vector = 0;
-  std::uint32_t error_code =
-      0;               ///< kPageFault: as the processor's #PF error code, recomputed from our entry
+  std::uint8_t vector = 0;              ///< kException
+  SyscallAbi abi = SyscallAbi::kX8664;  ///< kSyscall
+  /// kPageFault: as the processor's #PF error code, recomputed from our entry. kException: as the
+  /// processor pushed it, 0 where the vector has none.
+  std::uint32_t error_code = 0;
   VirtAddr address{};  ///< kPageFault
+  /// kGone: why, for a message; never freed.
+  const char* reason = "";
 };
 
 /// Per space, cumulative.
@@ -53,7 +63,8 @@ struct MachineCounters {
   std::chrono::nanoseconds guest_time{0};  ///< wall time between handing over and trap
 };
 
-/// One address space on the machine. The page table outlives it.
+/// One address space on the machine. The page table and the machine outlive it, it outlives its
+/// threads.
 class MachineSpace : public TranslationCache {
  public:
   virtual MachineCounters counters() const = 0;
@@ -69,6 +80,7 @@ class MachineThread {
   /// inside and not reported; every reported fault is one that the tables deny.
   virtual Trap run() = 0;
   /// From any thread or a signal handler: the current or next run returns kInterrupted soon.
+  /// Remembered once, however often it was called before that.
   virtual void interrupt() = 0;
   /// Extended state (x87, SSE, AVX) as XSAVE lays it out, empty when the machine has none. For
   /// signal frames, fork.

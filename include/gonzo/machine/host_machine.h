@@ -1,0 +1,31 @@
+// The machine that runs guests on the host's own processor, in host processes.
+// docs/machine-host.md tells how it works.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <gonzo/base/result.h>
+#include <gonzo/machine/arena.h>
+#include <gonzo/machine/machine.h>
+
+namespace gonzo {
+
+struct HostMachineOptions {
+  /// Host mappings that one guest may use before its shadow is dropped; 0: what the host allows
+  /// (vm.max_map_count), less a margin.
+  std::size_t mapping_limit = 0;
+};
+
+/// One host process per MachineSpace; frame numbers of the page tables are pages of `arena`, which
+/// outlives the machine. Needs Linux 5.10 or later on x86-64, no privilege. The machine and its
+/// processes live until it is destroyed or the calling process dies. Its functions may be called
+/// from any thread.
+///
+/// EAGAIN, ENOMEM, EMFILE: the host refused memory or a process. EOPNOTSUPP: a signal frame of this
+/// processor does not fit into a context slot. ESRCH: the host lets no process install the seccomp
+/// filter.
+Result<std::unique_ptr<Machine>> create_host_machine(const Arena& arena,
+                                                     const HostMachineOptions& options = {});
+
+}  // namespace gonzo

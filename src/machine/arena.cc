@@ -1,0 +1,125 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "machine/memory_file.h"
+#include <gonzo/machine/arena.h>
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kFirstWindow = 1 * kMiB;
+constexpr std::uint64_t kLastWindow = 32 * kMiB;
+constexpr std::uint64_t kStep = 1 * kMiB;  // one host call, some 0.7 ms
+constexpr int kPopulateWrite = 23;         // MADV_POPULATE_WRITE, Linux 5.14
+
+/// As much ahead as was used already, within limits.
+std::uint64_t window(std::uint64_t used) { return std::clamp(used, kFirstWindow, kLastWindow); }
+
+void back(int fd, std::byte* memory, std::uint64_t start, std::uint64_t bytes) {
+  if (madvise(memory + start, bytes, kPopulateWrite) == 0) return;
+  // An older kernel. Failure (memory is short) is no matter here: the first touch tries again.
+  static_cast<void>(
+      fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start), static_cast<off_t>(bytes)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Arena>> Arena::create(std::size_t bytes, Backing backing) {
+  if (bytes == 0 || bytes != page_floor(bytes)) return fail(Errno::kInval);
+  GONZO_ASSIGN(FileDescriptor file, create_memory_file("gonzo-arena", bytes));
+  void* memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
+  if (memory == MAP_FAILED) return fail_from_host();
+  madvise(memory, bytes,
+          MADV_HUGEPAGE);  // a wish: EINVAL where the host has none for shared memory
+  return std::unique_ptr<Arena>(
+      new Arena(file.release(), static_cast<std::byte*>(memory), bytes, backing));
+}
+
+Arena::~Arena() {
+  std::thread thread;
+  {
+    LockGuard guard(mutex_);
+    stopping_ = true;
+    thread.swap(thread_);
+    changed_.notify_all();
+  }
+  if (thread.joinable()) thread.join();
+  munmap(memory_, bytes_);
+  close(fd_);
+}
+
+void Arena::grown_to(Pfn virgin_start) {
+  if (backing_ == Backing::kOnTouch) return;
+  const std::uint64_t mark = virgin_start.address().value;
+  if (low_.load(std::memory_order_relaxed) <= mark &&
+      mark < calm_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  LockGuard guard(mutex_);
+  if (stopping_) return;
+  if (mark < stream_start_ || mark > backed_ + kLastWindow || backed_ == 0) begin_stream(mark);
+  mark_ = std::max(mark_, mark);
+  if (!thread_.joinable()) start_thread();
+  changed_.notify_all();
+}
+
+// Each zone is used up from its own start, so the mark jumps when one is full.
+void Arena::begin_stream(std::uint64_t mark) {
+  stream_start_ = mark;
+  mark_ = mark;
+  backed_ = mark;
+  low_.store(mark, std::memory_order_relaxed);
+  calm_.store(mark, std::memory_order_relaxed);
+}
+
+void Arena::start_thread() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the embedder's signals are not for this thread
+  try {
+    thread_ = std::thread([this] { back_ahead(); });
+  } catch (const std::system_error&) {
+    // Then frames are backed by their first touch; the next call tries again.
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Arena::back_ahead() {
+  LockGuard guard(mutex_);
+  while (!stopping_) {
+    backed_ = std::max(backed_, mark_);  // those were faster than we
+    const std::uint64_t goal =
+        std::min<std::uint64_t>(mark_ + window(mark_ - stream_start_), bytes_);
+    if (backed_ >= goal) {
+      changed_.wait(mutex_);
+      continue;
+    }
+    const std::uint64_t start = backed_;
+    const std::uint64_t bytes = std::min(kStep, goal - start);
+    mutex_.unlock();
+    back(fd_, memory_, start, bytes);
+    mutex_.lock();
+    if (backed_ != start) continue;  // another stream began meanwhile
+    backed_ = start + bytes;
+    total_ += bytes;
+    // Wake again when half of the window is used up.
+    const std::uint64_t ahead = window(mark_ - stream_start_) / 2;
+    calm_.store(backed_ > stream_start_ + ahead ? backed_ - ahead : stream_start_,
+                std::memory_order_relaxed);
+  }
+}
+
+std::uint64_t Arena::backed_ahead() const {
+  LockGuard guard(mutex_);
+  return total_;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,24 @@
+// What the spaces of one host machine share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "machine/host/context_slots.h"
+#include "machine/host/spin_budget.h"
+#include "machine/host/tsc_clock.h"
+#include "machine/host/zygote.h"
+
+namespace gonzo {
+
+struct HostParts {
+  std::uint64_t arena_frames = 0;
+  std::size_t mapping_limit = 0;  ///< host mappings that one shadow may use
+  SpinPolicy spin = SpinPolicy::kAdaptive;
+  TscClock clock;
+  std::unique_ptr<ContextSlots> slots;
+  std::unique_ptr<Zygote> zygote;  ///< after the slots: it dies first
+};
+
+}  // namespace gonzo

@@ -1,0 +1,237 @@
+#include "machine/host/host_space.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace gonzo {
+namespace {
+
+// Dropping the shadow makes room for tens of thousands of mappings: once helps, or nothing does.
+constexpr unsigned kMaxFailures = 3;
+
+void kill_and_reap(pid_t process) {
+  kill(process, SIGKILL);
+  while (waitpid(process, nullptr, __WALL) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+HostSpace::HostSpace(HostParts& parts, PageTable& table, pid_t process)
+    : parts_(parts), process_(process), shadow_(table, parts.arena_frames, parts.mapping_limit) {}
+
+Result<std::unique_ptr<HostSpace>> HostSpace::create(HostParts& parts, PageTable& table) {
+  GONZO_ASSIGN(const std::uint32_t slot, parts.slots->allocate());
+  gonzo_mailbox& mailbox = parts.slots->mailbox(slot);
+  parts.zygote->prepare(mailbox);
+  const Result<pid_t> process = parts.zygote->spawn(slot);
+  if (!process) {
+    parts.slots->release(slot);
+    return fail(process.error());
+  }
+  std::unique_ptr<HostSpace> space(new HostSpace(parts, table, *process));
+  LockGuard guard(space->mutex_);
+  space->threads_.push_back(std::make_unique<StubThread>(slot, mailbox, *process, parts.spin));
+  if (space->threads_.front()->link.wait_for_start() == StubLink::Wake::kDead) {
+    space->gone_ = true;  // as any process may be at any time; its thread will say so
+  }
+  return space;
+}
+
+HostSpace::~HostSpace() {
+  kill_and_reap(process_);
+  LockGuard guard(mutex_);
+  for (const auto& thread : threads_) parts_.slots->release(thread->slot);
+}
+
+MachineCounters HostSpace::counters() const {
+  LockGuard guard(mutex_);
+  MachineCounters counters = counters_;
+  counters.shadow_pages = shadow_.pages_filled();
+  counters.shadow_ranges = shadow_.mappings();
+  counters.shadow_drops = shadow_.drops();
+  counters.guest_time = parts_.clock.duration(guest_ticks_);
+  return counters;
+}
+
+void HostSpace::kill_process() {
+  gone_.store(true, std::memory_order_release);
+  kill(process_, SIGKILL);
+}
+
+void HostSpace::kick(const StubThread& thread) const {
+  const int saved = errno;
+  syscall(SYS_tgkill, process_, thread.link.thread(), GONZO_KICK_SIGNAL);
+  errno = saved;
+}
+
+StubThread* HostSpace::find_thread(StubThread::State state) {
+  for (const auto& thread : threads_) {
+    if (thread->state == state) return thread.get();
+  }
+  return nullptr;
+}
+
+// ---- commands ----
+
+/// One mailbox of commands, now. False: the host refused one, or the process is gone.
+bool HostSpace::run_commands(StubThread& thread) {
+  gonzo_mailbox& mailbox = thread.link.mailbox();
+  const std::uint32_t count = mailbox.command_count;
+  mailbox.commands_done = 0;
+  thread.link.give_turn(GONZO_ACTION_STAY);
+  if (thread.link.wait() == StubLink::Wake::kDead) {
+    kill_process();
+    return false;
+  }
+  return mailbox.commands_done == count;
+}
+
+bool HostSpace::make_room() {
+  if (is_gone()) return false;
+  if (++failures_ > kMaxFailures) {
+    kill_process();
+    return false;
+  }
+  shadow_.drop();
+  return true;
+}
+
+/// All pending commands, now. False: the process is gone.
+bool HostSpace::execute_pending(StubThread& thread) {
+  while (!shadow_.pending().empty()) {
+    shadow_.pending().take(thread.link.mailbox());
+    if (run_commands(thread)) {
+      failures_ = 0;
+    } else if (!make_room()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// While threads of the space run: by a stopped one, else by a running one that we kick.
+void HostSpace::execute_somewhere() {
+  StubThread* stopped = find_thread(StubThread::State::kStopped);
+  if (stopped == nullptr) stopped = find_thread(StubThread::State::kIdle);
+  if (stopped != nullptr) {
+    execute_pending(*stopped);
+    return;
+  }
+  ++waiting_;
+  while (!shadow_.pending().empty() && !is_gone() && running_ > 0) {
+    if (const StubThread* thread = find_thread(StubThread::State::kRunning)) kick(*thread);
+    changed_.wait(mutex_);
+  }
+  --waiting_;
+}
+
+void HostSpace::invalidate(AddressRange range, Stricter what) {
+  LockGuard guard(mutex_);
+  ++counters_.invalidations;
+  shadow_.invalidate(range, what);
+  // While nothing runs, it is enough that the commands are executed before anything does.
+  if (running_ > 0 && !shadow_.pending().empty() && !is_gone()) execute_somewhere();
+}
+
+HostSpace::Entry HostSpace::recover() {
+  LockGuard guard(mutex_);
+  return make_room() ? Entry::kReady : Entry::kGone;
+}
+
+std::uint32_t HostSpace::error_code(const ShadowFault& fault) const {
+  LockGuard guard(mutex_);
+  return shadow_.error_code(fault.address, fault.access);
+}
+
+// ---- running ----
+
+HostSpace::Entry HostSpace::enter(StubThread& thread, std::optional<ShadowFault>& fault) {
+  LockGuard guard(mutex_);
+  if (is_gone()) return Entry::kGone;
+  if (fault) {
+    if (shadow_.fill(fault->address, fault->access) == Shadow::Outcome::kDenied) {
+      if (fault->status == ShadowFault::Status::kFresh) return Entry::kDenied;
+      fault.reset();
+    } else if (fault->status == ShadowFault::Status::kFresh) {
+      ++counters_.shadow_fills;
+    }
+  }
+  CommandQueue& pending = shadow_.pending();
+  gonzo_mailbox& mailbox = thread.link.mailbox();
+  if (threads_.size() == 1) {
+    // The commands travel with the turn: the stub executes them before the guest goes on.
+    while (pending.size() > GONZO_COMMAND_CAPACITY) {
+      pending.take(mailbox);
+      if (!run_commands(thread) && !make_room()) return Entry::kGone;
+    }
+    pending.take(mailbox);
+  } else {
+    // The others must not see them late.
+    if (!execute_pending(thread)) return Entry::kGone;
+    mailbox.command_count = 0;
+  }
+  thread.state = StubThread::State::kRunning;
+  ++running_;
+  return Entry::kReady;
+}
+
+void HostSpace::leave(StubThread& thread) {
+  LockGuard guard(mutex_);
+  thread.state = StubThread::State::kStopped;
+  --running_;
+  ++counters_.traps;
+  guest_ticks_ += thread.link.ticks_away();
+  if (thread.link.mailbox().signal_number != 0) failures_ = 0;  // it got past its commands
+  if (waiting_ > 0) {
+    if (!is_gone()) execute_pending(thread);
+    changed_.notify_all();
+  }
+}
+
+// ---- threads ----
+
+Result<StubThread*> HostSpace::acquire_thread() {
+  LockGuard guard(mutex_);
+  if (is_gone()) return fail(Errno::kSrch);
+  StubThread* thread = find_thread(StubThread::State::kIdle);
+  if (thread == nullptr) {
+    StubThread* maker = find_thread(StubThread::State::kStopped);
+    if (maker == nullptr) return fail(Errno::kAgain);
+    GONZO_ASSIGN(thread, add_thread(*maker));
+  }
+  thread->state = StubThread::State::kStopped;
+  return thread;
+}
+
+Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
+  if (!execute_pending(maker)) return fail(Errno::kSrch);
+  GONZO_ASSIGN(const std::uint32_t slot, parts_.slots->allocate());
+  gonzo_mailbox& mailbox = parts_.slots->mailbox(slot);
+  parts_.zygote->prepare(mailbox);
+  // In the list at once: the process may map the slot from here on.
+  threads_.push_back(std::make_unique<StubThread>(slot, mailbox, process_, parts_.spin));
+  StubThread& thread = *threads_.back();
+  gonzo_mailbox& request = maker.link.mailbox();
+  request.commands[0] = {.argument = slot, .operation = GONZO_OP_THREAD};
+  request.command_count = 1;
+  if (!run_commands(maker)) {
+    const std::int32_t result = request.commands[0].result;
+    thread.state = StubThread::State::kRunning;  // never to be found
+    return fail(is_gone() || result >= 0 ? Errno::kSrch : static_cast<Errno>(-result));
+  }
+  if (thread.link.wait_for_start() == StubLink::Wake::kDead) {
+    kill_process();
+    return fail(Errno::kSrch);
+  }
+  return &thread;
+}
+
+void HostSpace::release_thread(StubThread& thread) {
+  LockGuard guard(mutex_);
+  thread.state = StubThread::State::kIdle;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,163 @@
+#include "machine/host/host_thread.h"
+
+#include <linux/audit.h>
+#include <signal.h>
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kPageFaultVector = 14;
+constexpr std::uint64_t kLastVector = 31;
+constexpr int kSeccompCode = 1;                    // SYS_SECCOMP
+constexpr std::uint32_t kProtectionKey = 1U << 5;  // #PF error code: PK
+
+Access access_of(std::uint64_t hardware_code) {
+  if (hardware_code & fault_code::kFetch) return Access::kExecute;
+  return hardware_code & fault_code::kWrite ? Access::kWrite : Access::kRead;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HostThread>> HostThread::create(HostSpace& space,
+                                                       const CpuRegisters& registers) {
+  GONZO_ASSIGN(StubThread * stub, space.acquire_thread());
+  std::unique_ptr<HostThread> thread(new HostThread(space, *stub, registers));
+  if (!thread->locate_frame()) return fail(Errno::kSrch);
+  thread->frame_->clear_extended_state();
+  return thread;
+}
+
+HostThread::~HostThread() { space_.release_thread(stub_); }
+
+bool HostThread::locate_frame() {
+  const ContextSlots& slots = *space_.parts().slots;
+  frame_ = SignalFrame::at(slots.bytes(stub_.slot), ContextSlots::guest_address(stub_.slot),
+                           stub_.link.mailbox().frame);
+  return frame_.has_value();
+}
+
+std::span<std::byte> HostThread::extended_state() {
+  return frame_ ? frame_->extended_state() : std::span<std::byte>();
+}
+
+void HostThread::interrupt() {
+  interrupted_.store(true);
+  if (in_guest_.load()) space_.kick(stub_);
+}
+
+Trap HostThread::gone(const char* reason) {
+  if (gone_reason_ == nullptr) gone_reason_ = reason;
+  space_.kill_process();
+  fault_.reset();
+  return {.kind = TrapKind::kGone, .reason = gone_reason_};
+}
+
+Trap HostThread::run() {
+  for (;;) {
+    if (interrupted_.exchange(false)) return {.kind = TrapKind::kInterrupted};
+    switch (space_.enter(stub_, fault_)) {
+      case HostSpace::Entry::kReady:
+        break;
+      case HostSpace::Entry::kDenied:
+        fault_->status = ShadowFault::Status::kReported;
+        return {.kind = TrapKind::kPageFault,
+                .error_code = space_.error_code(*fault_),
+                .address = fault_->address};
+      case HostSpace::Entry::kGone:
+        return gone("the host process is gone");
+    }
+    if (run_guest() == StubLink::Wake::kDead) return gone("the host process died");
+    if (const std::optional<Trap> trap = decode()) return *trap;
+  }
+}
+
+StubLink::Wake HostThread::run_guest() {
+  gonzo_mailbox& mailbox = stub_.link.mailbox();
+  frame_->store(registers_);
+  frame_->seal();
+  mailbox.fs_base = registers_.fs_base;
+  mailbox.gs_base = registers_.gs_base;
+  mailbox.signal_number = 0;  // stays so unless the guest traps
+  mailbox.frame = 0;
+  mailbox.commands_done = 0;
+  in_guest_.store(true);
+  if (interrupted_.load()) space_.kick(stub_);  // called since run() looked
+  stub_.link.give_turn(GONZO_ACTION_RESUME);
+  const StubLink::Wake wake = stub_.link.wait();
+  in_guest_.store(false);
+  space_.leave(stub_);
+  return wake;
+}
+
+std::optional<Trap> HostThread::decode() {
+  const gonzo_mailbox& mailbox = stub_.link.mailbox();
+  const int signal = mailbox.signal_number;
+  const int code = mailbox.signal_code;
+  if (signal == 0) {
+    if (space_.recover() == HostSpace::Entry::kGone) return gone("the host refuses mappings");
+    return std::nullopt;  // fault_ is filled anew
+  }
+  if (!locate_frame()) return gone("the guest wrote over its context slot");
+  frame_->load(registers_);
+  registers_.fs_base = mailbox.fs_base;
+  registers_.gs_base = mailbox.gs_base;
+  fault_.reset();
+  switch (signal) {
+    case SIGSYS:
+      return code == kSeccompCode ? std::optional(decode_syscall()) : std::nullopt;
+    case GONZO_KICK_SIGNAL:
+      if (interrupted_.exchange(false)) return Trap{.kind = TrapKind::kInterrupted};
+      return std::nullopt;
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGTRAP:
+      if (code <= 0) return std::nullopt;  // kill(2) by somebody: not a fault of the guest's
+      return decode_exception(signal, code);
+    default:
+      return gone("the guest wrote over its context slot");
+  }
+}
+
+Trap HostThread::decode_syscall() {
+  const gonzo_mailbox& mailbox = stub_.link.mailbox();
+  const std::uint64_t fields = mailbox.signal_fields[1];
+  const auto number = static_cast<std::int32_t>(fields);
+  const auto arch = static_cast<std::uint32_t>(fields >> 32);
+  // A number that looks like -ERESTARTSYS makes the kernel touch rax and rip: take both from the
+  // signal's information.
+  if (static_cast<std::int32_t>(registers_.rax) != number) {
+    registers_.rax = static_cast<std::uint64_t>(std::int64_t{number});
+  }
+  registers_.rip = mailbox.signal_fields[0];
+  return {.kind = TrapKind::kSyscall,
+          .abi = arch == AUDIT_ARCH_I386 ? SyscallAbi::kI386 : SyscallAbi::kX8664};
+}
+
+std::optional<Trap> HostThread::decode_exception(int signal, int code) {
+  const std::uint64_t vector = frame_->trap_number();
+  if (vector > kLastVector) return gone("the guest wrote over its context slot");
+  if (vector != kPageFaultVector) {
+    return Trap{.kind = TrapKind::kException,
+                .vector = static_cast<std::uint8_t>(vector),
+                .error_code = static_cast<std::uint32_t>(frame_->error_code())};
+  }
+  if (signal == SIGBUS) return gone("the host could not back a frame of the arena");
+  if (code == SI_KERNEL) return gone("the host refused the guest's registers");
+  return decode_page_fault(frame_->error_code());
+}
+
+std::optional<Trap> HostThread::decode_page_fault(std::uint64_t hardware_code) {
+  const VirtAddr address(frame_->fault_address());
+  fault_ = ShadowFault{address, access_of(hardware_code), ShadowFault::Status::kFresh};
+  if (hardware_code & kProtectionKey) {
+    // The guest's own doing (WRPKRU): no entry of ours can mend it.
+    const std::uint32_t error_code = space_.error_code(*fault_) | kProtectionKey;
+    fault_.reset();
+    return Trap{.kind = TrapKind::kPageFault, .error_code = error_code, .address = address};
+  }
+  return std::nullopt;  // run() looks at our entry
+}
+
+}  // namespace gonzo

@@ -1,0 +1,227 @@
+#include "machine/host/shadow.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "machine/host/stub/mailbox.h"
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kFirstWindow = 16;  // pages; Linux's fault-around (fault_around_bytes)
+constexpr std::uint64_t kLastWindow = 512;
+constexpr std::uint64_t kTableSpan = 512 * kPageSize;
+// Beyond, unmapping and filling again is cheaper than the commands.
+constexpr std::size_t kMaxProtects = 8;
+constexpr std::size_t kMaxPending = 4 * GONZO_COMMAND_CAPACITY;
+
+constexpr AddressRange kBelowStub{VirtAddr(0), VirtAddr(GONZO_STUB_BASE)};
+constexpr AddressRange kAboveStub{VirtAddr(GONZO_SLOTS_END), VirtAddr(GONZO_TASK_END)};
+
+bool is_guest_address(VirtAddr address) {
+  return kBelowStub.contains(address) || kAboveStub.contains(address);
+}
+
+/// Sets the bits that a processor's access would, unless the entry is no longer what was checked.
+bool set_if_same(EntryRef slot, Entry expected, std::uint64_t bits) {
+  return (expected.raw() & bits) == bits || slot.compare_exchange(expected, expected.with(bits));
+}
+
+}  // namespace
+
+bool Shadow::is_mappable(Entry entry) const {
+  return entry.is_present() && entry.has(pte::kUser) && entry.pfn().value < frames_;
+}
+
+bool Shadow::permits(Entry entry, Access access) const {
+  if (!is_mappable(entry)) return false;
+  if (access == Access::kWrite) return entry.is_writable();
+  if (access == Access::kExecute) return !table_.has_no_execute() || !entry.has(pte::kNoExecute);
+  return true;
+}
+
+ShadowProtection Shadow::protection_of(Entry entry) const {
+  ShadowProtection protection = PROT_READ;
+  if (entry.is_writable() && entry.has(pte::kDirty)) protection |= PROT_WRITE;
+  if (!table_.has_no_execute() || !entry.has(pte::kNoExecute)) protection |= PROT_EXEC;
+  return protection;
+}
+
+std::uint32_t Shadow::error_code(VirtAddr address, Access access) const {
+  std::uint32_t code = fault_code::kUser;
+  if (access == Access::kWrite) code |= fault_code::kWrite;
+  if (access == Access::kExecute && table_.has_no_execute()) code |= fault_code::kFetch;
+  const EntryRef slot = table_.find(address);
+  if (slot && slot.load().is_present()) code |= fault_code::kPresent;
+  return code;
+}
+
+Shadow::Outcome Shadow::fill(VirtAddr address, Access access) {
+  const VirtAddr page = address.page_floor();
+  if (!is_guest_address(page)) return Outcome::kDenied;
+  const std::uint64_t bits =
+      access == Access::kWrite ? pte::kAccessed | pte::kDirty : pte::kAccessed;
+  LeafSlot leaf;
+  Entry entry;
+  do {
+    leaf = table_.find_leaf(page);
+    if (!leaf.entry) return Outcome::kDenied;
+    entry = leaf.entry.load();
+    if (!permits(entry, access)) return Outcome::kDenied;
+  } while (!set_if_same(leaf.entry, entry, bits));
+  entry = entry.with(bits);
+
+  if (map_.size() + 2 * kMaxRuns > limit_ || pending_.size() > kMaxPending) drop();
+  if (leaf.level > 1) {
+    map_large(leaf, entry, page);
+    return Outcome::kFilled;
+  }
+  Candidates candidates;
+  const std::size_t count = collect(window_for(page), page, candidates);
+  for (std::size_t i = 0; i < count; ++i) map_candidate(candidates[i]);
+  return Outcome::kFilled;
+}
+
+// A fault where the last fill ended looks sequential: twice as much each time. Else the aligned
+// window that holds the page. Never beyond the span of one last-level table.
+AddressRange Shadow::window_for(VirtAddr page) {
+  const VirtAddr table_end((page.value & ~(kTableSpan - 1)) + kTableSpan);
+  if (page == next_sequential_) {
+    window_pages_ = std::min(2 * window_pages_, kLastWindow);
+    return {page, std::min(page + window_pages_ * kPageSize, table_end)};
+  }
+  window_pages_ = kFirstWindow;
+  const VirtAddr start(page.value & ~(kFirstWindow * kPageSize - 1));
+  return {start, start + kFirstWindow * kPageSize};
+}
+
+std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out) const {
+  std::size_t count = 1;  // out[0] is kept for the run of the faulting page
+  ShadowRun known{};      // a run of the shadow that ends after the page looked at
+  bool knows_all = false;
+  Candidate current{};
+
+  const auto finish = [&] {
+    if (current.run.range().empty()) return;
+    if (current.run.range().contains(page)) {
+      out[0] = current;
+    } else if (count < kMaxRuns) {
+      out[count++] = current;
+    }
+    current = {};
+  };
+  const auto is_shadowed = [&](VirtAddr at, Entry entry, ShadowProtection protection) {
+    if (!knows_all && known.end <= at) {
+      knows_all = true;
+      map_.for_each({at, window.end}, [&](const ShadowRun& run) {
+        known = run;
+        knows_all = false;
+        return false;
+      });
+    }
+    return !knows_all && known.range().contains(at) && known.frame_at(at) == entry.pfn() &&
+           known.protection == protection;
+  };
+
+  table_.for_each_table(window, [&](VirtAddr first, EntryRef slot, unsigned slots) {
+    for (unsigned i = 0; i < slots; ++i) {
+      if (i > 0) slot = slot.next();
+      const VirtAddr at = first + i * kPageSize;
+      const Entry entry = slot.load();
+      const ShadowProtection protection = protection_of(entry);
+      if (!is_mappable(entry) || (at != page && is_shadowed(at, entry, protection))) {
+        finish();
+        continue;
+      }
+      const ShadowRun& run = current.run;
+      const bool continues = !run.range().empty() && run.end == at &&
+                             run.protection == protection && run.frame_at(at) == entry.pfn();
+      if (!continues) {
+        finish();
+        current = {{at, at, entry.pfn(), protection}, slot};
+      }
+      current.run.end += kPageSize;
+    }
+    return true;
+  });
+  finish();
+  return out[0].run.range().empty() ? 0 : count;
+}
+
+void Shadow::map_candidate(const Candidate& candidate) {
+  ShadowRun run = candidate.run;
+  EntryRef slot = candidate.first;
+  for (VirtAddr at = run.start; at < run.end; at += kPageSize) {
+    if (at != run.start) slot = slot.next();
+    const Entry entry = slot.load();
+    const bool same = is_mappable(entry) && entry.pfn() == run.frame_at(at) &&
+                      protection_of(entry) == run.protection;
+    if (!same || !set_if_same(slot, entry, pte::kAccessed)) {
+      run.end = at;  // changed meanwhile: it will fault when it is needed
+      break;
+    }
+  }
+  if (run.range().empty()) return;
+  pending_.map(run, GONZO_OP_MAP_POPULATE);
+  map_.insert(run);
+  pages_filled_ += run.range().pages();
+  next_sequential_ = run.end;
+}
+
+void Shadow::map_large(const LeafSlot& leaf, Entry entry, VirtAddr page) {
+  // A piece that the host's own fault-around and large pages can work with.
+  const VirtAddr start = std::max(leaf.address, VirtAddr(page.value & ~(kTableSpan - 1)));
+  ShadowRun run{start, start + kTableSpan, entry.pfn() + (start - leaf.address) / kPageSize,
+                protection_of(entry)};
+  if (run.frame.value + run.range().pages() > frames_) run.end = run.start;
+  if (run.range().empty()) return;
+  pending_.map(run, GONZO_OP_MAP);
+  map_.insert(run);
+  pages_filled_ += run.range().pages();
+}
+
+void Shadow::invalidate(AddressRange range, Stricter what) {
+  if (what == Stricter::kReadOnly) {
+    write_protect(range);
+    return;
+  }
+  const AddressRange gone = map_.erase(range);
+  if (!gone.empty()) pending_.unmap(gone);
+  if (pending_.size() > kMaxPending) drop();
+}
+
+void Shadow::write_protect(AddressRange range) {
+  std::array<ShadowRun, kMaxProtects> writable;
+  std::size_t count = 0;
+  bool too_many = false;
+  map_.for_each(range, [&](const ShadowRun& run) {
+    if (!(run.protection & PROT_WRITE)) return true;
+    if (count == kMaxProtects) {
+      too_many = true;
+      return false;
+    }
+    writable[count++] = run;
+    return true;
+  });
+  if (too_many) {
+    invalidate(range, Stricter::kOther);
+    return;
+  }
+  for (ShadowRun run : std::span(writable.data(), count)) {
+    run.protection &= static_cast<ShadowProtection>(~PROT_WRITE);
+    pending_.protect(run.range(), run.protection);
+    map_.insert(run);
+  }
+}
+
+void Shadow::drop() {
+  map_.clear();
+  pending_.clear();
+  pending_.unmap(kBelowStub);
+  pending_.unmap(kAboveStub);
+  next_sequential_ = {};
+  ++drops_;
+}
+
+}  // namespace gonzo

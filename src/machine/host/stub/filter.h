@@ -1,0 +1,57 @@
+/* The seccomp filter of every guest process: any system call made outside the stub traps, inside
+ * it only what the stub needs goes through. */
+#ifndef GONZO_MACHINE_HOST_STUB_FILTER_H
+#define GONZO_MACHINE_HOST_STUB_FILTER_H
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "machine/host/stub/mailbox.h"
+
+#define GONZO_LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define GONZO_LOAD_HIGH(field) \
+  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
+#define GONZO_RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
+#define GONZO_ALLOW(number)                                \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), \
+      GONZO_RETURN(SECCOMP_RET_ALLOW)
+
+/* Guest calls come first: they are the many. */
+static const struct sock_filter kFilter[] = {
+    GONZO_LOAD_HIGH(instruction_pointer),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GONZO_STUB_BASE >> 32, 1, 0),
+    GONZO_RETURN(SECCOMP_RET_TRAP),
+    GONZO_LOAD(instruction_pointer),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)GONZO_STUB_BASE, 1, 0),
+    GONZO_RETURN(SECCOMP_RET_TRAP),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(GONZO_STUB_BASE + GONZO_STUB_TEXT_SIZE), 0, 1),
+    GONZO_RETURN(SECCOMP_RET_TRAP),
+
+    GONZO_LOAD(arch),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+    GONZO_RETURN(SECCOMP_RET_KILL_PROCESS),
+    GONZO_LOAD(nr),
+    GONZO_ALLOW(SYS_rt_sigreturn),
+    GONZO_ALLOW(SYS_futex),
+    GONZO_ALLOW(SYS_mmap),
+    GONZO_ALLOW(SYS_munmap),
+    GONZO_ALLOW(SYS_mprotect),
+    GONZO_ALLOW(SYS_arch_prctl),
+    GONZO_ALLOW(SYS_clone),
+    GONZO_ALLOW(SYS_sigaltstack),
+    GONZO_ALLOW(SYS_set_robust_list),
+    GONZO_ALLOW(SYS_gettid),
+    GONZO_ALLOW(SYS_getppid),
+    GONZO_ALLOW(SYS_exit_group),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+    GONZO_LOAD(args[0]),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PDEATHSIG, 0, 1),
+    GONZO_RETURN(SECCOMP_RET_ALLOW),
+    GONZO_RETURN(SECCOMP_RET_KILL_PROCESS),
+};
+
+#endif

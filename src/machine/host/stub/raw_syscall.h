@@ -1,0 +1,17 @@
+/* System calls without a C library: no errno, no thread pointer, no cancellation. */
+#ifndef GONZO_MACHINE_HOST_STUB_RAW_SYSCALL_H
+#define GONZO_MACHINE_HOST_STUB_RAW_SYSCALL_H
+
+static inline long raw_syscall(long number, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* The code that lives in a guest's host process: signal handlers that hand a trapped guest thread
+ * to the runner, and the few system calls that the runner asks for. Freestanding, without data,
+ * thread pointer or vector registers: all of those are the guest's. docs/machine-host.md. */
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/ucontext.h>
+
+#include <asm/prctl.h>
+#include <sched.h>
+
+#include "machine/host/stub/filter.h"
+#include "machine/host/stub/mailbox.h"
+#include "machine/host/stub/raw_syscall.h"
+
+typedef struct gonzo_mailbox Mailbox;
+
+/* Hidden, or the linker turns their addresses into absolute ones. */
+#pragma GCC visibility push(hidden)
+extern void stub_restorer(void);
+extern long stub_clone(unsigned long flags, Mailbox* child, void (*entry)(Mailbox*),
+                       unsigned long stack);
+#pragma GCC visibility pop
+
+struct kernel_sigaction { /* what rt_sigaction takes */
+  void (*handler)(int, siginfo_t*, ucontext_t*);
+  unsigned long flags;
+  void (*restorer)(void);
+  unsigned long mask;
+};
+
+#define CALL0(n) raw_syscall((n), 0, 0, 0, 0, 0, 0)
+#define CALL1(n, a) raw_syscall((n), (long)(a), 0, 0, 0, 0, 0)
+#define CALL2(n, a, b) raw_syscall((n), (long)(a), (long)(b), 0, 0, 0, 0)
+#define CALL3(n, a, b, c) raw_syscall((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL4(n, a, b, c, d) raw_syscall((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+static void __attribute__((noreturn)) die(void) {
+  for (;;) CALL1(SYS_exit_group, 125);
+}
+
+/* ---- hand-off ---- */
+
+static void give_turn_to_runner(Mailbox* mailbox) {
+  unsigned before = __atomic_exchange_n(&mailbox->turn, GONZO_TURN_RUNNER, __ATOMIC_ACQ_REL);
+  if (before & GONZO_TURN_SLEEPER) CALL3(SYS_futex, &mailbox->turn, FUTEX_WAKE, 1);
+}
+
+static int is_runners_turn(unsigned turn) {
+  return (turn & GONZO_TURN_OWNER) == GONZO_TURN_RUNNER;
+}
+
+static void wait_for_turn(Mailbox* mailbox) {
+  const unsigned long start = __builtin_ia32_rdtsc();
+  const unsigned long limit = mailbox->spin_ticks;
+  do {
+    if (!is_runners_turn(__atomic_load_n(&mailbox->turn, __ATOMIC_ACQUIRE))) return;
+    __builtin_ia32_pause();
+  } while (__builtin_ia32_rdtsc() - start < limit);
+  for (;;) {
+    unsigned turn = GONZO_TURN_RUNNER;
+    __atomic_compare_exchange_n(&mailbox->turn, &turn, GONZO_TURN_RUNNER | GONZO_TURN_SLEEPER, 0,
+                                __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    if (!is_runners_turn(turn)) return;
+    CALL4(SYS_futex, &mailbox->turn, FUTEX_WAIT, GONZO_TURN_RUNNER | GONZO_TURN_SLEEPER, 0);
+  }
+}
+
+/* ---- starting ---- */
+
+static void die_with_runner(const Mailbox* mailbox) {
+  CALL2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+  if (CALL0(SYS_getppid) != (long)mailbox->parent_process) die(); /* it went before the call */
+}
+
+/* From here on traps of this thread land in its slot. */
+static void own_slot(Mailbox* mailbox) {
+  stack_t stack = {.ss_sp = (char*)mailbox + GONZO_MAILBOX_SIZE,
+                   .ss_size = GONZO_SLOT_SIZE - GONZO_MAILBOX_SIZE};
+  if (CALL2(SYS_sigaltstack, &stack, 0) != 0) die();
+  mailbox->robust_next = (unsigned long)&mailbox->robust_entry;
+  mailbox->robust_entry = (unsigned long)&mailbox->robust_next;
+  mailbox->robust_offset = (long)((char*)&mailbox->turn - (char*)&mailbox->robust_entry);
+  mailbox->robust_pending = 0;
+  CALL2(SYS_set_robust_list, &mailbox->robust_next, 3 * sizeof(long));
+  mailbox->thread_id = (unsigned)CALL0(SYS_gettid);
+}
+
+static void __attribute__((noreturn)) first_trap(void) {
+  for (;;) __asm__ volatile("ud2"); /* the runner changes the frame that this makes */
+}
+
+static void start_process(Mailbox* mailbox) {
+  const unsigned long own = (unsigned long)mailbox;
+  die_with_runner(mailbox);
+  CALL2(SYS_munmap, GONZO_SLOTS_BASE, own - GONZO_SLOTS_BASE);
+  if (own + GONZO_SLOT_SIZE != GONZO_SLOTS_END) {
+    CALL2(SYS_munmap, own + GONZO_SLOT_SIZE, GONZO_SLOTS_END - own - GONZO_SLOT_SIZE);
+  }
+  own_slot(mailbox);
+  first_trap();
+}
+
+static void start_thread(Mailbox* mailbox) {
+  own_slot(mailbox);
+  first_trap();
+}
+
+static Mailbox* slot(unsigned long index) {
+  return (Mailbox*)(GONZO_SLOTS_BASE + index * GONZO_SLOT_SIZE);
+}
+
+static long spawn_process(unsigned long index) {
+  /* The parent is the runner, who reaps; the exit signal is inherited from the zygote: none. */
+  return stub_clone(CLONE_PARENT, slot(index), start_process,
+                    (unsigned long)slot(index) + GONZO_SLOT_SIZE);
+}
+
+static long spawn_thread(const Mailbox* mailbox, unsigned long index) {
+  const long mapped =
+      raw_syscall(SYS_mmap, (long)slot(index), GONZO_SLOT_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_FIXED, mailbox->slots_fd, (long)(index * GONZO_SLOT_SIZE));
+  if (mapped != (long)slot(index)) return mapped;
+  return stub_clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                        CLONE_SYSVSEM,
+                    slot(index), start_thread, (unsigned long)slot(index) + GONZO_SLOT_SIZE);
+}
+
+/* ---- commands ---- */
+
+static long execute_one(const Mailbox* mailbox, const struct gonzo_command* command) {
+  const long address = (long)command->address;
+  const long length = (long)command->length;
+  int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
+  long result;
+  switch (command->operation) {
+    case GONZO_OP_MAP_POPULATE:
+      flags |= MAP_POPULATE;
+      __attribute__((fallthrough));
+    case GONZO_OP_MAP:
+      result = raw_syscall(SYS_mmap, address, length, command->protection, flags,
+                           mailbox->arena_fd, (long)command->argument);
+      return result == address ? 0 : result;
+    case GONZO_OP_UNMAP:
+      return CALL2(SYS_munmap, address, length);
+    case GONZO_OP_PROTECT:
+      return CALL3(SYS_mprotect, address, length, command->protection);
+    case GONZO_OP_SPAWN:
+      return spawn_process(command->argument);
+    case GONZO_OP_THREAD:
+      return spawn_thread(mailbox, command->argument);
+    default:
+      return -22; /* EINVAL */
+  }
+}
+
+static void execute_commands(Mailbox* mailbox) {
+  unsigned count = mailbox->command_count;
+  unsigned i;
+  if (count > GONZO_COMMAND_CAPACITY) count = GONZO_COMMAND_CAPACITY;
+  for (i = 0; i < count; ++i) {
+    struct gonzo_command* command = &mailbox->commands[i];
+    command->result = (int)execute_one(mailbox, command);
+    if (command->result < 0) break;
+  }
+  mailbox->commands_done = i;
+}
+
+/* ---- traps ---- */
+
+static unsigned long read_base(const Mailbox* mailbox, int code) {
+  unsigned long base = 0;
+  if (mailbox->has_fsgsbase) {
+    if (code == ARCH_GET_FS) {
+      __asm__ volatile("rdfsbase %0" : "=r"(base));
+    } else {
+      __asm__ volatile("rdgsbase %0" : "=r"(base));
+    }
+    return base;
+  }
+  CALL2(SYS_arch_prctl, code, &base);
+  return base;
+}
+
+static void write_base(const Mailbox* mailbox, int code, unsigned long base) {
+  /* The instructions fault on a non-canonical base; arch_prctl only refuses it. */
+  if (mailbox->has_fsgsbase && base < GONZO_TASK_END) {
+    if (code == ARCH_SET_FS) {
+      __asm__ volatile("wrfsbase %0" ::"r"(base));
+    } else {
+      __asm__ volatile("wrgsbase %0" ::"r"(base));
+    }
+    return;
+  }
+  CALL2(SYS_arch_prctl, code, base);
+}
+
+static void handle_signal(int number, siginfo_t* info, ucontext_t* context) {
+  Mailbox* const mailbox = (Mailbox*)((unsigned long)context & ~(GONZO_SLOT_SIZE - 1));
+  const unsigned long fs_base = read_base(mailbox, ARCH_GET_FS);
+  const unsigned long gs_base = read_base(mailbox, ARCH_GET_GS);
+  mailbox->signal_number = number;
+  mailbox->signal_code = info->si_code;
+  mailbox->signal_fields[0] = (unsigned long)info->si_addr;
+  mailbox->signal_fields[1] = ((unsigned long)info->si_arch << 32) | (unsigned)info->si_syscall;
+  mailbox->frame = (unsigned long)context;
+  mailbox->fs_base = fs_base;
+  mailbox->gs_base = gs_base;
+  do {
+    give_turn_to_runner(mailbox);
+    wait_for_turn(mailbox);
+    execute_commands(mailbox);
+  } while (mailbox->action != GONZO_ACTION_RESUME || mailbox->commands_done != mailbox->command_count);
+  if (mailbox->fs_base != fs_base) write_base(mailbox, ARCH_SET_FS, mailbox->fs_base);
+  if (mailbox->gs_base != gs_base) write_base(mailbox, ARCH_SET_GS, mailbox->gs_base);
+}
+
+/* ---- the zygote ---- */
+
+static void close_all_but(unsigned a, unsigned b) {
+  const unsigned low = a < b ? a : b;
+  const unsigned high = a < b ? b : a;
+  if (low > 0) CALL3(SYS_close_range, 0, low - 1, 0);
+  if (high > low + 1) CALL3(SYS_close_range, low + 1, high - 1, 0);
+  CALL3(SYS_close_range, high + 1, ~0U, 0);
+}
+
+static void set_signal_actions(void) {
+  struct kernel_sigaction action = {0, 0, 0, 0};
+  int number;
+  for (number = 1; number <= 64; ++number) CALL4(SYS_rt_sigaction, number, &action, 0, 8);
+  action.handler = handle_signal;
+  action.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000; /* SA_RESTORER */
+  action.restorer = stub_restorer;
+  action.mask = ~0UL;
+  for (number = 1; number <= 64; ++number) {
+    if ((GONZO_HANDLED_SIGNALS & GONZO_SIGNAL_BIT(number)) &&
+        CALL4(SYS_rt_sigaction, number, &action, 0, 8) != 0) {
+      die();
+    }
+  }
+  /* A stray SIGTERM or SIGINT is for the runner, not for a guest's process. */
+  unsigned long blocked = ~GONZO_HANDLED_SIGNALS;
+  CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, 0, 8);
+}
+
+static void drop_privileges(void) {
+  static const char name[] = "gonzo-guest";
+  const struct rlimit no_core = {0, 0};
+  struct sock_fprog program;
+  CALL2(SYS_prctl, PR_SET_NAME, name);
+  CALL2(SYS_setrlimit, RLIMIT_CORE, &no_core);
+  if (raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) != 0) die();
+  program.len = sizeof(kFilter) / sizeof(kFilter[0]);
+  program.filter = (struct sock_filter*)kFilter;
+  /* SPEC_ALLOW: before Linux 5.16 a filter switched speculation mitigations on that slow the guest
+   * down. It runs with its user's rights, like any program. */
+  if (CALL3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) != 0) {
+    die();
+  }
+}
+
+void __attribute__((noreturn)) stub_zygote(Mailbox* mailbox) {
+  CALL0(SYS_setsid); /* a terminal's signals reach the runner only */
+  die_with_runner(mailbox);
+  CALL2(SYS_munmap, 0, GONZO_STUB_BASE);
+  CALL2(SYS_munmap, GONZO_SLOTS_END, GONZO_TASK_END - GONZO_SLOTS_END);
+  close_all_but((unsigned)mailbox->arena_fd, (unsigned)mailbox->slots_fd);
+  set_signal_actions();
+  drop_privileges();
+  mailbox->thread_id = (unsigned)CALL0(SYS_gettid);
+  for (;;) {
+    give_turn_to_runner(mailbox);
+    wait_for_turn(mailbox);
+    execute_commands(mailbox);
+  }
+}

@@ -1,0 +1,95 @@
+#include "machine/host/stub_link.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace gonzo {
+namespace {
+
+// The robust futex ends a wait when the thread dies. These are for what it does not see: a process
+// that died before the turn was given, a guest that wrote over the word or the list.
+constexpr long kFirstTimeoutNs = 10'000'000;
+constexpr long kLastTimeoutNs = 1'000'000'000;
+
+long futex(std::uint32_t* word, int operation, std::uint32_t value, const timespec* timeout) {
+  return syscall(SYS_futex, word, operation, value, timeout, nullptr, 0);
+}
+
+}  // namespace
+
+ProcessState process_state(pid_t process) {
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0) {
+    return ProcessState::kDead;
+  }
+  return info.si_pid == 0 ? ProcessState::kAlive : ProcessState::kDead;
+}
+
+void StubLink::prepare(gonzo_mailbox& mailbox) {
+  __atomic_store_n(&mailbox.turn, GONZO_TURN_STARTING, __ATOMIC_RELEASE);
+}
+
+StubLink::Wake StubLink::wait_for_start() {
+  given_at_ = __rdtsc();
+  const Wake wake = wait();
+  if (wake == Wake::kTurn) owner_ = mailbox_.thread_id & GONZO_TURN_OWNER;
+  return wake;
+}
+
+void StubLink::give_turn(gonzo_action action) {
+  mailbox_.action = action;
+  mailbox_.spin_ticks = static_cast<std::uint32_t>(stub_wait_.ticks());
+  given_at_ = __rdtsc();
+  const std::uint32_t before = __atomic_exchange_n(&mailbox_.turn, owner_, __ATOMIC_ACQ_REL);
+  const std::uint64_t phase = given_at_ - returned_at_;
+  if (before & GONZO_TURN_SLEEPER) {
+    stub_wait_.miss(phase);
+    futex(&mailbox_.turn, FUTEX_WAKE, 1, nullptr);
+  } else {
+    stub_wait_.hit(phase);
+  }
+}
+
+StubLink::Wake StubLink::wait() {
+  const std::uint64_t limit = wait_.ticks();
+  std::uint64_t now = given_at_;
+  do {
+    const std::uint32_t turn = __atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE);
+    if (!is_away(turn)) {
+      returned_at_ = __rdtsc();
+      wait_.hit(returned_at_ - given_at_);
+      return turn & GONZO_TURN_DIED ? Wake::kDead : Wake::kTurn;
+    }
+    _mm_pause();
+    now = __rdtsc();
+  } while (now - given_at_ < limit);
+  const Wake wake = sleep();
+  returned_at_ = __rdtsc();
+  wait_.miss(returned_at_ - given_at_);
+  return wake;
+}
+
+StubLink::Wake StubLink::sleep() {
+  const std::uint32_t sleeping = owner_ | GONZO_TURN_SLEEPER;
+  for (long timeout_ns = kFirstTimeoutNs;; timeout_ns = std::min(2 * timeout_ns, kLastTimeoutNs)) {
+    std::uint32_t turn = owner_;
+    __atomic_compare_exchange_n(&mailbox_.turn, &turn, sleeping, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
+    if (turn & GONZO_TURN_DIED) return Wake::kDead;
+    if (!is_away(turn)) return Wake::kTurn;
+    const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
+    if (futex(&mailbox_.turn, FUTEX_WAIT, sleeping, &timeout) != 0 && errno == ETIMEDOUT &&
+        process_state(process_) == ProcessState::kDead) {
+      return Wake::kDead;
+    }
+  }
+}
+
+}  // namespace gonzo

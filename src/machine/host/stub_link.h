@@ -1,0 +1,54 @@
+// The runner's end of the hand-off with one stub thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "machine/host/spin_budget.h"
+#include "machine/host/stub/mailbox.h"
+
+namespace gonzo {
+
+enum class ProcessState : std::uint8_t { kAlive, kDead };
+/// Whether a child of ours still runs; does not reap it (waitid(2)).
+ProcessState process_state(pid_t process);
+
+/// Used by one host thread at a time.
+class StubLink {
+ public:
+  enum class Wake : std::uint8_t { kTurn, kDead };
+
+  StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy)
+      : mailbox_(mailbox), process_(process), wait_(policy), stub_wait_(policy) {}
+
+  /// What the mailbox must hold before a thread is started on it.
+  static void prepare(gonzo_mailbox& mailbox);
+
+  /// Waits for the first hand-over of a thread that was just started and learns its id.
+  Wake wait_for_start();
+  /// Publishes all that was written to the mailbox; the stub thread goes on.
+  void give_turn(gonzo_action action);
+  /// Until the stub gives the turn back, or its thread or process died.
+  Wake wait();
+
+  gonzo_mailbox& mailbox() { return mailbox_; }
+  pid_t process() const { return process_; }
+  pid_t thread() const { return static_cast<pid_t>(owner_); }
+  /// Ticks of the time-stamp counter between giving the turn and its return.
+  std::uint64_t ticks_away() const { return returned_at_ - given_at_; }
+
+ private:
+  bool is_away(std::uint32_t turn) const { return (turn & GONZO_TURN_OWNER) == owner_; }
+  Wake sleep();
+
+  gonzo_mailbox& mailbox_;
+  pid_t process_;
+  std::uint32_t owner_ = GONZO_TURN_STARTING;
+  SpinBudget wait_;
+  SpinBudget stub_wait_;
+  std::uint64_t given_at_ = 0;
+  std::uint64_t returned_at_ = 0;
+};
+
+}  // namespace gonzo

@@ -1,0 +1,62 @@
+// The nearly empty process from which guests' processes are cloned.
+#pragma once
+
+#include <sys/types.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "machine/host/context_slots.h"
+#include "machine/host/stub_link.h"
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+#include <gonzo/base/thread_annotations.h>
+
+namespace gonzo {
+
+/// A fork of the runner would copy the runner's tables each time and then unmap them; the zygote
+/// does that once. It clones with CLONE_PARENT, so that its children are the runner's to reap.
+///
+/// "The parent's death" (PR_SET_PDEATHSIG) means the thread that forked the zygote. A thread of our
+/// own forks it and lives as long as the machine, so callers may come and go. Thread-safe.
+class Zygote {
+ public:
+  /// EAGAIN, ENOMEM, or what else clone(2) or memfd_create(2) gave.
+  static Result<std::unique_ptr<Zygote>> create(ContextSlots& slots, int arena_fd,
+                                                SpinPolicy policy);
+  ~Zygote();
+  Zygote(const Zygote&) = delete;
+  Zygote& operator=(const Zygote&) = delete;
+
+  /// A new process whose first thread starts on `slot`, whose mailbox was prepared. The caller
+  /// reaps it. EAGAIN, ENOMEM from clone(2); ESRCH: somebody killed the zygote.
+  Result<pid_t> spawn(std::uint32_t slot) GONZO_EXCLUDES(mutex_);
+
+  /// Fills in what every mailbox carries.
+  void prepare(gonzo_mailbox& mailbox) const;
+
+ private:
+  enum class Keeper : std::uint8_t { kLaunching, kLaunched, kStopping };
+
+  Zygote(ContextSlots& slots, int arena_fd, FileDescriptor text);
+  Result<void> start(SpinPolicy policy) GONZO_EXCLUDES(mutex_);
+  /// The thread that the processes die with.
+  void keep() GONZO_EXCLUDES(mutex_);
+
+  ContextSlots& slots_;
+  const int arena_fd_;
+  FileDescriptor text_;
+  bool has_fsgsbase_;
+
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  Keeper keeper_ GONZO_GUARDED_BY(mutex_) = Keeper::kLaunching;
+  long process_ GONZO_GUARDED_BY(mutex_) = 0;  ///< or -errno
+  std::optional<StubLink> link_ GONZO_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace gonzo
