@@ -335,5 +335,3 @@ Result<void> BasicPageTable<F>::map_large(VirtAddr address, unsigned level, Entr
 }
 
 }  // namespace gonzo
-
-#include "paging/verify_page_table.h"

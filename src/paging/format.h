@@ -34,6 +34,19 @@ constexpr std::uint64_t bit_range(unsigned low, unsigned high) {
   return low > high ? 0 : (~0ULL >> (63 - high)) & (~0ULL << low);
 }
 
+/// Each level begins where the one below ends, and its table fits a frame.
+template <typename F>
+constexpr bool levels_tile_the_address() {
+  unsigned next = kPageShift;
+  for (unsigned level = 1; level <= F::kLevels; ++level) {
+    const LevelShape shape = F::shape(level);
+    if (shape.shift != next) return false;
+    if ((sizeof(typename F::Raw) << shape.index_bits) > kPageSize) return false;
+    next += shape.index_bits;
+  }
+  return F::shape(1).large_pages == LargePages::kNever;
+}
+
 /// Levels count from 1, the PTEs, to kLevels, the root.
 template <typename F>
 concept PageTableFormat =
@@ -52,19 +65,7 @@ concept PageTableFormat =
       { F::table_flags(level) } -> std::same_as<std::uint64_t>;
       /// Where a large page starts.
       { F::large_page_base(level, raw) } -> std::same_as<std::uint64_t>;
-    } &&
-    // The levels tile the address without a gap, and each table fits its frame.
-    [] {
-      unsigned next = kPageShift;
-      for (unsigned level = 1; level <= F::kLevels; ++level) {
-        const LevelShape shape = F::shape(level);
-        if (shape.shift != next || (sizeof(typename F::Raw) << shape.index_bits) > kPageSize) {
-          return false;
-        }
-        next += shape.index_bits;
-      }
-      return F::shape(1).large_pages == LargePages::kNever;
-    }();
+    } && levels_tile_the_address<F>();
 
 struct Classic32 {
   using Raw = std::uint32_t;

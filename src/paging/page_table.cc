@@ -1,5 +1,6 @@
 #include "paging/basic_page_table.h"
 #include "paging/format.h"
+#include "paging/verify_page_table.h"
 #include <gonzo/paging/page_table.h>
 
 namespace gonzo {

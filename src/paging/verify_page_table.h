@@ -1,4 +1,4 @@
-// BasicPageTable::verify: the tables' bytes against their descriptors.
+// BasicPageTable::verify: the tables' bytes against their descriptors. For page_table.cc.
 #pragma once
 
 #include <fmt/format.h>

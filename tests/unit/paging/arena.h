@@ -19,12 +19,14 @@ namespace gonzo::test {
 /// Zeroed, page-aligned memory, backed as it is touched.
 class Arena {
  public:
-  explicit Arena(std::size_t bytes = std::size_t{64} << 20) : bytes_(bytes) {
+  explicit Arena(std::size_t bytes = std::size_t{64} << 20, PressureHandler* pressure = nullptr)
+      : bytes_(bytes) {
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     GONZO_CHECK(memory != MAP_FAILED);
     memory_ = static_cast<std::byte*>(memory);
-    auto frames = FrameAllocator::create({.memory = std::span(memory_, bytes)});
+    auto frames =
+        FrameAllocator::create({.memory = std::span(memory_, bytes), .pressure = pressure});
     GONZO_CHECK(frames.has_value());
     frames_ = std::move(*frames);
   }

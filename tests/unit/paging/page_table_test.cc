@@ -424,6 +424,44 @@ TEST_P(PageTableTest, LargePagesAreRefusedWhereTheyCannotBe) {
   EXPECT_EQ(error(large, 2, good), Errno::kExist);
 }
 
+/// Memory runs out in the midst of a fault, and what makes room faults at the same address.
+class Competitor final : public PressureHandler {
+ public:
+  bool make_room(std::size_t) override {
+    FrameAllocator& frames = arena->frames();
+    for (unsigned i = 0; i < 16; ++i) {
+      frames.put(hoard.back());
+      hoard.pop_back();
+    }
+    if (table) found = *table->ensure(kAddress);
+    return true;
+  }
+  static constexpr VirtAddr kAddress{0x400000};
+  Arena* arena = nullptr;
+  PageTable* table = nullptr;
+  std::vector<Pfn> hoard;
+  EntryRef found;
+};
+
+TEST_P(PageTableTest, WhoComesSecondUsesTheTablesOfTheFirst) {
+  Competitor competitor;
+  Arena arena(std::size_t{4} << 20, &competitor);
+  competitor.arena = &arena;
+  const auto table = *PageTable::create(arena.frames(), GetParam().format);
+  for (std::uint64_t left = arena.frames().stats().free; left > 0; --left) {
+    competitor.hoard.push_back(arena.allocate(FrameState::kKernel));
+  }
+  ASSERT_EQ(arena.frames().stats().free, 0U);
+  competitor.table = table.get();
+
+  EXPECT_EQ(*table->ensure(Competitor::kAddress), competitor.found);
+  EXPECT_TRUE(competitor.found);
+  EXPECT_EQ(table->table_frames(), GetParam().levels);
+  EXPECT_EQ(arena.table_frames(), GetParam().levels) << "the loser's table went back";
+  EXPECT_EQ(table->verify(), "");
+  for (const Pfn pfn : competitor.hoard) arena.frames().put(pfn);
+}
+
 TEST_P(PageTableTest, ThreadsMakeTheSameTablesOnce) {
   constexpr unsigned kThreads = 4;
   const std::uint64_t large = GetParam().large_bytes;
