@@ -1,19 +1,29 @@
 // Starting a program. Linux: fs/exec.c, fs/binfmt_elf.c, fs/binfmt_script.c.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <vector>
 
+#include "kernel/exec_error.h"
 #include "kernel/process.h"
 #include <gonzo/base/address.h>
-#include <gonzo/base/result.h>
 
 namespace gonzo {
+
+/// AT_RANDOM's bytes when nobody asked for others: runs repeat exactly.
+inline constexpr std::array<std::byte, 16> kFixedRandomBytes{
+    std::byte{0x67}, std::byte{0x6f}, std::byte{0x6e}, std::byte{0x7a},
+    std::byte{0x6f}, std::byte{0x9e}, std::byte{0x37}, std::byte{0x79},
+    std::byte{0xb9}, std::byte{0x7f}, std::byte{0x4a}, std::byte{0x7c},
+    std::byte{0x15}, std::byte{0xf3}, std::byte{0x9c}, std::byte{0xc0}};
 
 struct ExecRequest {
   std::string path;                    ///< as given: execve does not search PATH
   std::vector<std::string> arguments;  ///< argv, argv[0] included
   std::vector<std::string> environment;
+  std::array<std::byte, 16> random_bytes = kFixedRandomBytes;
 };
 
 /// Where the first instruction and the stack are.
@@ -22,13 +32,9 @@ struct ExecResult {
   VirtAddr stack_pointer;
 };
 
-struct ExecError {
-  Errno error;       ///< what execve would return
-  std::string text;  ///< one line for a person: what is wrong with which file
-};
-
 /// Loads a program (ELF64 static, static-PIE or dynamic; #! scripts up to Linux's depth) into the
-/// empty address space of `process` and fills its image. Nothing a file says is trusted.
-std::expected<ExecResult, ExecError> exec_program(Process& process, const ExecRequest& request);
+/// empty address space of `process` and fills its image. Nothing a file says is trusted. After an
+/// error the address space holds what was mapped until then: the process is of no use any more.
+ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& request);
 
 }  // namespace gonzo

@@ -1,6 +1,7 @@
 // The guest's descriptor numbers. Linux: struct files_struct. Host descriptors never show through.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "kernel/open_file.h"
@@ -28,19 +29,26 @@ class FileTable {
   /// Open numbers, ascending (close_range, /proc/self/fd).
   std::vector<int> numbers() const GONZO_EXCLUDES(lock_);
   void set_limit(unsigned limit) GONZO_EXCLUDES(lock_);
+  /// How many slots Linux would have allocated: FDSize in /proc/PID/status.
+  std::size_t capacity() const GONZO_EXCLUDES(lock_);
 
  private:
   struct Slot {
     OpenFileRef file;
     CloseOnExec cloexec = CloseOnExec::kNo;
   };
+  Slot* find(int fd) GONZO_REQUIRES(lock_);
+  const Slot* find(int fd) const GONZO_REQUIRES(lock_);
+
   mutable Mutex lock_;
   unsigned limit_ GONZO_GUARDED_BY(lock_);
   std::vector<Slot> slots_ GONZO_GUARDED_BY(lock_);
 };
 
-/// Duplicates a host descriptor to a high number (CLOEXEC) and closes the original, so that our own
-/// descriptors stay clear of low numbers. EMFILE.
+/// A duplicate of a host descriptor at a high number, CLOEXEC: our own stay clear of low numbers.
+/// EMFILE, EBADF.
+Result<int> duplicate_high(int host_fd);
+/// The same, and closes the original; in failure it stays open.
 Result<int> move_high(int host_fd);
 
 }  // namespace gonzo

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct ProgramImage {
   std::vector<std::uint64_t> auxv;  ///< pairs, AT_NULL included
 };
 
+class Task;
+
 class Process {
  public:
   /// An empty address space on the system's machine. Tasks must be gone before their process.
@@ -45,6 +48,11 @@ class Process {
   PendingSignals& pending() { return pending_; }
   ProgramImage& image() { return image_; }
   ResourceLimits& limits() { return limits_; }
+  /// Its threads. Tasks come and go by themselves: from Task's constructor to its destructor.
+  std::span<Task* const> tasks() const { return tasks_; }
+  void attach(Task& task) { tasks_.push_back(&task); }
+  void detach(Task& task) { std::erase(tasks_, &task); }
+
   /// What its first task starts with (nohup and its like).
   SignalSet initial_signal_mask() const { return initial_signal_mask_; }
 
@@ -60,6 +68,7 @@ class Process {
   SignalActions signals_;
   PendingSignals pending_;
   ProgramImage image_;
+  std::vector<Task*> tasks_;
   SignalSet initial_signal_mask_;
 };
 

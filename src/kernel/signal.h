@@ -1,7 +1,9 @@
 // Sending and delivering signals. Linux: kernel/signal.c, arch/x86/kernel/signal.c.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernel/signal_info.h"
 #include "kernel/task.h"
@@ -15,12 +17,16 @@ inline constexpr int kSys = 512;  ///< again unless a handler without SA_RESTART
 inline constexpr int kNoIntr = 513;  ///< again always
 inline constexpr int kNoHand = 514;  ///< again only if no handler runs (poll, sigsuspend, pause)
 inline constexpr int kBlock = 516;   ///< as kNoHand, by restart_syscall (nanosleep, futex)
+/// What rax holds then.
+inline constexpr std::uint64_t kLowest = -std::uint64_t{kBlock}, kHighest = -std::uint64_t{kSys};
 }  // namespace restart
 
 /// What a fault that the address space could not mend becomes.
 SignalInfo signal_for_fault(FaultOutcome outcome, VirtAddr address);
-/// What a processor exception becomes (Linux: arch/x86/kernel/traps.c).
-SignalInfo signal_for_exception(std::uint8_t vector, VirtAddr rip);
+/// What a processor exception becomes (Linux: arch/x86/kernel/traps.c). The extended state tells
+/// which floating-point exception #MF and #XM were; it may be empty.
+SignalInfo signal_for_exception(std::uint8_t vector, VirtAddr rip,
+                                std::span<const std::byte> extended_state = {});
 
 /// To the thread, or to the process, where any thread may take it. An ignored signal is dropped.
 /// EAGAIN: the queue of real-time signals is full.
@@ -41,9 +47,15 @@ Result<SignalStack> change_signal_stack(Task& task, const SignalStack* wanted);
 /// cannot be read kills the task with SIGSEGV.
 void return_from_signal(Task& task);
 
+/// Is there anything for deliver_signals to do?
+inline bool needs_attention(Task& task) {
+  return task.attention().load(std::memory_order_acquire) != 0 ||
+         task.registers().rax - restart::kLowest <= restart::kHighest - restart::kLowest;
+}
+
 /// Before the guest goes on: settles an interrupted call (rax = -restart::k...), then delivers what
 /// is pending and not blocked: into a handler's frame, or by the default action, which may end the
-/// task. Cheap when nothing is pending.
+/// task. A stop stops the whole runner, until somebody continues it.
 void deliver_signals(Task& task);
 
 }  // namespace gonzo

@@ -40,8 +40,14 @@ class SignalActions {
   /// EINVAL: no such signal.
   Result<SignalAction> get(int signal) const GONZO_EXCLUDES(lock_);
   /// Returns the old action. EINVAL: no such signal, SIGKILL or SIGSTOP. SIGKILL and SIGSTOP are
-  /// taken out of the mask, unknown flags kept or dropped as the kernel does (SA_UNSUPPORTED).
+  /// taken out of the mask, flags that the kernel does not know out of the flags.
   Result<SignalAction> set(int signal, SignalAction action) GONZO_EXCLUDES(lock_);
+  /// The action for a signal that is being delivered now: with SA_RESETHAND it is the last time.
+  /// `signal` is a valid one.
+  SignalAction take(int signal) GONZO_EXCLUDES(lock_);
+  void make_default(int signal) GONZO_EXCLUDES(lock_);
+  /// What the process is started with is ignored (nohup).
+  void ignore(SignalSet signals) GONZO_EXCLUDES(lock_);
   /// Explicitly, or by default (Linux: sig_handler_ignored).
   bool is_ignored(int signal) const GONZO_EXCLUDES(lock_);
   SignalSet ignored() const GONZO_EXCLUDES(lock_);  ///< set to SIG_IGN, for /proc status
@@ -51,6 +57,9 @@ class SignalActions {
   void set_listener(SignalActionListener* listener) { listener_ = listener; }
 
  private:
+  void announce(int signal, const SignalAction& action);
+  SignalSet where(bool (SignalAction::*what)() const) const GONZO_EXCLUDES(lock_);
+
   mutable Mutex lock_;
   std::array<SignalAction, kSignals> actions_ GONZO_GUARDED_BY(lock_){};
   SignalActionListener* listener_ = nullptr;

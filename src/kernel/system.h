@@ -45,8 +45,11 @@ class System {
   std::string shut_down();
 
  private:
+  class CachePressure;
+
   System();
   std::unique_ptr<Arena> arena_;  // destroyed last
+  std::unique_ptr<CachePressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;
   std::unique_ptr<MemoryManager> memory_;
   std::unique_ptr<PageCache> page_cache_;

@@ -30,6 +30,25 @@ struct SignalStack {
 };
 static_assert(sizeof(SignalStack) == 24);
 
+/// What the processor said about the last fault, for the signal frame (Linux: thread_struct's
+/// trap_nr, error_code, cr2).
+struct FaultRecord {
+  std::uint64_t trap_number = 0, error_code = 0, address = 0;
+};
+
+class Task;
+
+/// Signals that came from outside and are not in a pending set yet.
+class SignalSource {
+ public:
+  virtual ~SignalSource() = default;
+  /// Sends them to the task. On the task's own host thread.
+  virtual void collect(Task& task) = 0;
+  virtual void mask_changed(SignalSet mask) = 0;
+  /// Sent, but kept back for the mask: rt_sigpending's answer beside the pending sets.
+  virtual SignalSet held() const = 0;
+};
+
 class Task {
  public:
   /// A thread on the process's machine that starts where exec said. EAGAIN, ENOMEM.
@@ -37,12 +56,15 @@ class Task {
   /// `thread` may be null in tests that never run the task.
   Task(Process& process, int tid, std::unique_ptr<MachineThread> thread);
   ~Task();
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
 
   Process& process() { return process_; }
   AddressSpace& memory() { return process_.memory(); }
   FileTable& files() { return process_.files(); }
   int tid() const { return tid_; }
   MachineThread& thread() { return *thread_; }
+  bool has_thread() const { return thread_ != nullptr; }
   CpuRegisters& registers() { return thread_->registers(); }
 
   /// exit, exit_group or a fatal signal: the run loop ends.
@@ -62,6 +84,10 @@ class Task {
   SignalSet take_saved_signal_mask();
   PendingSignals& pending() { return pending_; }
   SignalStack& signal_stack() { return signal_stack_; }
+  FaultRecord& last_fault() { return last_fault_; }
+  /// Null for none; told at once of the mask of now.
+  void set_signal_source(SignalSource* source);
+  SignalSource* signal_source() { return signal_source_; }
 
   /// rax at the entry of the call being handled, or -1 outside one (Linux: orig_ax).
   std::uint64_t original_rax = ~0ULL;
@@ -90,6 +116,8 @@ class Task {
   std::optional<SignalSet> saved_mask_;
   PendingSignals pending_;
   SignalStack signal_stack_;
+  FaultRecord last_fault_;
+  SignalSource* signal_source_ = nullptr;
   std::atomic<std::uint32_t> attention_{0};
 };
 

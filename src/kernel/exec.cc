@@ -1,0 +1,206 @@
+#include "kernel/exec.h"
+
+#include <elf.h>
+#include <fmt/format.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "kernel/elf_loader.h"
+#include "kernel/initial_stack.h"
+#include "kernel/program_file.h"
+#include "kernel/script.h"
+
+namespace gonzo {
+namespace {
+
+constexpr int kScriptDepth = 5;         // Linux: exec_binprm
+constexpr std::size_t kNameBytes = 15;  // TASK_COMM_LEN without its NUL
+
+/// Everything that can be refused while execve can still return.
+struct Preparation {
+  ProgramFile program;
+  ElfImage image;
+  std::string name;  ///< for the texts
+  std::optional<ProgramFile> interpreter;
+  std::optional<ElfImage> interpreter_image;
+  InitialStack stack;
+};
+
+/// argv[0] becomes the script, before it come its interpreter and the interpreter's argument.
+void splice(std::vector<std::string>& arguments, const ScriptLine& line,
+            const std::string& script) {
+  arguments.front() = script;
+  if (line.argument) arguments.insert(arguments.begin(), *line.argument);
+  arguments.insert(arguments.begin(), line.interpreter);
+}
+
+bool is_elf(const ProgramFile& program) {
+  return std::memcmp(program.head.data(), ELFMAG, SELFMAG) == 0;
+}
+
+/// Follows #! lines to the ELF file behind them.
+ExecOutcome<void> find_program(Preparation& prepared, std::uint64_t stack_limit) {
+  std::string referrer;
+  for (int depth = 0;; ++depth) {
+    auto opened = open_program(prepared.name, referrer);
+    if (!opened) return std::unexpected(opened.error());
+    // The sixth script's interpreter is looked for, then refused.
+    if (depth > kScriptDepth) {
+      return std::unexpected(
+          ExecError{Errno::kLoop, fmt::format("{}: more than {} scripts in a row",
+                                              prepared.stack.file_name, kScriptDepth)});
+    }
+    if (auto ok = check_argument_size(prepared.stack, stack_limit); !ok) return ok;
+    prepared.program = std::move(*opened);
+    if (is_elf(prepared.program)) return {};
+    const auto line = parse_script(prepared.program.head);
+    if (!line) {
+      return std::unexpected(ExecError{
+          Errno::kNoExec,
+          fmt::format("{}: neither an ELF program nor a script that names its interpreter",
+                      prepared.name)});
+    }
+    splice(prepared.stack.arguments, *line, prepared.name);
+    referrer = std::exchange(prepared.name, line->interpreter);
+  }
+}
+
+ExecOutcome<void> find_interpreter(Preparation& prepared) {
+  if (!prepared.image.interpreter) return {};
+  const std::string& path = *prepared.image.interpreter;
+  auto opened = open_program(path, prepared.name);
+  if (!opened) return std::unexpected(opened.error());
+  auto image = parse_elf(*opened->file, ElfRole::kInterpreter, path);
+  if (!image) return std::unexpected(image.error());
+  prepared.interpreter = std::move(*opened);
+  prepared.interpreter_image = std::move(*image);
+  return {};
+}
+
+ExecOutcome<Preparation> prepare(const ExecRequest& request, std::uint64_t stack_limit) {
+  Preparation prepared;
+  prepared.name = request.path;
+  prepared.stack = {.file_name = request.path,
+                    .arguments = request.arguments,
+                    .environment = request.environment,
+                    .random_bytes = request.random_bytes,
+                    .auxv = {}};
+  // Linux since 5.18: there is always an argv[0].
+  if (prepared.stack.arguments.empty()) prepared.stack.arguments.emplace_back();
+  if (auto ok = find_program(prepared, stack_limit); !ok) return std::unexpected(ok.error());
+  auto image = parse_elf(*prepared.program.file, ElfRole::kProgram, prepared.name);
+  if (!image) return std::unexpected(image.error());
+  prepared.image = std::move(*image);
+  if (auto ok = find_interpreter(prepared); !ok) return std::unexpected(ok.error());
+  return prepared;
+}
+
+/// In the order of create_elf_tables. AT_SYSINFO_EHDR and AT_RSEQ_* are missing: there is no vDSO,
+/// and no restartable sequences.
+std::vector<AuxEntry> make_auxv(const ElfImage& image, const LoadedElf& program,
+                                std::uint64_t interpreter_base) {
+  return {{AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ)},
+          {AT_HWCAP, getauxval(AT_HWCAP)},
+          {AT_PAGESZ, kPageSize},
+          {AT_CLKTCK, static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK))},
+          {AT_PHDR, program.program_headers.value},
+          {AT_PHENT, sizeof(Elf64_Phdr)},
+          {AT_PHNUM, image.header_count},
+          {AT_BASE, interpreter_base},
+          {AT_FLAGS, 0},
+          {AT_ENTRY, program.entry.value},
+          {AT_UID, getuid()},
+          {AT_EUID, geteuid()},
+          {AT_GID, getgid()},
+          {AT_EGID, getegid()},
+          {AT_SECURE, 0},
+          {AT_RANDOM, 0},
+          {AT_HWCAP2, getauxval(AT_HWCAP2)},
+          {AT_EXECFN, 0},
+          {AT_PLATFORM, 0}};
+}
+
+std::unexpected<ExecError> no_stack(const std::string& name, Errno error) {
+  return std::unexpected(ExecError{
+      error, fmt::format("{}: cannot set up its stack: {}", name, errno_text(error)), SIGKILL});
+}
+
+std::string program_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1).substr(0, kNameBytes);
+}
+
+struct Loaded {
+  LoadedElf program;
+  VirtAddr entry;
+  std::uint64_t interpreter_base = 0;
+};
+
+ExecOutcome<Loaded> load(Process& process, const Preparation& prepared) {
+  AddressSpace& memory = process.memory();
+  PageCache& cache = process.system().page_cache();
+  const auto object = prepared.program.object(cache);
+  if (!object) return std::unexpected(object.error());
+  const auto program = load_elf_program(memory, prepared.image, *object, prepared.name);
+  if (!program) return std::unexpected(program.error());
+  if (!prepared.interpreter) return Loaded{*program, program->entry};
+
+  const auto interpreter_object = prepared.interpreter->object(cache);
+  if (!interpreter_object) return std::unexpected(interpreter_object.error());
+  const auto interpreter =
+      load_elf_interpreter(memory, *prepared.interpreter_image, *interpreter_object, program->bias,
+                           *prepared.image.interpreter);
+  if (!interpreter) return std::unexpected(interpreter.error());
+  return Loaded{*program, interpreter->entry, interpreter->bias};
+}
+
+}  // namespace
+
+ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& request) {
+  const std::uint64_t stack_limit = process.limits()[RLIMIT_STACK].soft;
+  auto prepared = prepare(request, stack_limit);
+  if (!prepared) return std::unexpected(prepared.error());
+
+  // The strings' place does not depend on what is loaded; the stack has its room first, as on
+  // Linux.
+  AddressSpace& memory = process.memory();
+  const std::uint64_t stack_bytes =
+      initial_stack_bytes(build_stack(prepared->stack).strings_start, stack_limit);
+  const bool executable_stack = prepared->image.stack == ElfStack::kExecutable;
+  if (auto ok = memory.map_stack(kStackTop, stack_bytes, executable_stack); !ok) {
+    return no_stack(prepared->name, ok.error());
+  }
+  const auto loaded = load(process, *prepared);
+  if (!loaded) return std::unexpected(loaded.error());
+
+  prepared->stack.auxv = make_auxv(prepared->image, loaded->program, loaded->interpreter_base);
+  StackImage stack = build_stack(prepared->stack);
+  if (auto ok = memory.copy_out(stack.stack_pointer, stack.bytes); !ok) {
+    return no_stack(prepared->name, ok.error());
+  }
+  const LoadedElf& program = loaded->program;
+  memory.set_bounds({.start_code = program.start_code,
+                     .end_code = program.end_code,
+                     .start_data = program.start_data,
+                     .end_data = program.end_data,
+                     .start_brk = program.break_start,
+                     .brk = program.break_start,
+                     .start_stack = stack.stack_pointer,
+                     .arg_start = stack.arg_start,
+                     .arg_end = stack.arg_end,
+                     .env_start = stack.env_start,
+                     .env_end = stack.env_end});
+  process.files().close_on_exec();
+  process.signals().reset_handlers();
+  process.image() = {.path = prepared->program.path,
+                     .name = program_name(request.path),
+                     .auxv = std::move(stack.auxv)};
+  return ExecResult{loaded->entry, stack.stack_pointer};
+}
+
+}  // namespace gonzo

@@ -1,0 +1,9 @@
+#include "kernel/open_file.h"
+
+#include <unistd.h>
+
+namespace gonzo {
+
+OpenFile::~OpenFile() { ::close(host_fd_); }
+
+}  // namespace gonzo

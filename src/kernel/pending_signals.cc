@@ -1,0 +1,55 @@
+#include "kernel/pending_signals.h"
+
+#include <algorithm>
+#include <bit>
+#include <csignal>
+
+namespace gonzo {
+namespace {
+
+constexpr int kFirstRealTime = 32;  // the kernel's SIGRTMIN; libc keeps the first two
+/// Linux: SYNCHRONOUS_MASK.
+constexpr SignalSet kSynchronous = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) |
+                                   signal_bit(SIGTRAP) | signal_bit(SIGFPE) | signal_bit(SIGSYS);
+
+int lowest(SignalSet set) { return std::countr_zero(set) + 1; }
+
+}  // namespace
+
+Result<void> PendingSignals::add(const SignalInfo& info, std::size_t limit) {
+  const LockGuard guard(lock_);
+  const bool real_time = info.signal >= kFirstRealTime;
+  if (!real_time && (set_ & signal_bit(info.signal)) != 0) return {};
+  if (real_time && queue_.size() >= limit) return fail(Errno::kAgain);
+  set_ |= signal_bit(info.signal);
+  queue_.push_back(info);
+  return {};
+}
+
+std::optional<SignalInfo> PendingSignals::take(SignalSet blocked) {
+  const LockGuard guard(lock_);
+  const SignalSet ready = set_ & ~blocked;
+  if (ready == 0) return std::nullopt;
+  const int signal = lowest((ready & kSynchronous) != 0 ? ready & kSynchronous : ready);
+  const auto is_it = [signal](const SignalInfo& info) { return info.signal == signal; };
+  const auto found = std::ranges::find_if(queue_, is_it);
+  const SignalInfo info = *found;
+  const auto rest = queue_.erase(found);
+  if (std::none_of(rest, queue_.end(), is_it)) set_ &= ~signal_bit(signal);
+  return info;
+}
+
+void PendingSignals::discard(SignalSet signals) {
+  const LockGuard guard(lock_);
+  set_ &= ~signals;
+  std::erase_if(queue_, [signals](const SignalInfo& info) {
+    return (signals & signal_bit(info.signal)) != 0;
+  });
+}
+
+SignalSet PendingSignals::set() const {
+  const LockGuard guard(lock_);
+  return set_;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,56 @@
+#include "kernel/process.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kMostDescriptors = 1 << 20;  // Linux: fs.nr_open
+
+unsigned descriptor_limit(const ResourceLimits& limits) {
+  return static_cast<unsigned>(std::min(limits[RLIMIT_NOFILE].soft, kMostDescriptors));
+}
+
+AddressSpaceLimits memory_limits(const ResourceLimits& limits) {
+  return {.address_space = limits[RLIMIT_AS].soft,
+          .data = limits[RLIMIT_DATA].soft,
+          .stack = limits[RLIMIT_STACK].soft,
+          .locked = limits[RLIMIT_MEMLOCK].soft};
+}
+
+}  // namespace
+
+Process::Process(System& system, int pid, const Inheritance& inheritance)
+    : system_(system),
+      pid_(pid),
+      limits_(inheritance.limits),
+      files_(descriptor_limit(inheritance.limits)),
+      initial_signal_mask_(inheritance.blocked_signals) {
+  signals_.ignore(inheritance.ignored_signals);
+}
+
+Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
+                                                 const Inheritance& inheritance) {
+  std::unique_ptr<Process> process(new Process(system, pid, inheritance));
+  GONZO_ASSIGN(process->memory_,
+               AddressSpace::create(system.memory(), process->translations_,
+                                    {.reserved = system.machine().reserved_range(),
+                                     .limits = memory_limits(inheritance.limits)}));
+  GONZO_ASSIGN(process->machine_space_,
+               system.machine().create_space(process->memory_->page_table()));
+  process->translations_.connect(process->machine_space_.get());
+  for (const Inheritance::Descriptor& descriptor : inheritance.descriptors) {
+    GONZO_TRY(process->files_.insert_at(descriptor.number, descriptor.file, CloseOnExec::kNo));
+  }
+  return process;
+}
+
+Process::~Process() {
+  // Nothing runs any more: what the address space still tears down needs to be told to nobody.
+  translations_.connect(nullptr);
+  machine_space_.reset();
+}
+
+}  // namespace gonzo

@@ -1,0 +1,76 @@
+#include "kernel/run_loop.h"
+
+#include <csignal>
+
+#include "kernel/signal.h"
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kPageFaultVector = 14;
+
+Access access_of(std::uint32_t error_code) {
+  if ((error_code & fault_code::kFetch) != 0) return Access::kExecute;
+  return (error_code & fault_code::kWrite) != 0 ? Access::kWrite : Access::kRead;
+}
+
+void answer_page_fault(Task& task, const Trap& trap) {
+  const FaultOutcome outcome = task.memory().fault(trap.address, access_of(trap.error_code));
+  if (mended(outcome)) [[likely]]
+    return;
+  task.last_fault() = {.trap_number = kPageFaultVector,
+                       .error_code = trap.error_code,
+                       .address = trap.address.value};
+  force_signal(task, signal_for_fault(outcome, trap.address));
+}
+
+void answer_exception(Task& task, const Trap& trap) {
+  // The last page fault's address stays, as CR2 does.
+  task.last_fault().trap_number = trap.vector;
+  task.last_fault().error_code = trap.error_code;
+  force_signal(task, signal_for_exception(trap.vector, VirtAddr(task.registers().rip),
+                                          task.thread().extended_state()));
+}
+
+void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters& counters) {
+  if (trap.kind == TrapKind::kSyscall) {
+    ++counters.syscalls;
+    task.original_rax = task.registers().rax;
+    return syscalls.handle(task);
+  }
+  task.original_rax = ~0ULL;
+  switch (trap.kind) {
+    case TrapKind::kPageFault:
+      ++counters.page_faults;
+      return answer_page_fault(task, trap);
+    case TrapKind::kException:
+      ++counters.exceptions;
+      return answer_exception(task, trap);
+    case TrapKind::kInterrupted:
+      ++counters.interrupts;
+      return;
+    case TrapKind::kGone:
+      // Somebody killed the machine's process from outside: so does Linux's kill -9.
+      return task.exit({.signal = SIGKILL});
+    case TrapKind::kSyscall:
+      return;
+  }
+}
+
+}  // namespace
+
+ExitStatus run_task(Task& task, SyscallHandler& syscalls, RunCounters& counters) {
+  const auto start = std::chrono::steady_clock::now();
+  MachineThread& thread = task.thread();
+  while (!task.exit_status()) {
+    if (needs_attention(task)) [[unlikely]] {
+      deliver_signals(task);
+    } else {
+      answer(task, thread.run(), syscalls, counters);
+    }
+  }
+  counters.wall += std::chrono::steady_clock::now() - start;
+  return *task.exit_status();
+}
+
+}  // namespace gonzo

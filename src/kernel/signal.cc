@@ -1,0 +1,234 @@
+#include "kernel/signal.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "kernel/extended_state.h"
+#include "kernel/signal_frame.h"
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kSyscallInstruction = 2;  // bytes of `syscall`, `sysenter` and `int 0x80`
+constexpr std::uint64_t kRestartSyscall = 219;    // __NR_restart_syscall
+constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);
+constexpr SignalSet kStopping =
+    signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
+
+SignalInfo kernel_signal(int signal) { return SignalInfo::fault(signal, SI_KERNEL, 0); }
+
+/// Linux: prepare_signal and sig_ignored. A blocked signal is kept even when it is ignored: the
+/// action may change before it is unblocked.
+bool is_dropped(Process& process, const SignalInfo& info, SignalSet blocked) {
+  return (blocked & signal_bit(info.signal)) == 0 && process.signals().is_ignored(info.signal);
+}
+
+std::size_t queue_limit(Process& process) { return process.limits()[RLIMIT_SIGPENDING].soft; }
+
+/// Stop signals and SIGCONT take each other out of the queues.
+void cancel_opposites(PendingSignals& pending, int signal) {
+  if (signal == SIGCONT) pending.discard(kStopping);
+  if ((kStopping & signal_bit(signal)) != 0) pending.discard(signal_bit(SIGCONT));
+}
+
+Result<void> send(Process& process, PendingSignals& pending, SignalSet blocked,
+                  const SignalInfo& info) {
+  if (!is_signal(info.signal)) return fail(Errno::kInval);
+  cancel_opposites(process.pending(), info.signal);
+  for (Task* task : process.tasks()) cancel_opposites(task->pending(), info.signal);
+  if (is_dropped(process, info, blocked)) return {};
+  GONZO_TRY(pending.add(info, queue_limit(process)));
+  for (Task* task : process.tasks()) task->call_attention();
+  return {};
+}
+
+enum class Interrupted : std::uint8_t { kByHandler, kBySilence };
+
+/// Linux: the switches in handle_signal and arch_do_signal_or_restart.
+void settle_interrupted_call(Task& task, Interrupted how, bool restarts) {
+  if (task.original_rax == ~0ULL) return;
+  CpuRegisters& registers = task.registers();
+  const auto code = static_cast<int>(-registers.rax);
+  if (code < restart::kSys || code > restart::kBlock || code == 515) return;
+  bool again = code == restart::kNoIntr || how == Interrupted::kBySilence;
+  if (code == restart::kSys && restarts) again = true;
+  if (!again) {
+    registers.rax = static_cast<std::uint64_t>(-EINTR);
+    return;
+  }
+  registers.rax = code == restart::kBlock ? kRestartSyscall : task.original_rax;
+  registers.rip -= kSyscallInstruction;
+}
+
+/// The guest only runs while this process lets it. What the terminal's stop characters send never
+/// comes here, unless the guest handles it: host_signals.cc leaves that to the host.
+void stop_runner() { ::kill(getpid(), SIGSTOP); }
+
+void take_default_action(Task& task, int signal) {
+  switch (default_action(signal)) {
+    case DefaultAction::kIgnore:
+    case DefaultAction::kContinue:
+      return;
+    case DefaultAction::kStop:
+      return stop_runner();
+    case DefaultAction::kTerminate:
+    case DefaultAction::kCore:
+      return task.exit({.signal = signal});
+  }
+}
+
+void run_handler(Task& task, const SignalInfo& info, const SignalAction& action) {
+  settle_interrupted_call(task, Interrupted::kByHandler, (action.flags & SA_RESTART) != 0);
+  task.original_rax = ~0ULL;
+  const SignalSet before = task.take_saved_signal_mask();
+  if (!push_signal_frame(task, info, action, before)) {
+    // Linux: force_sigsegv. A SIGSEGV that cannot be handled is the end.
+    if (info.signal == SIGSEGV) task.process().signals().make_default(SIGSEGV);
+    task.set_signal_mask(before);
+    force_signal(task, kernel_signal(SIGSEGV));
+    return;
+  }
+  SignalSet mask = task.signal_mask() | action.mask;
+  if ((action.flags & SA_NODEFER) == 0) mask |= signal_bit(info.signal);
+  task.set_signal_mask(mask);
+}
+
+std::optional<SignalInfo> next_signal(Task& task) {
+  const SignalSet blocked = task.signal_mask();
+  if (auto info = task.pending().take(blocked)) return info;
+  return task.process().pending().take(blocked);
+}
+
+}  // namespace
+
+SignalInfo signal_for_fault(FaultOutcome outcome, VirtAddr address) {
+  switch (outcome) {
+    case FaultOutcome::kNoMapping:
+      return SignalInfo::fault(SIGSEGV, SEGV_MAPERR, address.value);
+    case FaultOutcome::kNoAccess:
+      return SignalInfo::fault(SIGSEGV, SEGV_ACCERR, address.value);
+    case FaultOutcome::kBeyondObject:
+      return SignalInfo::fault(SIGBUS, BUS_ADRERR, address.value);
+    case FaultOutcome::kOutOfMemory:
+      return kernel_signal(SIGKILL);
+    case FaultOutcome::kMinor:
+    case FaultOutcome::kMajor:
+      break;
+  }
+  GONZO_CHECK(!mended(outcome));
+  return kernel_signal(SIGKILL);
+}
+
+SignalInfo signal_for_exception(std::uint8_t vector, VirtAddr rip,
+                                std::span<const std::byte> extended_state) {
+  switch (vector) {
+    case 0:
+      return SignalInfo::fault(SIGFPE, FPE_INTDIV, rip.value);
+    case 1:
+      return SignalInfo::fault(SIGTRAP, TRAP_TRACE, rip.value);
+    case 3:
+      return kernel_signal(SIGTRAP);
+    case 6:
+      return SignalInfo::fault(SIGILL, ILL_ILLOPN, rip.value);
+    case 11:
+    case 12:
+      return kernel_signal(SIGBUS);
+    case 16:
+    case 19: {
+      const FloatUnit unit = vector == 16 ? FloatUnit::kX87 : FloatUnit::kSse;
+      const int code = float_exception_code(extended_state, unit);
+      return SignalInfo::fault(SIGFPE, code != 0 ? code : FPE_FLTUNK, rip.value);
+    }
+    case 17:
+      return SignalInfo::fault(SIGBUS, BUS_ADRALN, 0);
+    default:  // #OF, #BR, #GP
+      return kernel_signal(SIGSEGV);
+  }
+}
+
+Result<void> send_signal(Task& task, const SignalInfo& info) {
+  return send(task.process(), task.pending(), task.signal_mask(), info);
+}
+
+Result<void> send_signal(Process& process, const SignalInfo& info) {
+  // Any thread may take it; while one is all there is, its mask decides what is dropped.
+  const auto tasks = process.tasks();
+  return send(process, process.pending(), tasks.empty() ? 0 : tasks.front()->signal_mask(), info);
+}
+
+void force_signal(Task& task, const SignalInfo& info) {
+  SignalActions& actions = task.process().signals();
+  const SignalSet bit = signal_bit(info.signal);
+  if ((task.signal_mask() & bit) != 0 || actions.is_ignored(info.signal)) {
+    actions.make_default(info.signal);
+    task.set_signal_mask(task.signal_mask() & ~bit);
+  }
+  // The queue's limit is not for the kernel's own signals.
+  static_cast<void>(task.pending().add(info, ~std::size_t{0}));
+  task.call_attention();
+}
+
+Result<SignalAction> set_signal_action(Task& task, int signal, const SignalAction& action) {
+  Process& process = task.process();
+  GONZO_ASSIGN(const SignalAction before, process.signals().set(signal, action));
+  if (process.signals().is_ignored(signal)) {
+    task.pending().discard(signal_bit(signal));
+    process.pending().discard(signal_bit(signal));
+  }
+  return before;
+}
+
+Result<SignalStack> change_signal_stack(Task& task, const SignalStack* wanted) {
+  constexpr std::uint64_t kLeastStack = 2048;  // MINSIGSTKSZ
+  SignalStack& stack = task.signal_stack();
+  const bool on_it = is_on_signal_stack(stack, task.registers().rsp);
+  SignalStack before = stack;
+  if (wanted == nullptr) {
+    before.flags = (stack.size == 0 ? SS_DISABLE
+                    : on_it         ? SS_ONSTACK
+                                    : 0) |
+                   (stack.flags & kAutoDisarm);
+    return before;
+  }
+  GONZO_ASSIGN(before, change_signal_stack(task, nullptr));
+  if (on_it) return fail(Errno::kPerm);
+  const std::int32_t mode = wanted->flags & ~kAutoDisarm;
+  if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) return fail(Errno::kInval);
+  if (mode == SS_DISABLE) {
+    stack = {.base = 0, .flags = wanted->flags, .size = 0};
+    return before;
+  }
+  if (wanted->size < kLeastStack) return fail(Errno::kNoMem);
+  stack = {.base = wanted->base, .flags = wanted->flags, .size = wanted->size};
+  return before;
+}
+
+void return_from_signal(Task& task) {
+  const bool good = pop_signal_frame(task).has_value();
+  task.original_rax = ~0ULL;
+  task.restart_block.reset();
+  if (!good) force_signal(task, kernel_signal(SIGSEGV));
+}
+
+void deliver_signals(Task& task) {
+  task.attention().store(0, std::memory_order_release);
+  if (task.signal_source() != nullptr) task.signal_source()->collect(task);
+  while (!task.exit_status()) {
+    const auto info = next_signal(task);
+    if (!info) break;
+    const SignalAction action = task.process().signals().take(info->signal);
+    if (action.is_ignore()) continue;
+    if (action.is_default()) {
+      take_default_action(task, info->signal);
+    } else {
+      run_handler(task, *info, action);
+    }
+  }
+  settle_interrupted_call(task, Interrupted::kBySilence, true);
+  task.original_rax = ~0ULL;
+  task.restore_signal_mask();
+}
+
+}  // namespace gonzo

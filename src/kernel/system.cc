@@ -1,0 +1,65 @@
+#include "kernel/system.h"
+
+#include <gonzo/cache/page_cache.h>
+#include <gonzo/machine/arena.h>
+#include <gonzo/machine/host_machine.h>
+#include <gonzo/machine/machine.h>
+
+namespace gonzo {
+namespace {
+
+Result<std::unique_ptr<Machine>> create_machine(MachineKind kind, Arena& arena) {
+  switch (kind) {
+    case MachineKind::kHost:
+      return create_host_machine(arena);
+    case MachineKind::kSoft:
+      break;
+  }
+  return fail(Errno::kOpNotSupp);
+}
+
+}  // namespace
+
+/// Clean file pages give way before an allocation fails.
+class System::CachePressure final : public PressureHandler {
+ public:
+  void serve(PageCache* cache) { cache_ = cache; }
+  bool make_room(std::size_t frames) override {
+    return cache_ != nullptr && cache_->shrink(frames) != 0;
+  }
+
+ private:
+  PageCache* cache_ = nullptr;
+};
+
+System::System() = default;
+
+Result<std::unique_ptr<System>> System::create(const Config& config) {
+  std::unique_ptr<System> system(new System);
+  GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
+  // First, while the process is small: a machine may start processes of its own.
+  GONZO_ASSIGN(system->machine_, create_machine(config.machine, *system->arena_));
+  system->pressure_ = std::make_unique<CachePressure>();
+  GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),
+                                                        .pressure = system->pressure_.get(),
+                                                        .growth = system->arena_.get()}));
+  GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
+  system->page_cache_ = std::make_unique<PageCache>(*system->frames_, PageCache::Config{});
+  system->pressure_->serve(system->page_cache_.get());
+  return system;
+}
+
+System::~System() {
+  if (pressure_ != nullptr) pressure_->serve(nullptr);
+}
+
+std::string System::shut_down() {
+  pressure_->serve(nullptr);
+  page_cache_.reset();
+  machine_.reset();
+  memory_.reset();
+  frames_->drain();
+  return frames_->check_all_free();
+}
+
+}  // namespace gonzo
