@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "unit/cache/fake_file.h"
 #include "unit/frame/arena.h"
@@ -64,6 +65,16 @@ class CacheTest : public testing::Test {
   }
   void store(const ObjectPage& page, std::size_t offset, char byte) {
     arena_->address(page.pfn)[offset] = static_cast<std::byte>(byte);
+  }
+  /// Leaves junk in every frame, as a machine that has run a while.
+  void soil() {
+    constexpr unsigned kOrder = 5;
+    std::vector<Pfn> blocks;
+    while (auto block = arena_->allocate(kOrder, FrameState::kKernel, ZeroPolicy::kDontCare)) {
+      arena_.fill(*block, 0xee, 1U << kOrder);
+      blocks.push_back(*block);
+    }
+    for (const Pfn block : blocks) arena_->free(block, kOrder);
   }
   static Errno error_of(const auto& result) {
     EXPECT_FALSE(result.has_value());

@@ -87,6 +87,7 @@ TEST_F(Coherence, AWriteOverManyPagesReachesAll) {
   ASSERT_TRUE(file->host_wrote(kPageSize + 1, 6 * kPageSize).has_value());
   EXPECT_EQ(byte_of(mapped, 0), 'W');
   EXPECT_EQ(byte_of(mapped, kPageSize - 1), 'W');
+  EXPECT_EQ(file->counts().resident, 2U);  // page 0, unwritten, and this one; unused ones went
   EXPECT_EQ(peek(*file, 1, 0), FakeInode::pattern(1));
   EXPECT_EQ(peek(*file, 1, 1), 'W');
   EXPECT_EQ(peek(*file, 7, 0), 'W');
@@ -112,8 +113,13 @@ TEST_F(Coherence, NoWritebackComesBetweenAWriteAndItsShowing) {
   store(mapped, 0, 'm');
   std::thread syncer;
   const auto written = file->write_through([&]() -> Result<ByteRange> {
-    syncer = std::thread([&] { EXPECT_TRUE(file->sync(0, 1).has_value()); });
     inode->change(100, "new");
+    syncer = std::thread([&] { EXPECT_TRUE(file->sync(0, 1).has_value()); });
+    for (int i = 0; i < 1000; ++i) {
+      std::this_thread::yield();  // the more often, the surer a missing lock is caught
+      const std::lock_guard guard(inode->mutex);
+      EXPECT_EQ(inode->writes, 0U);
+    }
     return ByteRange{.offset = 100, .length = 3};
   });
   syncer.join();
@@ -127,10 +133,10 @@ TEST_F(Coherence, NoWritebackComesBetweenAWriteAndItsShowing) {
             Errno::kFBig);
 }
 
-TEST_F(Coherence, AWriteDuringAReadIsSeen) {
+TEST_F(Coherence, AWriteThatARunningReadMissedIsSeen) {
   auto inode = FakeInode::of_size(4 * kPageSize);
   auto file = open(inode);
-  inode->hold_reads = true;
+  inode->hold = FakeInode::Hold::kAfterReading;
   std::thread reader([&] { let_go(take(*file, 0)); });
   inode->await_reader();
   std::thread writer([&] {
@@ -143,10 +149,27 @@ TEST_F(Coherence, AWriteDuringAReadIsSeen) {
   EXPECT_EQ(peek(*file, 0), 'W');
 }
 
+TEST_F(Coherence, PagesThatWereBeingReadAreTruncatedToo) {
+  auto inode = FakeInode::of_size(8 * kPageSize);
+  auto file = open(inode);
+  inode->hold = FakeInode::Hold::kAfterReading;
+  std::thread reader([&] { let_go(take(*file, 5)); });
+  inode->await_reader();
+  std::thread truncater([&] {
+    inode->resize(2 * kPageSize + 9);
+    EXPECT_TRUE(file->truncate(2 * kPageSize + 9).has_value());
+    EXPECT_EQ(file->counts().resident, 3U);
+  });
+  inode->release_readers();
+  reader.join();
+  truncater.join();
+  EXPECT_EQ(peek(*file, 2, 9), 0);
+}
+
 TEST_F(Coherence, ATruncationDuringAReadIsSeen) {
   auto inode = FakeInode::of_size(8 * kPageSize);
   auto file = open(inode);
-  inode->hold_reads = true;
+  inode->hold = FakeInode::Hold::kBeforeReading;
   std::thread reader([&] {
     const auto page = file->get_page(5, PageIntent::kRead);
     EXPECT_EQ(error_of(page), Errno::kFault);

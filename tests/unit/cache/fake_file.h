@@ -26,7 +26,7 @@ struct FakeInode {
   // Faults to order.
   std::optional<Errno> read_error, write_error, status_error, flush_error;
   std::uint64_t bad_from = ~0ULL;  ///< bytes from here on cannot be read
-  bool hold_reads = false;
+  enum class Hold { kNone, kBeforeReading, kAfterReading } hold = Hold::kNone;
 
   // What was asked.
   std::size_t reads = 0, writes = 0, flushes = 0, spans = 0, waiting = 0;
@@ -59,9 +59,17 @@ struct FakeInode {
     std::unique_lock lock(mutex);
     changed.wait(lock, [this] { return waiting != 0; });
   }
+  /// A reader waits here until release_readers().
+  void stop(std::unique_lock<std::mutex>& lock, Hold where) {
+    if (hold != where) return;
+    ++waiting;
+    changed.notify_all();
+    changed.wait(lock, [this, where] { return hold != where; });
+    --waiting;
+  }
   void release_readers() {
     const std::lock_guard guard(mutex);
-    hold_reads = false;
+    hold = Hold::kNone;
     changed.notify_all();
   }
 };
@@ -93,10 +101,7 @@ class FakeFile final : public BackingFile {
     std::unique_lock lock(f.mutex);
     ++f.reads;
     f.spans += into.size();
-    ++f.waiting;
-    f.changed.notify_all();
-    f.changed.wait(lock, [&f] { return !f.hold_reads; });
-    --f.waiting;
+    f.stop(lock, FakeInode::Hold::kBeforeReading);
     if (f.read_error) return fail(*f.read_error);
     std::size_t done = 0;
     std::size_t asked = 0;
@@ -110,6 +115,7 @@ class FakeFile final : public BackingFile {
       if (count < span.size()) break;
     }
     f.read_ranges.emplace_back(offset, asked);
+    f.stop(lock, FakeInode::Hold::kAfterReading);
     if (done == 0 && offset >= f.bad_from) return fail(Errno::kIo);
     return done;
   }

@@ -80,12 +80,16 @@ TEST_F(CacheRead, AWindowLeavesWhatIsThereAlone) {
 }
 
 TEST_F(CacheRead, TheRestOfTheLastPageIsZero) {
-  auto inode = FakeInode::of_size(2 * kPageSize + 100);
-  auto file = open(inode);
-  const ObjectPage page = take(*file, 2);
-  EXPECT_EQ(byte_of(page, 99), FakeInode::pattern(2));
-  for (std::size_t at = 100; at < kPageSize; ++at) ASSERT_EQ(byte_of(page, at), 0);
-  let_go(page);
+  soil();
+  for (const std::uint64_t last : {0, 2}) {  // read by itself, and in a window
+    auto inode = FakeInode::of_size(last * kPageSize + 100);
+    inode->identity.inode = last;
+    auto file = open(inode);
+    const ObjectPage page = take(*file, last);
+    EXPECT_EQ(byte_of(page, 99), FakeInode::pattern(last));
+    for (std::size_t at = 100; at < kPageSize; ++at) ASSERT_EQ(byte_of(page, at), 0);
+    let_go(page);
+  }
 }
 
 TEST_F(CacheRead, PastTheEndIsEfault) {
@@ -199,7 +203,7 @@ TEST_F(CacheRead, EveryAllocationMayFail) {
 TEST_F(CacheRead, OneReadsWhileOthersWait) {
   auto inode = FakeInode::of_size(8 * kPageSize);
   auto file = open(inode);
-  inode->hold_reads = true;
+  inode->hold = FakeInode::Hold::kBeforeReading;
   std::vector<std::thread> threads;
   std::vector<ObjectPage> pages(4);
   threads.emplace_back([&] { pages[0] = take(*file, 0); });
@@ -224,7 +228,7 @@ TEST_F(CacheRead, OneReadsWhileOthersWait) {
 TEST_F(CacheRead, WaitersOfAFailedReadFailThemselves) {
   auto inode = FakeInode::of_size(kPageSize);
   auto file = open(inode);
-  inode->hold_reads = true;
+  inode->hold = FakeInode::Hold::kBeforeReading;
   inode->read_error = Errno::kIo;
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) {
