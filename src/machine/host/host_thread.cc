@@ -66,7 +66,9 @@ Trap HostThread::run() {
       case HostSpace::Entry::kGone:
         return gone("the host process is gone");
     }
-    if (run_guest() == StubLink::Wake::kDead) return gone("the host process died");
+    const StubLink::Wake wake = run_guest();
+    if (wake == StubLink::Wake::kDead) return gone("the host process died");
+    if (wake == StubLink::Wake::kStuck) return gone("the guest blocked the interrupting signal");
     if (const std::optional<Trap> trap = decode()) return *trap;
   }
 }
@@ -83,7 +85,7 @@ StubLink::Wake HostThread::run_guest() {
   in_guest_.store(true);
   if (interrupted_.load()) space_.kick(stub_);  // called since run() looked
   stub_.link.give_turn(GONZO_ACTION_RESUME);
-  const StubLink::Wake wake = stub_.link.wait();
+  const StubLink::Wake wake = stub_.link.wait_for_trap(interrupted_);
   in_guest_.store(false);
   space_.leave(stub_);
   return wake;

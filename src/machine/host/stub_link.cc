@@ -17,6 +17,7 @@ namespace {
 // that died before the turn was given, a guest that wrote over the word or the list.
 constexpr long kFirstTimeoutNs = 10'000'000;
 constexpr long kLastTimeoutNs = 1'000'000'000;
+constexpr unsigned kMaxUnanswered = 20;
 
 long futex(std::uint32_t* word, int operation, std::uint32_t value, const timespec* timeout) {
   return syscall(SYS_futex, word, operation, value, timeout, nullptr, 0);
@@ -57,7 +58,13 @@ void StubLink::give_turn(gonzo_action action) {
   }
 }
 
-StubLink::Wake StubLink::wait() {
+StubLink::Wake StubLink::wait() { return wait_with(nullptr); }
+
+StubLink::Wake StubLink::wait_for_trap(const std::atomic<bool>& kicked) {
+  return wait_with(&kicked);
+}
+
+StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
   const std::uint64_t limit = wait_.ticks();
   std::uint64_t now = given_at_;
   do {
@@ -70,13 +77,14 @@ StubLink::Wake StubLink::wait() {
     _mm_pause();
     now = __rdtsc();
   } while (now - given_at_ < limit);
-  const Wake wake = sleep();
+  const Wake wake = sleep(kicked);
   returned_at_ = __rdtsc();
   wait_.miss(returned_at_ - given_at_);
   return wake;
 }
 
-StubLink::Wake StubLink::sleep() {
+StubLink::Wake StubLink::sleep(const std::atomic<bool>* kicked) {
+  unsigned unanswered = 0;
   const std::uint32_t sleeping = owner_ | GONZO_TURN_SLEEPER;
   for (long timeout_ns = kFirstTimeoutNs;; timeout_ns = std::min(2 * timeout_ns, kLastTimeoutNs)) {
     std::uint32_t turn = owner_;
@@ -85,10 +93,10 @@ StubLink::Wake StubLink::sleep() {
     if (turn & GONZO_TURN_DIED) return Wake::kDead;
     if (!is_away(turn)) return Wake::kTurn;
     const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
-    if (futex(&mailbox_.turn, FUTEX_WAIT, sleeping, &timeout) != 0 && errno == ETIMEDOUT &&
-        process_state(process_) == ProcessState::kDead) {
-      return Wake::kDead;
-    }
+    if (futex(&mailbox_.turn, FUTEX_WAIT, sleeping, &timeout) == 0 || errno != ETIMEDOUT) continue;
+    if (process_state(process_) == ProcessState::kDead) return Wake::kDead;
+    if (timeout_ns == kLastTimeoutNs && kicked != nullptr && kicked->load()) ++unanswered;
+    if (unanswered == kMaxUnanswered) return Wake::kStuck;
   }
 }
 

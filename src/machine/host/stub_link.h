@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 
 #include "machine/host/spin_budget.h"
@@ -17,7 +18,11 @@ ProcessState process_state(pid_t process);
 /// Used by one host thread at a time.
 class StubLink {
  public:
-  enum class Wake : std::uint8_t { kTurn, kDead };
+  enum class Wake : std::uint8_t {
+    kTurn,
+    kDead,
+    kStuck,  ///< kicked and did not answer for many seconds: it blocked the signal
+  };
 
   StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy)
       : mailbox_(mailbox), process_(process), wait_(policy), stub_wait_(policy) {}
@@ -31,6 +36,8 @@ class StubLink {
   void give_turn(gonzo_action action);
   /// Until the stub gives the turn back, or its thread or process died.
   Wake wait();
+  /// The same, for a guest that runs: `kicked` is set while an interruption is due.
+  Wake wait_for_trap(const std::atomic<bool>& kicked);
 
   gonzo_mailbox& mailbox() { return mailbox_; }
   pid_t process() const { return process_; }
@@ -40,7 +47,8 @@ class StubLink {
 
  private:
   bool is_away(std::uint32_t turn) const { return (turn & GONZO_TURN_OWNER) == owner_; }
-  Wake sleep();
+  Wake wait_with(const std::atomic<bool>* kicked);
+  Wake sleep(const std::atomic<bool>* kicked);
 
   gonzo_mailbox& mailbox_;
   pid_t process_;

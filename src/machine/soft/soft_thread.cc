@@ -1,0 +1,151 @@
+#include "machine/soft/soft_thread.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gonzo {
+namespace {
+
+bool allows(std::uint64_t flags, Access kind) {
+  if (!(flags & pte::kUser)) return false;
+  switch (kind) {
+    case Access::kWrite:
+      return (flags & pte::kWrite) && (flags & pte::kDirty);  // not dirty: walk, to set D
+    case Access::kExecute:
+      return !(flags & pte::kNoExecute);
+    case Access::kRead:
+      return true;
+  }
+  return false;
+}
+
+constexpr std::uint8_t kGeneralProtection = 13;
+
+bool is_32_bit(PagingFormat format) {
+  return format == PagingFormat::kClassic32 || format == PagingFormat::kPae;
+}
+
+Trap trap_of(const MmuFault& fault, VirtAddr address) {
+  if (fault.vector == MmuFault::Vector::kGeneralProtection) {
+    return {.kind = TrapKind::kException, .vector = kGeneralProtection};
+  }
+  return {.kind = TrapKind::kPageFault, .error_code = fault.error_code, .address = address};
+}
+
+}  // namespace
+
+SoftThread::SoftThread(SoftSpace& space, const SoftMachineOptions& options,
+                       const CpuRegisters& registers)
+    : space_(space),
+      registers_(registers),
+      program_(options.load(registers)),
+      tlb_(options.tlb_sets, options.tlb_ways) {
+  space_.add(*this);
+}
+
+SoftThread::~SoftThread() { space_.remove(*this); }
+
+void SoftThread::invalidate(AddressRange range) {
+  LockGuard guard(mutex_);
+  tlb_.invalidate(range);
+}
+
+TlbCounters SoftThread::tlb_counters() const {
+  LockGuard guard(mutex_);
+  return tlb_.counters();
+}
+
+Trap SoftThread::run() {
+  const Trap trap = run_steps();
+  space_.count_trap();
+  return trap;
+}
+
+Trap SoftThread::run_steps() {
+  for (;;) {
+    if (interrupted_.exchange(false)) return {.kind = TrapKind::kInterrupted};
+    if (!step_) step_ = program_->next(registers_);
+    if (const std::optional<Trap> trap = perform()) return *trap;
+    step_.reset();
+  }
+}
+
+/// A trap leaves the step in progress when it is to be tried again.
+std::optional<Trap> SoftThread::perform() {
+  switch (step_->kind) {
+    case SoftStep::Kind::kRead:
+      return access(Access::kRead);
+    case SoftStep::Kind::kWrite:
+      return access(Access::kWrite);
+    case SoftStep::Kind::kExecute:
+      return access(Access::kExecute);
+    case SoftStep::Kind::kSyscall:
+      step_.reset();
+      return Trap{.kind = TrapKind::kSyscall};
+    case SoftStep::Kind::kException: {
+      const std::uint8_t vector = step_->vector;
+      step_.reset();
+      return Trap{.kind = TrapKind::kException, .vector = vector};
+    }
+    case SoftStep::Kind::kIdle:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<Trap> SoftThread::access(Access kind) {
+  std::uint64_t value = kind == Access::kWrite ? step_->data : 0;
+  {
+    LockGuard guard(mutex_);
+    // All pages first: an access that faults in its second page has no effect in its first.
+    const VirtAddr end = step_->address + std::max<std::uint32_t>(step_->size, 1);
+    VirtAddr at = step_->address;
+    while (at < end) {
+      if (const auto place = translate(at, kind); !place) return place.error();
+      at = at.page_floor() + kPageSize;
+    }
+    if (kind == Access::kExecute) return std::nullopt;
+    std::uint64_t done = 0;
+    for (at = step_->address; at < end;) {
+      const std::uint64_t bytes = std::min(end - at, kPageSize - at.page_offset());
+      const auto place = translate(at, kind);
+      if (!place) return place.error();  // an entry changed between: start again after the fault
+      const std::uint64_t known = done < sizeof value ? std::min(bytes, sizeof value - done) : 0;
+      auto* bytes_of_value = reinterpret_cast<std::byte*>(&value) + std::min(done, sizeof value);
+      if (kind == Access::kWrite) {
+        std::memcpy(*place, bytes_of_value, known);
+        std::memset(*place + known, 0, bytes - known);
+      } else {
+        std::memcpy(bytes_of_value, *place, known);
+      }
+      done += bytes;
+      at += bytes;
+    }
+  }
+  if (kind == Access::kRead) program_->loaded(registers_, value);
+  return std::nullopt;
+}
+
+std::expected<std::byte*, Trap> SoftThread::translate(VirtAddr address, Access kind) {
+  FrameAllocator& frames = space_.frames();
+  if (const SoftTlb::Entry* hit = tlb_.find(address); hit && allows(hit->flags, kind)) {
+    return frames.address(PhysAddr(hit->frame + address.page_offset()));
+  }
+  // As on a processor: an entry that denies is not believed before the table is walked again, so
+  // that laxer entries need no invalidation.
+  const PageTable& table = space_.table();
+  if (is_32_bit(table.format()) && address.value > 0xffff'ffffULL) {
+    return std::unexpected(Trap{.kind = TrapKind::kException, .vector = kGeneralProtection});
+  }
+  const auto walked = walk(frames, table.format(), table.root(), address, kind, Privilege::kUser,
+                           {.no_execute = table.has_no_execute()});
+  if (!walked) return std::unexpected(trap_of(walked.error(), address));
+  if (!frames.contains(Pfn::of(walked->physical))) {
+    return std::unexpected(
+        Trap{.kind = TrapKind::kGone, .reason = "an entry maps a frame outside the arena"});
+  }
+  tlb_.insert(address, *walked);
+  return frames.address(walked->physical);
+}
+
+}  // namespace gonzo
