@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -32,6 +33,7 @@ struct MapRequest {
   std::uint64_t offset = 0;  ///< bytes into `object`, page aligned
   bool object_writable =
       true;  ///< the file was opened for writing (else a shared PROT_WRITE is EACCES)
+  bool object_readable = true;    ///< the file was opened for reading (else EACCES)
   bool object_executable = true;  ///< else PROT_EXEC is EPERM (noexec mount)
 };
 
@@ -105,10 +107,12 @@ class AddressSpace {
   /// One byte a page, bit 0: resident.
   Result<void> incore(VirtAddr start, std::uint64_t length, std::span<std::uint8_t> out)
       GONZO_EXCLUDES(lock_);
-  /// A mapping with a name of its own ([vdso]); `object` gives its pages.
+  /// A mapping with a name of its own ([vdso]); `object` gives its pages. A range that starts at 0
+  /// only tells the size: its place is chosen. kDontExpand is added to `flags`.
   Result<VirtAddr> map_special(AddressRange range, std::uint64_t flags, ObjectRef object,
                                const char* name) GONZO_EXCLUDES(lock_);
-  /// The stack's area at exec: grows down, ends at `top` (Linux: setup_arg_pages).
+  /// The stack's area at exec: grows down, ends at `top`, has `bytes` to begin with (Linux:
+  /// setup_arg_pages, whose 128 KiB of room the caller adds).
   Result<void> map_stack(VirtAddr top, std::uint64_t bytes, bool executable) GONZO_EXCLUDES(lock_);
 
   /// A copy for a child: areas copied, frames shared, both sides write-protected (Linux: dup_mmap).
@@ -158,7 +162,7 @@ class AddressSpace {
   void set_bounds(const SegmentBounds& bounds) GONZO_EXCLUDES(lock_);
   AddressSpaceLimits limits() GONZO_EXCLUDES(lock_);
   void set_limits(const AddressSpaceLimits& limits) GONZO_EXCLUDES(lock_);
-  /// Attributes of the area at `address`, for tests and tools.
+  /// Attributes of the area at `address`, for tests and tools. EFAULT: none is there.
   struct AreaInfo {
     AddressRange range;
     VmaAttributes attributes;
@@ -209,7 +213,6 @@ class AddressSpace {
   Result<void> copy_entries(AddressSpace& child, const Vma& vma, AddressRange& tightened)
       GONZO_REQUIRES(lock_);
   Entry copy_entry(EntryRef slot, Entry entry);
-  bool needs_copy(const Vma& vma) const GONZO_REQUIRES(lock_);
   Result<void> copy_areas(AddressSpace& child, AddressRange& tightened)
       GONZO_REQUIRES(lock_, child.lock_);
   /// The entry flags of a present page of `vma` (Linux: vm_page_prot); without W when writes must
@@ -235,20 +238,87 @@ class AddressSpace {
   std::string verify_mapped_frame(const Vma& vma, VirtAddr address, Entry entry, Census& census);
   std::string verify_census(const Census& census);
 
-  // Areas: mm/areas.cc. The index does not own; these do.
+  // Areas: mm/areas.cc. The index does not own; these do. None counts pages but modify_area's
+  // callers' account().
   Vma& insert_area(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
   void erase_area(Vma& vma) GONZO_REQUIRES(lock_);
-  /// Splits at `at`; the upper half is returned. ENOMEM past max_map_count.
+  void erase_all_areas() GONZO_REQUIRES(lock_);
+  /// Cuts in two at `at`, strictly inside; the upper half is returned (Linux: __split_vma).
+  Vma& cut_area(Vma& vma, VirtAddr at) GONZO_REQUIRES(lock_);
+  /// The same; ENOMEM at max_map_count (Linux: split_vma).
   Result<Vma*> split_area(Vma& vma, VirtAddr at) GONZO_REQUIRES(lock_);
-  /// Inserts, or extends the neighbours that merge with it (Linux: vma_merge).
+  /// Inserts, or extends the neighbours that merge with it (Linux: vma_merge_new_range).
   Vma& insert_or_merge(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
-  /// Merges `vma` with its neighbours if it now can; the survivor.
-  Vma& merge_around(Vma& vma) GONZO_REQUIRES(lock_);
+  /// Gives [range) of `vma` other flags: merged with a neighbour where it can be, else split off.
+  /// The area that holds the range now. ENOMEM at max_map_count (Linux: vma_modify_flags).
+  Result<Vma*> modify_area(Vma& vma, AddressRange range, std::uint64_t flags) GONZO_REQUIRES(lock_);
+  /// Extends upwards into free room and merges with what is there (Linux: vma_merge_extend).
+  Vma& extend_area(Vma& vma, std::uint64_t bytes) GONZO_REQUIRES(lock_);
+  bool is_free(AddressRange range) const GONZO_REQUIRES(lock_);
+
+  // Contracts with the lock held.
+  Result<VirtAddr> map_locked(const MapRequest& request) GONZO_REQUIRES(lock_);
+  Result<VmaAttributes> map_attributes(const MapRequest& request, std::uint64_t length) const
+      GONZO_REQUIRES(lock_);
+  Result<VirtAddr> map_region(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
+  /// ENOMEM, with nothing changed, when the middle of an area is to go at max_map_count.
   Result<void> unmap_locked(AddressRange range) GONZO_REQUIRES(lock_);
-  Result<VirtAddr> place(const MapRequest& request, std::uint64_t length) GONZO_REQUIRES(lock_);
+  Result<void> check_unmap(AddressRange range) const GONZO_REQUIRES(lock_);
+  /// The same for a range that has not been checked: EINVAL past the user half.
+  Result<void> unmap_tail(VirtAddr start, VirtAddr end) GONZO_REQUIRES(lock_);
+  Result<Vma*> protect_area(TlbGather& gather, Vma& vma, AddressRange range, std::uint64_t flags)
+      GONZO_REQUIRES(lock_);
+  bool can_grow_break(VirtAddr from, VirtAddr to) const GONZO_REQUIRES(lock_);
+  Result<void> advise_area(TlbGather& gather, Vma& vma, AddressRange range, int advice)
+      GONZO_REQUIRES(lock_);
+  struct SyncStep;
+  Result<SyncStep> next_sync_step(AddressRange range, int flags) GONZO_REQUIRES(lock_);
+
+  // mremap: mm/remap.cc.
+  struct RemapRequest;
+  Result<void> check_remap(const RemapRequest& request) const GONZO_REQUIRES(lock_);
+  Result<void> check_remap_area(const RemapRequest& request, const Vma* vma) const
+      GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_locked(const RemapRequest& request) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_many(const RemapRequest& request) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_to(RemapRequest request) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_here(const RemapRequest& request, Vma& vma) GONZO_REQUIRES(lock_);
+  bool can_extend(const RemapRequest& request, const Vma& vma) const GONZO_REQUIRES(lock_);
+  Result<VirtAddr> move_area(const RemapRequest& request, Vma& vma, VirtAddr to)
+      GONZO_REQUIRES(lock_);
+  Vma* area_holding(VirtAddr address) const GONZO_REQUIRES_SHARED(lock_);
+
+  // Placement: mm/place.cc. `flags` are MAP_*.
+  Result<VirtAddr> place(VirtAddr hint, std::uint64_t length, int flags) const
+      GONZO_REQUIRES(lock_);
+  std::optional<VirtAddr> find_room(std::uint64_t length, VirtAddr hint, int flags) const
+      GONZO_REQUIRES(lock_);
+  std::optional<VirtAddr> find_gap_down(GapRequest request) const GONZO_REQUIRES(lock_);
+  std::optional<VirtAddr> find_gap_up(GapRequest request) const GONZO_REQUIRES(lock_);
+  bool hint_is_free(VirtAddr hint, std::uint64_t length) const GONZO_REQUIRES(lock_);
+  std::uint64_t guard_bytes() const { return manager_.config().stack_guard_gap * kPageSize; }
+
+  // Accounts: mm/account.cc.
   /// Adds `pages` (negative: takes away) to total, data, exec, stack as `flags` say (Linux:
-  /// vm_stat_account).
+  /// vm_stat_account), and to locked.
   void account(std::uint64_t flags, std::int64_t pages) GONZO_REQUIRES(lock_);
+  /// RLIMIT_AS and RLIMIT_DATA (Linux: may_expand_vm).
+  bool may_expand(std::uint64_t flags, std::int64_t pages) const GONZO_REQUIRES(lock_);
+  /// RLIMIT_MEMLOCK (Linux: mlock_future_ok).
+  bool may_lock(std::uint64_t flags, std::uint64_t bytes) const GONZO_REQUIRES(lock_);
+  /// Overcommit mode 0: refuses only what could never fit (Linux: __vm_enough_memory).
+  bool may_commit(std::int64_t pages) const;
+
+  /// Faults in what is accessible in `range`; errors are left to the program's own touch (Linux:
+  /// mm_populate).
+  void populate(AddressRange range) GONZO_EXCLUDES(lock_);
+  /// ENOMEM at a hole and without frames; EINVAL where the area forbids it; EFAULT past the object.
+  Result<void> populate_strictly(AddressRange range, Access access) GONZO_EXCLUDES(lock_);
+  bool is_populated(VirtAddr page, Access access) const GONZO_REQUIRES_SHARED(lock_);
+  Result<void> prefetch(AddressRange range) GONZO_EXCLUDES(lock_);
+  /// Write-protects and cleans entries of a shared file area, telling the object what was dirty, so
+  /// that a write after the writeback is seen (Linux: folio_mkclean).
+  void clean_entries(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
 
   /// Changed by faults that run at once (Linux: rss_stat).
   struct AtomicCounts {

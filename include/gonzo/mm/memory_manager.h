@@ -39,7 +39,13 @@ class MemoryManager {
 
   FrameAllocator& frames() { return frames_; }
   const Config& config() const { return config_; }
+  /// Never freed or counted by entries; its reference belongs to this.
   Pfn zero_page() const { return zero_page_; }
+  /// For the /dev/zero that backs a shared anonymous mapping (Linux: get_next_ino on shm_mnt).
+  /// Thread-safe.
+  std::uint64_t next_shared_inode() {
+    return next_shared_inode_.fetch_add(1, std::memory_order_relaxed);
+  }
 
  private:
   MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_page);
@@ -47,6 +53,7 @@ class MemoryManager {
   FrameAllocator& frames_;
   Config config_;
   Pfn zero_page_;
+  std::atomic<std::uint64_t> next_shared_inode_{1};
 };
 
 }  // namespace gonzo

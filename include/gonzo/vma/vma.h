@@ -1,6 +1,7 @@
 // One virtual memory area. Linux: struct vm_area_struct.
 #pragma once
 
+#include <atomic>
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
 #include <cstdint>
@@ -64,6 +65,14 @@ class alignas(64) Vma
     return attributes_.page_offset + (address.page_floor() - range_.start) / kPageSize;
   }
 
+  /// Whether private pages of its own ever appeared in it: such an area keeps its page offset when
+  /// it moves, and its charge when it becomes read-only (Linux: vma->anon_vma is set).
+  bool has_own_pages() const { return has_own_pages_.load(std::memory_order_relaxed); }
+  /// May run at once with itself, under the shared lock.
+  void note_own_pages() const {
+    if (!has_own_pages()) has_own_pages_.store(true, std::memory_order_relaxed);
+  }
+
   void set_flags(std::uint64_t flags) { attributes_.flags = flags; }
   void set_object(ObjectRef object) { attributes_.object = static_cast<ObjectRef&&>(object); }
   void set_page_offset(std::uint64_t pages) { attributes_.page_offset = pages; }
@@ -73,6 +82,7 @@ class alignas(64) Vma
  private:
   AddressRange range_;
   VmaAttributes attributes_;
+  mutable std::atomic<bool> has_own_pages_{false};
 };
 
 /// Could `next`, starting where `previous` ends, continue it? Same flags, object and consecutive

@@ -1,0 +1,88 @@
+// Birth, death and what others may ask. Linux: mm_init, exit_mmap.
+#include <algorithm>
+
+#include "mm/layout.h"
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+
+Result<std::unique_ptr<AddressSpace>> AddressSpace::create(MemoryManager& manager,
+                                                           TranslationCache& cache,
+                                                           const Config& config) {
+  GONZO_ASSIGN(std::unique_ptr<PageTable> table,
+               PageTable::create(manager.frames(), config.format));
+  return std::unique_ptr<AddressSpace>(new AddressSpace(manager, cache, config, std::move(table)));
+}
+
+AddressSpace::AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
+                           std::unique_ptr<PageTable> table)
+    : manager_(manager),
+      frames_(manager.frames()),
+      cache_(cache),
+      config_(config),
+      table_(std::move(table)),
+      areas_(make_vma_index(config.index)),
+      limits_(config.limits) {
+  if (config_.mmap_base == VirtAddr()) {
+    config_.mmap_base = mmap_base(map_window(*table_), config.limits.stack, guard_bytes());
+  }
+}
+
+AddressSpace::~AddressSpace() {
+  const LockGuard guard(lock_);
+  {
+    TlbGather gather(frames_, cache_);
+    for (Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
+      zap_range(gather, *vma, vma->range());
+    }
+  }
+  erase_all_areas();
+}
+
+AddressSpaceCounts AddressSpace::counts() {
+  const SharedLockGuard guard(lock_);
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  // A page may be counted in before the entry that replaces it is counted out.
+  const auto load = [](const std::atomic<std::int64_t>& count) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, count.load(kRelaxed)));
+  };
+  AddressSpaceCounts counts = counts_;
+  counts.rss_anon = load(atomic_.rss_anon);
+  counts.rss_file = load(atomic_.rss_file);
+  counts.rss_shmem = load(atomic_.rss_shmem);
+  counts.peak_rss = std::max(load(atomic_.peak_rss), counts.rss());
+  counts.minor_faults = atomic_.minor_faults.load(kRelaxed);
+  counts.major_faults = atomic_.major_faults.load(kRelaxed);
+  counts.table_frames = table_->table_frames();
+  counts.areas = areas_->size();
+  return counts;
+}
+
+SegmentBounds AddressSpace::bounds() {
+  const SharedLockGuard guard(lock_);
+  return bounds_;
+}
+
+void AddressSpace::set_bounds(const SegmentBounds& bounds) {
+  const LockGuard guard(lock_);
+  bounds_ = bounds;
+}
+
+AddressSpaceLimits AddressSpace::limits() {
+  const SharedLockGuard guard(lock_);
+  return limits_;
+}
+
+void AddressSpace::set_limits(const AddressSpaceLimits& limits) {
+  const LockGuard guard(lock_);
+  limits_ = limits;
+}
+
+Result<AddressSpace::AreaInfo> AddressSpace::area_at(VirtAddr address) {
+  const SharedLockGuard guard(lock_);
+  const Vma* vma = areas_->find(address);
+  if (vma == nullptr || address < vma->start()) return fail(Errno::kFault);
+  return AreaInfo{vma->range(), vma->attributes()};
+}
+
+}  // namespace gonzo

@@ -1,0 +1,183 @@
+// mmap(2). Linux: ksys_mmap_pgoff, do_mmap (mm/mmap.c), mmap_region (mm/vma.c).
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "mm/mmap_flags.h"
+#include "mm/protection.h"
+#include <gonzo/cache/shared_memory.h>
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+namespace {
+
+using namespace vm_flags;
+
+/// What mmap knew before MAP_SHARED_VALIDATE; plain MAP_SHARED ignores the rest (Linux:
+/// LEGACY_MAP_MASK).
+constexpr int kLegacyFlags = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE |
+                             MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE |
+                             MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |
+                             kMapAbove4G | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+
+/// Linux: MAX_LFS_FILESIZE.
+constexpr std::uint64_t kMaxObjectBytes = 0x7fffffffffffffff;
+
+constexpr std::uint32_t kSharedMemoryMinor = 1;
+
+std::uint64_t map_flags(int flags) {
+  std::uint64_t result = 0;
+  if ((flags & MAP_GROWSDOWN) != 0) result |= kGrowsDown;
+  if ((flags & MAP_LOCKED) != 0) result |= kLocked;
+  return result;
+}
+
+/// EACCES: the object was not opened for what is asked. EPERM: PROT_EXEC on a noexec mount.
+/// EOPNOTSUPP: a flag that MAP_SHARED_VALIDATE does not know. EINVAL: no or an unknown type, or
+/// MAP_GROWSDOWN.
+Result<std::uint64_t> object_flags(const MapRequest& request, std::uint64_t flags) {
+  const int type = request.flags & MAP_TYPE;
+  if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE) {
+    return fail(Errno::kInval);
+  }
+  if (type != MAP_PRIVATE) {
+    if (type == MAP_SHARED_VALIDATE && (request.flags & ~(kLegacyFlags | MAP_TYPE)) != 0) {
+      return fail(Errno::kOpNotSupp);
+    }
+    if ((flags & kWrite) != 0 && !request.object_writable) return fail(Errno::kAcces);
+    flags |= kMayShare;
+    // What can never be written need not be treated as shared.
+    flags = request.object_writable ? flags | kShared : flags & ~kMayWrite;
+  }
+  if (!request.object_readable) return fail(Errno::kAcces);
+  if (!request.object_executable) {
+    if ((flags & kExec) != 0) return fail(Errno::kPerm);
+    flags &= ~kMayExec;
+  }
+  if ((flags & kGrowsDown) != 0) return fail(Errno::kInval);
+  return flags;
+}
+
+/// EINVAL: no type or one for files only, or a shared mapping that grows down.
+Result<std::uint64_t> anonymous_flags(const MapRequest& request, std::uint64_t flags) {
+  switch (request.flags & MAP_TYPE) {
+    case MAP_PRIVATE:
+      return flags;
+    case MAP_SHARED:
+      if ((flags & kGrowsDown) != 0) return fail(Errno::kInval);
+      return flags | kShared | kMayShare;
+    default:
+      return fail(Errno::kInval);
+  }
+}
+
+}  // namespace
+
+/// In this order:
+/// EINVAL: the offset is unaligned.
+/// EBADF: neither anonymous nor an object.
+/// EINVAL: MAP_HUGETLB (as a kernel without it); length 0.
+/// ENOMEM: the length overflows.
+/// EOVERFLOW: the offset's end does.
+/// ENOMEM: more than max_map_count areas; and see place().
+/// EEXIST: MAP_FIXED_NOREPLACE where something is.
+/// EPERM: MAP_LOCKED with no RLIMIT_MEMLOCK at all. EAGAIN: beyond it.
+/// EOVERFLOW: past the largest file. EACCES, EPERM, EOPNOTSUPP, EINVAL: see object_flags(),
+/// anonymous_flags().
+/// ENOMEM: the replaced range cuts an area at max_map_count; RLIMIT_AS, RLIMIT_DATA, more than
+/// could ever be had.
+Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
+  if ((request.offset & ~kPageMask) != 0) return fail(Errno::kInval);
+  const bool anonymous = (request.flags & MAP_ANONYMOUS) != 0;
+  if (!anonymous && request.object == nullptr) return fail(Errno::kBadF);
+  if ((request.flags & MAP_HUGETLB) != 0) return fail(Errno::kInval);
+
+  Result<VirtAddr> start;
+  {
+    const LockGuard guard(lock_);
+    start = map_locked(request);
+  }
+  const bool wanted = (request.flags & MAP_LOCKED) != 0 ||
+                      (request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+  if (start && wanted) populate({*start, *start + page_ceil(request.length)});
+  return start;
+}
+
+Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request) {
+  if (request.length == 0) return fail(Errno::kInval);
+  const std::uint64_t length = page_ceil(request.length);
+  if (length == 0) return fail(Errno::kNoMem);
+  // Linux counts in pages, so a sum of pages cannot wrap unless this does.
+  const std::uint64_t last_page = (request.offset >> kPageShift) + (length >> kPageShift);
+  if (last_page < request.offset >> kPageShift) return fail(Errno::kOverflow);
+  if (areas_->size() > manager_.config().max_map_count) return fail(Errno::kNoMem);
+
+  int flags = request.flags;
+  if ((flags & MAP_FIXED_NOREPLACE) != 0) flags |= MAP_FIXED;
+  GONZO_ASSIGN(const VirtAddr start, place(request.hint, length, flags));
+  const AddressRange range{start, start + length};
+  if ((flags & MAP_FIXED_NOREPLACE) != 0 && !is_free(range)) return fail(Errno::kExist);
+
+  GONZO_ASSIGN(VmaAttributes attributes, map_attributes(request, length));
+  if (attributes.object == nullptr) attributes.page_offset = start.page_number();
+  return map_region(range, std::move(attributes));
+}
+
+Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
+                                                   std::uint64_t length) const {
+  std::uint64_t flags = protection_flags(request.protection) | map_flags(request.flags) | kMayRead |
+                        kMayWrite | kMayExec;
+  if ((flags & kLocked) != 0 && limits_.locked == 0) return fail(Errno::kPerm);
+  if (!may_lock(flags, length)) return fail(Errno::kAgain);
+
+  VmaAttributes attributes;
+  if ((request.flags & MAP_ANONYMOUS) != 0) {
+    GONZO_ASSIGN(flags, anonymous_flags(request, flags));
+  } else {
+    if (length > kMaxObjectBytes || request.offset > kMaxObjectBytes - length) {
+      return fail(Errno::kOverflow);
+    }
+    GONZO_ASSIGN(flags, object_flags(request, flags));
+    attributes.object = request.object;
+    attributes.page_offset = request.offset >> kPageShift;
+  }
+  if ((request.flags & MAP_NORESERVE) != 0) flags |= kNoReserve;
+  attributes.flags = flags;
+  return attributes;
+}
+
+/// Takes the place of whatever is in `range`. A shared area without an object gets one.
+Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attributes) {
+  const auto pages = static_cast<std::int64_t>(range.pages());
+  std::int64_t replaced = 0, replaced_charged = 0;
+  for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
+       vma = areas_->next(*vma)) {
+    const auto overlap = static_cast<std::int64_t>(vma->range().intersect(range).pages());
+    replaced += overlap;
+    if (vma->has(kAccount)) replaced_charged += overlap;
+  }
+  GONZO_TRY(check_unmap(range));
+  if (!may_expand(attributes.flags, pages - replaced)) return fail(Errno::kNoMem);
+
+  const bool shared_memory = (attributes.flags & kShared) != 0 && attributes.object == nullptr;
+  if (is_accountable(attributes.flags)) {
+    if (!may_commit(pages - replaced_charged)) return fail(Errno::kNoMem);
+    attributes.flags |= kAccount;
+  } else if (shared_memory && (attributes.flags & kNoReserve) == 0 && !may_commit(pages)) {
+    return fail(Errno::kNoMem);
+  }
+  if (shared_memory) {
+    attributes.object = make_shared_memory(frames_, range.size(),
+                                           {.device_minor = kSharedMemoryMinor,
+                                            .inode = manager_.next_shared_inode(),
+                                            .path = "/dev/zero (deleted)"});
+    attributes.page_offset = 0;
+  }
+
+  if (replaced > 0) GONZO_TRY(unmap_locked(range));
+  account(attributes.flags, pages);
+  insert_or_merge(range, std::move(attributes));
+  return range.start;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,46 @@
+// Areas that no system call makes: the stack, the vDSO. Linux: setup_arg_pages (fs/exec.c),
+// _install_special_mapping (mm/mmap.c).
+#include <sys/mman.h>
+
+#include "mm/protection.h"
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+
+/// ENOMEM: no room, or the range is taken. EINVAL: unaligned. EPERM: below mmap_min_addr.
+Result<VirtAddr> AddressSpace::map_special(AddressRange range, std::uint64_t flags,
+                                           ObjectRef object, const char* name) {
+  const LockGuard guard(lock_);
+  const int placement = range.start == VirtAddr() ? 0 : MAP_FIXED;
+  const std::uint64_t length = page_ceil(range.size());
+  if (length == 0) return fail(Errno::kInval);
+  GONZO_ASSIGN(const VirtAddr start, place(range.start, length, placement));
+  const AddressRange placed{start, start + length};
+  if (!is_free(placed)) return fail(Errno::kNoMem);
+
+  const std::uint64_t special = flags | vm_flags::kDontExpand;
+  account(special, static_cast<std::int64_t>(placed.pages()));
+  insert_area(placed, {.flags = special, .object = std::move(object), .special_name = name});
+  return start;
+}
+
+/// ENOMEM: the range is taken, reserved or beyond the user half, or over RLIMIT_AS. EINVAL:
+/// unaligned or empty.
+Result<void> AddressSpace::map_stack(VirtAddr top, std::uint64_t bytes, bool executable) {
+  const LockGuard guard(lock_);
+  const std::uint64_t length = page_ceil(bytes);
+  if (length == 0 || !top.is_page_aligned()) return fail(Errno::kInval);
+  if (top > table_->user_end() || length > top.value) return fail(Errno::kNoMem);
+  const AddressRange range{top - length, top};
+  if (config_.reserved.overlaps(range) || !is_free(range)) return fail(Errno::kNoMem);
+
+  std::uint64_t flags = kDataFlags | vm_flags::kGrowsDown | vm_flags::kAccount;
+  if (executable) flags |= vm_flags::kExec;
+  const auto pages = static_cast<std::int64_t>(range.pages());
+  if (!may_expand(flags, pages)) return fail(Errno::kNoMem);
+  account(flags, pages);
+  insert_area(range, {.flags = flags, .page_offset = range.start.page_number()});
+  return {};
+}
+
+}  // namespace gonzo

@@ -1,0 +1,58 @@
+// munmap(2). Linux: do_vmi_munmap, do_vmi_align_munmap (mm/vma.c).
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+
+/// EINVAL: `start` is unaligned, the range reaches past the user half, or the length is 0.
+/// ENOMEM: the middle of an area is to go, and there are max_map_count areas already. A hole is no
+/// error.
+Result<void> AddressSpace::unmap(VirtAddr start, std::uint64_t length) {
+  const VirtAddr end = table_->user_end();
+  if (!start.is_page_aligned() || start > end || length > end - start) return fail(Errno::kInval);
+  if (length == 0) return fail(Errno::kInval);
+  const LockGuard guard(lock_);
+  return unmap_locked({start, start + page_ceil(length)});
+}
+
+Result<void> AddressSpace::unmap_tail(VirtAddr start, VirtAddr end) {
+  if (end > table_->user_end() || start >= end) return fail(Errno::kInval);
+  return unmap_locked({start, end});
+}
+
+/// Linux lets the count go one above its limit for a moment, so only a piece out of the middle
+/// counts.
+Result<void> AddressSpace::check_unmap(AddressRange range) const {
+  const Vma* vma = areas_->find(range.start);
+  const bool middle = vma != nullptr && vma->start() < range.start && range.end < vma->end();
+  if (middle && areas_->size() >= manager_.config().max_map_count) return fail(Errno::kNoMem);
+  return {};
+}
+
+Result<void> AddressSpace::unmap_locked(AddressRange range) {
+  GONZO_TRY(check_unmap(range));
+  Vma* first = areas_->find(range.start);
+  if (first == nullptr || first->start() >= range.end) return {};
+  if (first->start() < range.start) first = &cut_area(*first, range.start);
+
+  const Vma* below = areas_->previous(*first);
+  const VirtAddr floor = below != nullptr ? below->end() : VirtAddr(0);
+  {
+    TlbGather gather(frames_, cache_);
+    Vma* vma = first;
+    for (; vma != nullptr && vma->start() < range.end; vma = areas_->next(*vma)) {
+      if (vma->end() > range.end) cut_area(*vma, range.end);
+      zap_range(gather, *vma, vma->range());
+    }
+    const VirtAddr ceiling = vma != nullptr ? vma->start() : table_->user_end();
+    table_->free_tables(range, floor, ceiling, gather);
+  }
+  for (Vma* vma = first; vma != nullptr && vma->start() < range.end;) {
+    Vma* next = areas_->next(*vma);
+    account(vma->flags(), -static_cast<std::int64_t>(vma->pages()));
+    erase_area(*vma);
+    vma = next;
+  }
+  return {};
+}
+
+}  // namespace gonzo
