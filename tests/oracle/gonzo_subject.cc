@@ -1,0 +1,188 @@
+// Gonzo as a subject: an AddressSpace that nothing executes, accesses by fault and walk.
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "oracle/observation.h"
+#include "oracle/test_file.h"
+#include <gonzo/base/check.h>
+#include <gonzo/cache/host_file.h>
+#include <gonzo/cache/page_cache.h>
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo::oracle {
+namespace {
+
+template <typename T>
+std::int64_t outcome(const Result<T>& result) {
+  return result ? 0 : -static_cast<std::int64_t>(result.error());
+}
+
+int code_of(FaultOutcome fault) {
+  if (fault == FaultOutcome::kNoMapping) return SEGV_MAPERR;
+  if (fault == FaultOutcome::kNoAccess) return SEGV_ACCERR;
+  return BUS_ADRERR;
+}
+
+/// Pages from the host, zero until touched.
+class HostMemory {
+ public:
+  explicit HostMemory(std::size_t bytes)
+      : bytes_(bytes),
+        memory_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+    GONZO_CHECK(memory_ != MAP_FAILED);
+  }
+  ~HostMemory() { munmap(memory_, bytes_); }
+  HostMemory(const HostMemory&) = delete;
+  HostMemory& operator=(const HostMemory&) = delete;
+  std::span<std::byte> span() const { return {static_cast<std::byte*>(memory_), bytes_}; }
+
+ private:
+  std::size_t bytes_;
+  void* memory_;
+};
+
+class GonzoSubject {
+ public:
+  GonzoSubject() {
+    frames_ = FrameAllocator::create({.memory = memory_.span()}).value();
+    manager_ = MemoryManager::create(*frames_, {}).value();
+    pages_ = std::make_unique<PageCache>(*frames_, PageCache::Config{});
+    object_ = pages_->open(HostFile::open(file_.writable()).value()).value();
+    fill_cache();
+    space_ = AddressSpace::create(*manager_, cache_, {}).value();
+  }
+  ~GonzoSubject() {
+    space_.reset();
+    object_.reset();
+    pages_.reset();
+    manager_.reset();
+    GONZO_CHECK(frames_->check_all_free().empty());
+  }
+  GonzoSubject(const GonzoSubject&) = delete;
+  GonzoSubject& operator=(const GonzoSubject&) = delete;
+
+  Observation run(const Operation& op) {
+    Observation seen;
+    if (op.call == Call::kReadByte || op.call == Call::kWriteByte) {
+      access(op, seen);
+    } else {
+      seen.result = call(op);
+    }
+    seen.residency = residency();
+    seen.maps = region_of_maps(space_->maps_text());
+    const std::string wrong = space_->verify();
+    if (!wrong.empty()) seen.maps += "verify: " + wrong;
+    return seen;
+  }
+
+ private:
+  /// The live kernel has every page of a file that was just written.
+  void fill_cache() {
+    for (std::uint64_t page = 0; page * kPageSize < kFileBytes; ++page) {
+      frames_->put(object_->get_page(page, PageIntent::kRead).value().pfn);
+    }
+  }
+
+  void access(const Operation& op, Observation& seen) {
+    const Access kind = op.call == Call::kReadByte ? Access::kRead : Access::kWrite;
+    const VirtAddr address(op.address);
+    for (;;) {
+      const auto translation = walk(*frames_, PagingFormat::kFourLevel, space_->page_table().root(),
+                                    address, kind, Privilege::kUser);
+      if (translation) {
+        std::byte& byte = *frames_->address(translation->physical);
+        if (kind == Access::kRead) {
+          seen.result = static_cast<std::uint8_t>(byte);
+        } else {
+          byte = std::byte{op.value};
+        }
+        return;
+      }
+      const FaultOutcome fault = space_->fault(address, kind);
+      if (mended(fault)) continue;
+      seen.signal = fault == FaultOutcome::kBeyondObject ? SIGBUS : SIGSEGV;
+      seen.signal_code = code_of(fault);
+      seen.signal_address = op.address;
+      return;
+    }
+  }
+
+  std::int64_t call(const Operation& op) {
+    const VirtAddr address(op.address);
+    switch (op.call) {
+      case Call::kMap:
+        return tidy(space_->map({.hint = address,
+                                 .length = op.length,
+                                 .protection = op.protection,
+                                 .flags = op.flags,
+                                 .object = op.backing == Backing::kAnonymous ? ObjectRef()
+                                                                             : ObjectRef(object_),
+                                 .offset = op.offset,
+                                 .object_writable = op.backing != Backing::kReadOnlyFile}),
+                    op.length);
+      case Call::kUnmap:
+        return outcome(space_->unmap(address, op.length));
+      case Call::kProtect:
+        return outcome(space_->protect(address, op.length, op.protection));
+      case Call::kRemap:
+        return tidy(
+            space_->remap(address, op.length, op.new_length, op.flags, VirtAddr(op.new_address)),
+            op.new_length);
+      case Call::kAdvise:
+        return outcome(space_->advise(address, op.length, op.flags));
+      case Call::kSync:
+        return outcome(space_->sync(address, op.length, op.flags));
+      default:
+        vector_.resize(1 << 16);
+        return outcome(space_->incore(address, op.length, vector_));
+    }
+  }
+
+  std::int64_t tidy(const Result<VirtAddr>& result, std::uint64_t length) {
+    if (!result) return -static_cast<std::int64_t>(result.error());
+    if (*result >= VirtAddr(kRegionStart) && *result < VirtAddr(kRegionEnd)) {
+      return static_cast<std::int64_t>(result->value);
+    }
+    GONZO_CHECK(space_->unmap(*result, length).has_value());
+    return kElsewhere;
+  }
+
+  std::string residency() {
+    std::string text;
+    for (std::uint64_t page = 0; page < kRegionPages; ++page) {
+      std::uint8_t one = 0;
+      const bool mapped =
+          space_->incore(VirtAddr(kRegionStart + page * kPageSize), kPageSize, std::span(&one, 1))
+              .has_value();
+      text += !mapped ? '-' : (one & 1) != 0 ? '1' : '0';
+    }
+    return text;
+  }
+
+  HostMemory memory_{std::size_t{64} << 20};
+  TestFile file_;
+  NoTranslationCache cache_;
+  std::unique_ptr<FrameAllocator> frames_;
+  std::unique_ptr<MemoryManager> manager_;
+  std::unique_ptr<PageCache> pages_;
+  CachedFileRef object_;
+  std::unique_ptr<AddressSpace> space_;
+  std::vector<std::uint8_t> vector_;
+};
+
+}  // namespace
+
+std::vector<Observation> run_on_gonzo(const std::vector<Operation>& operations) {
+  GonzoSubject subject;
+  std::vector<Observation> seen;
+  seen.reserve(operations.size());
+  for (const Operation& op : operations) seen.push_back(subject.run(op));
+  return seen;
+}
+
+}  // namespace gonzo::oracle

@@ -1,0 +1,41 @@
+#include "oracle/observation.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+namespace gonzo::oracle {
+
+std::string describe(const Observation& o) {
+  std::string text = fmt::format("  result {}", o.result);
+  if (o.signal != 0) {
+    text += fmt::format(", signal {} code {} at {:#x}", o.signal, o.signal_code, o.signal_address);
+  }
+  return text + "\n  residency " + o.residency + "\n" + o.maps;
+}
+
+std::string region_of_maps(const std::string& maps) {
+  std::istringstream lines(maps);
+  std::string line, kept;
+  while (std::getline(lines, line)) {
+    std::uint64_t start = 0, end = 0;
+    char permissions[5] = "", offset[32] = "", device[16] = "";
+    std::uint64_t inode = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s %31s %15s %lu", &start, &end, permissions, offset,
+                    device, &inode) != 6) {
+      continue;
+    }
+    if (end <= kRegionStart || start >= kRegionEnd) continue;
+    const char* backing = "anonymous";
+    if (line.find("/dev/zero") != std::string::npos) {
+      backing = "shared";
+    } else if (inode != 0) {
+      backing = "file";
+    }
+    kept += fmt::format("  {:3}-{:3} {} {} {}\n", (start - kRegionStart) / 4096,
+                        (end - kRegionStart) / 4096, permissions, offset, backing);
+  }
+  return kept;
+}
+
+}  // namespace gonzo::oracle

@@ -1,0 +1,36 @@
+// What a subject shows after one operation.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "oracle/operation.h"
+
+namespace gonzo::oracle {
+
+/// A result of a call that returns an address outside the region: where is the subject's own
+/// affair.
+inline constexpr std::int64_t kElsewhere = 1;
+
+struct Observation {
+  std::int64_t result = 0;  ///< the call's result, the byte read, or -errno
+  int signal = 0;           ///< SIGSEGV or SIGBUS, with its si_code and the faulting address
+  int signal_code = 0;
+  std::uint64_t signal_address = 0;
+  std::string
+      residency;  ///< mincore of each page of the region: '1', '0', or '-' where nothing is mapped
+  std::string maps;  ///< the maps lines of the region, device, inode and name made comparable
+
+  bool operator==(const Observation&) const = default;
+};
+
+std::string describe(const Observation& observation);
+/// Keeps the lines of the region; "inode" and "name" become one word that says what backs the area.
+std::string region_of_maps(const std::string& maps);
+
+/// Each runs the sequence in a fresh address space.
+std::vector<Observation> run_on_live_kernel(const std::vector<Operation>& operations);
+std::vector<Observation> run_on_gonzo(const std::vector<Operation>& operations);
+
+}  // namespace gonzo::oracle

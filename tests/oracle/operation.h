@@ -1,0 +1,44 @@
+// One memory call or access of a random sequence, the same for the live kernel and for Gonzo.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gonzo::oracle {
+
+/// Where sequences play. Nothing else is mapped there in either subject.
+inline constexpr std::uint64_t kRegionStart = 0x200000000000;
+inline constexpr std::uint64_t kRegionPages = 40;
+inline constexpr std::uint64_t kRegionEnd = kRegionStart + kRegionPages * 4096;
+/// Size of the file that file mappings map: 9 pages and 1,000 bytes.
+inline constexpr std::uint64_t kFileBytes = 9 * 4096 + 1000;
+
+enum class Call : std::uint8_t {
+  kMap,        ///< address, length, protection, flags, backing, offset
+  kUnmap,      ///< address, length
+  kProtect,    ///< address, length, protection
+  kRemap,      ///< address, length, new_length, flags, new_address
+  kAdvise,     ///< address, length, flags: the advice
+  kSync,       ///< address, length, flags
+  kIncore,     ///< address, length
+  kReadByte,   ///< address
+  kWriteByte,  ///< address, value
+};
+
+enum class Backing : std::uint8_t { kAnonymous, kFile, kReadOnlyFile };
+
+struct Operation {
+  Call call = Call::kReadByte;
+  std::uint64_t address = 0, length = 0, new_length = 0, new_address = 0, offset = 0;
+  int protection = 0, flags = 0;
+  Backing backing = Backing::kAnonymous;
+  std::uint8_t value = 0;
+};
+
+/// For a person who reads a failure.
+std::string describe(const Operation& operation);
+/// `count` operations that follow from `seed` alone.
+std::vector<Operation> random_operations(std::uint64_t seed, std::size_t count);
+
+}  // namespace gonzo::oracle
