@@ -7,17 +7,6 @@
 
 namespace gonzo {
 
-/// Objects give their pages again at a fault, so only areas with anonymous frames need a copy
-/// (Linux: vma_needs_copy, which looks for an anon_vma).
-bool AddressSpace::needs_copy(const Vma& vma) const {
-  if (vma.is_shared()) return false;
-  if (vma.is_anonymous()) return true;
-  return !table_->for_each_entry(vma.range(), [&](const LeafSlot& leaf) {
-    const Entry entry = leaf.entry.load();
-    return !entry.is_mapping() || frames_.frame(entry.pfn()).state != FrameState::kAnonymous;
-  });
-}
-
 /// The child's entry for `entry`, which lies in `slot` of the parent: the same frame, read-only on
 /// both sides. A frame that is pinned for writing is copied instead: what its pin's owner still
 /// writes is the parent's alone (Linux: copy_present_page). Blank: no frame for the copy.
@@ -40,11 +29,13 @@ Entry AddressSpace::copy_entry(EntryRef slot, Entry entry) {
   return entry.without(pte::kWrite | pte::kAccessed);
 }
 
+/// Only areas with frames of their own need it: objects give their pages again, and zeros are
+/// found again, by a fault (Linux: vma_needs_copy, which looks for an anon_vma).
 /// ENOMEM: the child has a part of the entries, and its end gives them back. `tightened` grows by
 /// the parent's pages that lost write permission.
 Result<void> AddressSpace::copy_entries(AddressSpace& child, const Vma& vma,
                                         AddressRange& tightened) {
-  if (!needs_copy(vma)) return {};
+  if (!vma.has_own_pages()) return {};
   RssChange change;
   const auto copy_table = [&](VirtAddr start, EntryRef first, unsigned count) {
     if (first.leading_blanks(count) == count) return true;

@@ -145,6 +145,7 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
     }
     ++index;
   }
+  context.vma.note_own_pages();
   count_rss(context.vma, change);
   return served ? FaultOutcome::kMinor : FaultOutcome::kOutOfMemory;
 }

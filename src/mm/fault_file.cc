@@ -58,6 +58,7 @@ FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
   }
   std::memcpy(frames_.address(*copy), frames_.address(page->pfn), kPageSize);
   frames_.put(page->pfn);
+  context.vma.note_own_pages();
   map_fresh(frames_.frame(*copy), context.index());
   const std::uint64_t flags = entry_flags(context.vma) | pte::kWrite | pte::kAccessed | pte::kDirty;
   if (context.install(Entry::map(*copy, flags))) {

@@ -29,8 +29,9 @@ Result<void> AddressSpace::copy_areas(AddressSpace& child, AddressRange& tighten
     // Locks are not inherited (mlock(2)).
     attributes.flags &= ~(vm_flags::kLocked | vm_flags::kLockOnFault);
     child.account(attributes.flags, static_cast<std::int64_t>(vma->pages()));
-    child.insert_area(vma->range(), std::move(attributes));
+    const Vma& copy = child.insert_area(vma->range(), std::move(attributes));
     if (vma->has(vm_flags::kWipeOnFork)) continue;
+    if (vma->has_own_pages()) copy.note_own_pages();
     GONZO_TRY(copy_entries(child, *vma, tightened));
   }
   return {};

@@ -27,14 +27,11 @@ bool AddressSpace::grow_stack(VirtAddr address) {
     return false;
   }
   if (grown.size() > limits_.stack) return false;
-  if (counts_.total + pages > limits_.address_space / kPageSize) return false;
-  if (vma->has(vm_flags::kLocked)) {
-    if (counts_.locked + pages > limits_.locked / kPageSize) return false;
-    counts_.locked += pages;
-  }
+  const auto added = static_cast<std::int64_t>(pages);
+  if (!may_expand(vma->flags(), added) || !may_lock(vma->flags(), pages * kPageSize)) return false;
   areas_->resize(*vma, grown);
   vma->set_page_offset(vma->attributes().page_offset - pages);
-  account(vma->flags(), static_cast<std::int64_t>(pages));
+  account(vma->flags(), added);
   return true;
 }
 

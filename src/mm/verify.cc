@@ -103,6 +103,7 @@ std::string AddressSpace::verify_mapped_frame(const Vma& vma, VirtAddr address, 
   if (frame.state == FrameState::kAnonymous) {
     ++census.rss_anon;
     if (vma.is_shared()) return "maps an anonymous frame in a shared area";
+    if (!vma.has_own_pages()) return "maps a frame of its own that the area does not know of";
     if (entry.is_writable() && maps != 1) return "makes a shared frame writable";
     if (frame.index != vma.page_index(address)) {
       return fmt::format("maps page {:#x} where page {:#x} belongs", frame.index,
