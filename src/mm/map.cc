@@ -29,6 +29,8 @@ std::uint64_t map_flags(int flags) {
   std::uint64_t result = 0;
   if ((flags & MAP_GROWSDOWN) != 0) result |= kGrowsDown;
   if ((flags & MAP_LOCKED) != 0) result |= kLocked;
+  // Since Linux 6.7: a thread's stack in a huge page would be resident as a whole.
+  if ((flags & MAP_STACK) != 0) result |= kNoHugePage;
   return result;
 }
 
