@@ -13,6 +13,7 @@
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/paging/page_table.h>
+#include <gonzo/paging/software_mmu.h>  // the error codes that a page fault carries
 #include <gonzo/paging/translation_cache.h>
 
 namespace gonzo {
