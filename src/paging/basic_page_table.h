@@ -24,9 +24,7 @@ class BasicPageTable final : public PageTable {
   Pfn root() const override { return root_; }
   VirtAddr user_end() const override { return VirtAddr(F::kUserEnd); }
   bool has_no_execute() const override { return F::kHasNoExecute; }
-  bool can_map(Pfn pfn) const override {
-    return (std::uint64_t{pfn.value} >> F::kFrameBits) == 0 && !pfn.is_none();
-  }
+  bool can_map(Pfn pfn) const override { return fits(pfn, F::kFrameBits) && !pfn.is_none(); }
   bool can_hold(Entry entry) const override {
     const std::uint64_t stored = entry.without(pte::kNoExecute).raw();
     return static_cast<Raw>(stored) == stored;
@@ -67,6 +65,10 @@ class BasicPageTable final : public PageTable {
     return {range.start.page_floor().value, page_ceil(end)};
   }
 
+  static bool fits(Pfn pfn, unsigned bits) { return std::uint64_t{pfn.value} >> bits == 0; }
+  /// A zeroed frame whose number fits.
+  static Result<Pfn> allocate_table(FrameAllocator& frames, unsigned frame_bits);
+
   BasicPageTable(FrameAllocator& frames, Pfn root)
       : PageTable(frames), root_(root), root_table_(table_at(root.address())) {}
 
@@ -104,8 +106,18 @@ class BasicPageTable final : public PageTable {
 
 template <PageTableFormat F>
 Result<std::unique_ptr<PageTable>> BasicPageTable<F>::create(FrameAllocator& frames) {
-  GONZO_ASSIGN(const Pfn root, frames.allocate(0, FrameState::kPageTable, ZeroPolicy::kZeroed));
+  GONZO_ASSIGN(const Pfn root, allocate_table(frames, F::kRootFrameBits));
   return std::unique_ptr<PageTable>(new BasicPageTable(frames, root));
+}
+
+template <PageTableFormat F>
+Result<Pfn> BasicPageTable<F>::allocate_table(FrameAllocator& frames, unsigned frame_bits) {
+  GONZO_ASSIGN(const Pfn pfn, frames.allocate(0, FrameState::kPageTable, ZeroPolicy::kZeroed));
+  if (!fits(pfn, frame_bits)) [[unlikely]] {
+    frames.put(pfn);
+    return fail(Errno::kNoMem);
+  }
+  return pfn;
 }
 
 template <PageTableFormat F>
@@ -175,7 +187,7 @@ Result<typename F::Raw*> BasicPageTable<F>::ensure_slot(VirtAddr address) {
 /// The entry that is in `slot` at the end: ours, or that of whoever was first.
 template <PageTableFormat F>
 Result<typename F::Raw> BasicPageTable<F>::install_table(Raw* slot, unsigned level) {
-  GONZO_ASSIGN(const Pfn pfn, frames_.allocate(0, FrameState::kPageTable, ZeroPolicy::kZeroed));
+  GONZO_ASSIGN(const Pfn pfn, allocate_table(frames_, F::kFrameBits));
   // A stays clear: the processor sets it at first use, and a reclaim scan may skip what has none.
   const auto desired = static_cast<Raw>(pfn.address().value | F::table_flags(level));
   Raw found = 0;

@@ -58,6 +58,8 @@ concept PageTableFormat =
       requires std::same_as<decltype(F::kHasNoExecute), const bool>;
       /// Bits of the widest frame number of a 4 KiB entry.
       requires std::same_as<decltype(F::kFrameBits), const unsigned>;
+      /// The same of the root's, which CR3 holds.
+      requires std::same_as<decltype(F::kRootFrameBits), const unsigned>;
       { F::shape(level) } -> std::same_as<LevelShape>;
       /// Bits that must be zero in a present entry, bit 63 of a format with NX aside.
       { F::reserved_bits(level, kind, physical_bits) } -> std::same_as<std::uint64_t>;
@@ -74,6 +76,7 @@ struct Classic32 {
   static constexpr std::uint64_t kUserEnd = 0xC0000000;
   static constexpr bool kHasNoExecute = false;
   static constexpr unsigned kFrameBits = 20;
+  static constexpr unsigned kRootFrameBits = 20;
 
   static constexpr LevelShape shape(unsigned level) {
     return level == 1 ? LevelShape{12, 10, LargePages::kNever, LevelFields::kAll}
@@ -118,6 +121,7 @@ struct WideFormat {
 
 struct Pae : WideFormat<PagingFormat::kPae, 3> {
   static constexpr std::uint64_t kUserEnd = 0xC0000000;
+  static constexpr unsigned kRootFrameBits = 20;
 
   static constexpr LevelShape shape(unsigned level) {
     if (level == kLevels) return {shift(level), 2, LargePages::kNever, LevelFields::kPresentOnly};
@@ -144,6 +148,7 @@ struct LongFormat : WideFormat<Format, Levels> {
   /// The last page below the hole stays unmapped, as in Linux: a SYSCALL there would return to a
   /// non-canonical address.
   static constexpr std::uint64_t kUserEnd = (1ULL << (Base::shift(Levels + 1) - 1)) - kPageSize;
+  static constexpr unsigned kRootFrameBits = 40;
 
   static constexpr LevelShape shape(unsigned level) {
     return {Base::shift(level), Base::kIndexBits,

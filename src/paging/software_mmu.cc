@@ -29,7 +29,7 @@ class Walk {
       return std::unexpected(MmuFault{MmuFault::Vector::kGeneralProtection, 0});
     }
     do {
-      if (const auto fault = descend(root); fault != kNoFault) return page_fault(fault);
+      if (const auto fault = begin(root); fault != kNoFault) return page_fault(fault);
       if (!is_allowed()) return page_fault(fault_code::kPresent);
     } while (!mark_used());
     return translation();
@@ -71,23 +71,28 @@ class Walk {
     return F::kHasNoExecute && !controls_.no_execute ? bits | pte::kNoExecute : bits;
   }
 
-  /// Down to the leaf, gathering rights. kNoFault, or P and RSVD of the error code.
-  std::uint32_t descend(Pfn root) {
+  std::uint32_t begin(Pfn root) {
     flags_ = pte::kWrite | pte::kUser;
-    PhysAddr table = root.address();
-    for (leaf_ = F::kLevels;; --leaf_) {
-      step(leaf_) = read(table, leaf_);
-      const std::uint64_t raw = step(leaf_).value;
-      if (!(raw & pte::kPresent)) return 0;
-      const EntryKind kind = entry_kind<F>(leaf_, raw);
-      if (raw & reserved_bits(leaf_, kind)) return fault_code::kPresent | fault_code::kReserved;
-      if (F::shape(leaf_).fields == LevelFields::kAll) {
-        flags_ &= raw | ~(pte::kWrite | pte::kUser);
-        if constexpr (F::kHasNoExecute) flags_ |= raw & pte::kNoExecute;
-      }
-      if (kind != EntryKind::kTable) return kNoFault;
-      table = frame_address<F>(raw);
+    return descend<F::kLevels>(root.address());
+  }
+
+  /// Down to the leaf, gathering rights. kNoFault, or P and RSVD of the error code.
+  template <unsigned Level>
+  std::uint32_t descend(PhysAddr table) {
+    leaf_ = Level;
+    step(Level) = read(table, Level);
+    const std::uint64_t raw = step(Level).value;
+    if (!(raw & pte::kPresent)) return 0;
+    const EntryKind kind = entry_kind<F>(Level, raw);
+    if (raw & reserved_bits(Level, kind)) return fault_code::kPresent | fault_code::kReserved;
+    if constexpr (F::shape(Level).fields == LevelFields::kAll) {
+      flags_ &= raw | ~(pte::kWrite | pte::kUser);
+      if constexpr (F::kHasNoExecute) flags_ |= raw & pte::kNoExecute;
     }
+    if constexpr (Level > 1) {
+      if (kind == EntryKind::kTable) return descend<Level - 1>(frame_address<F>(raw));
+    }
+    return kNoFault;
   }
 
   /// SDM 4.6.1.
@@ -112,7 +117,7 @@ class Walk {
       if (level == leaf_ && access_ == Access::kWrite) used |= pte::kDirty;
       Step& at = step(level);
       const auto marked = static_cast<Raw>(at.value | used);
-      if (marked == at.value || at.slot == nullptr) continue;
+      if (marked == at.value) continue;  // always so where there is no memory: all bits are set
       Raw expected = at.value;
       if (!std::atomic_ref(*at.slot).compare_exchange_strong(expected, marked,
                                                              std::memory_order_acq_rel)) {

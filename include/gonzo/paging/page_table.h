@@ -34,7 +34,8 @@ struct LeafSlot {
 /// [floor, ceiling) meanwhile; destruction and verify need that there is no other call at all.
 class PageTable {
  public:
-  /// Allocates the root. ENOMEM. `frames` outlives the table.
+  /// Allocates the root. ENOMEM, also when the frame that could be had lies beyond what the format
+  /// can address: the 32-bit formats want a ZoneLayout::kClassic. `frames` outlives the table.
   static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames, PagingFormat format);
   /// Frees all tables of the user half; the leaf entries must hold no frame that anybody still
   /// counts.

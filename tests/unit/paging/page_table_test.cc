@@ -289,6 +289,20 @@ TEST_P(PageTableTest, WalksShowEntriesInOrderAndOnlyThoseInRange) {
   EXPECT_TRUE(entries_in({VirtAddr(0x1000), VirtAddr(0x1000)}).empty());
 }
 
+/// Above 4 GiB there are frames that a 32-bit CR3 and 4-byte entries cannot name.
+TEST_P(PageTableTest, ATableBeyondTheFormatsReachIsRefused) {
+  Arena large(std::size_t{5} << 30);
+  const auto table = PageTable::create(large.frames(), GetParam().format);
+  const bool reaches = GetParam().levels > 3;
+  ASSERT_EQ(table.has_value(), reaches);
+  if (reaches) {
+    EXPECT_GE((*table)->root(), Pfn(1U << 20)) << "the test needs a high frame";
+  } else {
+    EXPECT_EQ(table.error(), Errno::kNoMem);
+  }
+  EXPECT_EQ(large.table_frames(), reaches ? 1U : 0U);
+}
+
 TEST_P(PageTableTest, AVisitorCanStop) {
   for (unsigned i = 0; i < 4; ++i) fill(VirtAddr(i * GetParam().large_bytes), page(1));
   unsigned seen = 0;

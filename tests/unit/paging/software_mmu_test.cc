@@ -230,6 +230,15 @@ TEST(SoftwareMmu, ATableOutsideMemoryReadsAsOnes) {
   EXPECT_EQ(fault_of(tables.walk()), 0xdU);
 }
 
+/// All ones is a good entry where nothing is reserved.
+TEST(SoftwareMmu, AClassicTableOutsideMemoryMapsTheLastFrame) {
+  HandMadeTables tables(test::kPaths[0]);
+  tables.write(2, 0x8000'0007);
+  const auto result = tables.walk(Access::kWrite);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->physical.value, 0xffff'fabcU);
+}
+
 TEST(SoftwareMmu, APageOutsideMemoryStillTranslates) {
   HandMadeTables tables(test::kPaths[2]);
   tables.link_all();
