@@ -8,14 +8,15 @@
 namespace gonzo {
 namespace {
 
-Result<std::unique_ptr<Machine>> create_machine(MachineKind kind, Arena& arena) {
-  switch (kind) {
+Result<std::unique_ptr<Machine>> create_machine(const System::Config& config, Arena& arena,
+                                                FrameAllocator& frames) {
+  switch (config.machine) {
     case MachineKind::kHost:
       return create_host_machine(arena);
     case MachineKind::kSoft:
-      break;
+      return create_soft_machine(frames, config.soft);
   }
-  return fail(Errno::kOpNotSupp);
+  return fail(Errno::kInval);
 }
 
 }  // namespace
@@ -37,12 +38,11 @@ System::System() = default;
 Result<std::unique_ptr<System>> System::create(const Config& config) {
   std::unique_ptr<System> system(new System);
   GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
-  // First, while the process is small: a machine may start processes of its own.
-  GONZO_ASSIGN(system->machine_, create_machine(config.machine, *system->arena_));
   system->pressure_ = std::make_unique<CachePressure>();
   GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),
                                                         .pressure = system->pressure_.get(),
                                                         .growth = system->arena_.get()}));
+  GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
   GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
   system->page_cache_ = std::make_unique<PageCache>(*system->frames_, PageCache::Config{});
   system->pressure_->serve(system->page_cache_.get());

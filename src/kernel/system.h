@@ -7,17 +7,17 @@
 
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
 
 class Arena;
-class Machine;
 class PageCache;
 
 enum class MachineKind : std::uint8_t {
   kHost,  ///< runs programs in a host process
-  kSoft,  ///< executes nothing: for tests and tools that bring their own accesses
+  kSoft,  ///< for tests and tools that bring their own accesses
 };
 
 class System {
@@ -26,6 +26,7 @@ class System {
     std::uint64_t memory_bytes = 2ULL << 30;
     MemoryManager::Config memory{};
     MachineKind machine = MachineKind::kHost;
+    SoftMachineOptions soft{};  ///< for kSoft, which needs its `load`
   };
 
   /// ENOMEM, or what the host answered to the arena's or machine's creation. Call from the main
