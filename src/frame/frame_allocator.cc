@@ -18,7 +18,7 @@ constexpr std::uint64_t kDma32End = (std::uint64_t{4} << 30) >> kPageShift;
 constexpr std::uint64_t kClassicNormalEnd = (std::uint64_t{896} << 20) >> kPageShift;
 
 /// What the machine itself needs to go on, and to free memory: it may use the last frames.
-bool may_dip_into_reserve(FrameState state) {
+bool may_use_reserve(FrameState state) {
   return state == FrameState::kPageTable || state == FrameState::kKernel;
 }
 
@@ -47,6 +47,8 @@ FrameAllocator::Impl::Impl(const Config& config, Descriptors frames)
     add_zone(ZoneKind::kDma32, kDmaEnd, kDma32End);
     add_zone(ZoneKind::kNormal, kDma32End, kMaxFrames);
   }
+  lowmem_zones_ = zone_count_;
+  if (zones_[zone_count_ - 1]->kind() == ZoneKind::kHighMem) --lowmem_zones_;
   std::array<ZoneSize, kMaxZones> sizes{};
   for (std::size_t i = 0; i < zone_count_; ++i)
     sizes[i] = {zones_[i]->kind(), zones_[i]->managed()};
@@ -57,25 +59,24 @@ FrameAllocator::Impl::Impl(const Config& config, Descriptors frames)
 void FrameAllocator::Impl::add_zone(ZoneKind kind, std::uint64_t start, std::uint64_t end) {
   end = std::min<std::uint64_t>(end, frame_count_);
   if (start >= end) return;
+  zone_starts_[zone_count_] = Pfn(start);
   zones_[zone_count_++].emplace(std::span(frames_.get(), frame_count_), kind, Pfn(start),
                                 Pfn(std::max<std::uint64_t>(start, 1)), Pfn(end));
 }
 
 std::size_t FrameAllocator::Impl::zone_of(Pfn pfn) const {
   std::size_t zone = zone_count_ - 1;
-  while (pfn < zones_[zone]->start()) --zone;
+  while (pfn < zone_starts_[zone]) --zone;
   return zone;
 }
 
 std::size_t FrameAllocator::Impl::zones_for(FrameState state) const {
-  const bool low_only = may_dip_into_reserve(state);
-  if (low_only && zones_[zone_count_ - 1]->kind() == ZoneKind::kHighMem) return zone_count_ - 1;
-  return zone_count_;
+  return may_use_reserve(state) ? lowmem_zones_ : zone_count_;
 }
 
-std::uint64_t FrameAllocator::Impl::keep(std::size_t zone, std::size_t best,
-                                         FrameState state) const {
-  if (config_.pressure == nullptr || may_dip_into_reserve(state)) return 0;
+std::uint64_t FrameAllocator::Impl::kept(std::size_t zone, std::size_t best,
+                                         Reserve reserve) const {
+  if (config_.pressure == nullptr || reserve == Reserve::kUse) return 0;
   return watermarks_[zone].min + (zone == best ? 0 : watermarks_[zone].reserve);
 }
 
@@ -107,7 +108,7 @@ Result<Pfn> FrameAllocator::Impl::allocate(unsigned order, FrameState state, Zer
     grant = take_under_pressure(order, state);
     if (grant.first.is_none()) return fail(Errno::kNoMem);
   }
-  hand_out(grant, order, state, shape);
+  hand_out(grant.first, order, state, shape);
   if (zero == ZeroPolicy::kZeroed && grant.contents != Contents::kZero) {
     std::memset(page(grant.first), 0, kPageSize << order);
   }
@@ -115,24 +116,34 @@ Result<Pfn> FrameAllocator::Impl::allocate(unsigned order, FrameState state, Zer
 }
 
 FrameAllocator::Impl::Grant FrameAllocator::Impl::take(unsigned order, FrameState state) {
+  const Grant grant = take(order, state, Reserve::kKeep);
+  if (!grant.first.is_none() || !may_use_reserve(state)) [[likely]]
+    return grant;
+  return take(order, state, Reserve::kUse);
+}
+
+FrameAllocator::Impl::Grant FrameAllocator::Impl::take(unsigned order, FrameState state,
+                                                       Reserve reserve) {
   ThreadLists& lists = own_lists();
   const std::size_t best = zones_for(state) - 1;
   for (std::size_t zone = best + 1; zone-- > 0;) {
-    const std::uint64_t kept = keep(zone, best, state);
-    const Grant grant =
-        order == 0 ? take_single(lists, zone, kept, state) : take_block(zone, order, kept, state);
+    if (order == 0) {
+      const Pfn pfn = lists.pop(zone, state);
+      if (!pfn.is_none()) [[likely]]
+        return {pfn, contents_of(frame(pfn))};
+    }
+    // No batches from the reserve: what lies in lists is anybody's.
+    const std::uint64_t keep = kept(zone, best, reserve);
+    const Grant grant = order == 0 && reserve == Reserve::kKeep
+                            ? take_batch(lists, zone, keep, state)
+                            : take_block(lists, zone, order, keep, state);
     if (!grant.first.is_none()) return grant;
   }
   return {};
 }
 
-FrameAllocator::Impl::Grant FrameAllocator::Impl::take_single(ThreadLists& lists, std::size_t zone,
-                                                              std::uint64_t keep,
-                                                              FrameState state) {
-  const Pfn pfn = lists.pop(zone, state);
-  if (!pfn.is_none()) [[likely]]
-    return {pfn, contents_of(frame(pfn))};
-
+FrameAllocator::Impl::Grant FrameAllocator::Impl::take_batch(ThreadLists& lists, std::size_t zone,
+                                                             std::uint64_t keep, FrameState state) {
   std::array<Zone::Block, ThreadLists::kRefill> blocks;
   const Zone::Taken taken = zones_[zone]->take_frames(ThreadLists::kRefill, keep, blocks);
   announce(taken.grown_to);
@@ -155,13 +166,13 @@ FrameAllocator::Impl::Grant FrameAllocator::Impl::take_single(ThreadLists& lists
   return {frames[0], blocks[0].contents};
 }
 
-FrameAllocator::Impl::Grant FrameAllocator::Impl::take_block(std::size_t zone, unsigned order,
-                                                             std::uint64_t keep, FrameState state) {
+FrameAllocator::Impl::Grant FrameAllocator::Impl::take_block(ThreadLists& lists, std::size_t zone,
+                                                             unsigned order, std::uint64_t keep,
+                                                             FrameState state) {
   Zone::Block block;
   const Zone::Taken taken = zones_[zone]->take(order, keep, block);
   announce(taken.grown_to);
   if (taken.blocks == 0) return {};
-  ThreadLists& lists = own_lists();
   lists.count(state, std::int64_t{1} << order);
   note_peak(lists);
   return {block.first, block.contents};
@@ -179,21 +190,16 @@ FrameAllocator::Impl::Grant FrameAllocator::Impl::take_under_pressure(unsigned o
   return {};
 }
 
-void FrameAllocator::Impl::hand_out(const Grant& grant, unsigned order, FrameState state,
-                                    Shape shape) {
+void FrameAllocator::Impl::hand_out(Pfn first, unsigned order, FrameState state, Shape shape) {
   if constexpr (kPoisoning) {
     for (std::uint32_t i = 0; i < 1U << order; ++i) {
-      const Pfn pfn = grant.first + i;
-      check_poison(frame(pfn), pfn, page(pfn));
+      check_poison(frame(first + i), first + i, page(first + i));
     }
   }
-  if (shape == Shape::kSingles) {
-    for (std::uint32_t i = 0; i < 1U << order; ++i) begin_use(frame(grant.first + i), state, 0, 1);
-    return;
-  }
-  begin_use(frame(grant.first), state, static_cast<std::uint8_t>(order), 1);
+  const bool singles = shape == Shape::kSingles;
+  begin_use(frame(first), state, static_cast<std::uint8_t>(singles ? 0 : order), 1);
   for (std::uint32_t i = 1; i < 1U << order; ++i) {
-    begin_use(frame(grant.first + i), state, kInsideBlock, 0);
+    begin_use(frame(first + i), state, singles ? 0 : kInsideBlock, singles ? 1 : 0);
   }
 }
 
@@ -217,11 +223,16 @@ void FrameAllocator::Impl::free(Pfn first, unsigned order) {
 }
 
 bool FrameAllocator::Impl::put(Pfn pfn) {
-  Frame& single = frame(pfn);
-  const std::int32_t before = single.refs.fetch_sub(1, std::memory_order_acq_rel);
-  if (before > 1) return false;
-  if (before < 1) bad_frame("reference dropped that nobody held", pfn, single);
-  release(pfn, single.order);
+  Frame& head = frame(pfn);
+  // Who holds the only reference needs no locked instruction: nobody else may take one now.
+  if (head.refs.load(std::memory_order_acquire) == 1) {
+    head.refs.store(0, std::memory_order_relaxed);
+  } else {
+    const std::int32_t before = head.refs.fetch_sub(1, std::memory_order_acq_rel);
+    if (before > 1) return false;
+    if (before < 1) bad_frame("reference dropped that nobody held", pfn, head);
+  }
+  release(pfn, head.order);
   return true;
 }
 

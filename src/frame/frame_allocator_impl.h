@@ -25,6 +25,8 @@ class FrameAllocator::Impl {
     void operator()(Frame* frames) const { std::free(frames); }
   };
   using Descriptors = std::unique_ptr<Frame[], FreeDeleter>;
+  /// Whether the last frames of a zone may go too (Linux: ALLOC_NO_WATERMARKS).
+  enum class Reserve : std::uint8_t { kKeep, kUse };
   /// What becomes of a block: one thing, or as many as it has frames.
   enum class Shape : std::uint8_t { kBlock, kSingles };
 
@@ -58,18 +60,21 @@ class FrameAllocator::Impl {
   std::size_t zone_of(Pfn pfn) const;
   /// Zones [0, n) may serve this state.
   std::size_t zones_for(FrameState state) const;
-  /// Frames that must stay free in `zone` after an allocation whose best zone is `best`.
-  std::uint64_t keep(std::size_t zone, std::size_t best, FrameState state) const;
+  /// Frames that an allocation whose best zone is `best` leaves free in `zone`.
+  std::uint64_t kept(std::size_t zone, std::size_t best, Reserve reserve) const;
   ThreadLists& own_lists();
   bool should_fail();
 
   /// From the lists and zones as they are; none when there is too little.
   Grant take(unsigned order, FrameState state);
-  Grant take_single(ThreadLists& lists, std::size_t zone, std::uint64_t keep, FrameState state);
-  Grant take_block(std::size_t zone, unsigned order, std::uint64_t keep, FrameState state);
+  Grant take(unsigned order, FrameState state, Reserve reserve);
+  /// A single frame, and some more into the empty list.
+  Grant take_batch(ThreadLists& lists, std::size_t zone, std::uint64_t keep, FrameState state);
+  Grant take_block(ThreadLists& lists, std::size_t zone, unsigned order, std::uint64_t keep,
+                   FrameState state);
   /// Gathers what lies in lists and asks for room, until there is enough or no hope.
   Grant take_under_pressure(unsigned order, FrameState state);
-  void hand_out(const Grant& grant, unsigned order, FrameState state, Shape shape);
+  void hand_out(Pfn first, unsigned order, FrameState state, Shape shape);
   /// Frees an allocated block whose references are gone.
   void release(Pfn first, unsigned order);
   void release_single(Pfn pfn, FrameState was);
@@ -87,7 +92,8 @@ class FrameAllocator::Impl {
   const Descriptors frames_;
   std::array<std::optional<Zone>, kMaxZones> zones_;  ///< lowest first
   std::array<Watermarks, kMaxZones> watermarks_{};
-  std::size_t zone_count_ = 0;
+  std::array<Pfn, kMaxZones> zone_starts_{};
+  std::size_t zone_count_ = 0, lowmem_zones_ = 0;
   const std::unique_ptr<ThreadLists[]> lists_;
   std::atomic<std::size_t> lists_used_{0};  ///< those from here on were never used
   mutable std::atomic<std::int64_t> peak_used_{0};

@@ -5,30 +5,6 @@
 
 namespace gonzo {
 
-void ThreadLists::count_locked(FrameState state, std::int64_t frames) {
-  counts_[std::to_underlying(state)] += frames;
-  const std::int64_t used = used_.load(std::memory_order_relaxed) + frames;
-  used_.store(used, std::memory_order_relaxed);
-  high_ = std::max(high_, used);
-}
-
-Pfn ThreadLists::pop(std::size_t zone, FrameState state) {
-  LockGuard lock(lock_);
-  List& list = lists_[zone];
-  if (list.size == 0) return Pfn::none();
-  count_locked(state, 1);
-  return Pfn(list.frames[--list.size]);
-}
-
-bool ThreadLists::push(std::size_t zone, Pfn pfn, FrameState was) {
-  LockGuard lock(lock_);
-  List& list = lists_[zone];
-  if (list.size == kCapacity) return false;
-  list.frames[list.size++] = pfn.value;
-  count_locked(was, -1);
-  return true;
-}
-
 std::size_t ThreadLists::spill(std::size_t zone, std::span<Pfn, kSpill> out) {
   LockGuard lock(lock_);
   List& list = lists_[zone];

@@ -2,11 +2,13 @@
 // Linux: struct per_cpu_pages.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include <gonzo/base/lock.h>
 #include <gonzo/frame/frame_allocator.h>
@@ -63,5 +65,31 @@ class alignas(64) ThreadLists {
   Counts counts_ GONZO_GUARDED_BY(lock_){};
   std::array<List, kMaxZones> lists_ GONZO_GUARDED_BY(lock_);
 };
+
+// Inline: this is each fault's path.
+
+inline void ThreadLists::count_locked(FrameState state, std::int64_t frames) {
+  counts_[std::to_underlying(state)] += frames;
+  const std::int64_t used = used_.load(std::memory_order_relaxed) + frames;
+  used_.store(used, std::memory_order_relaxed);
+  high_ = std::max(high_, used);
+}
+
+inline Pfn ThreadLists::pop(std::size_t zone, FrameState state) {
+  LockGuard lock(lock_);
+  List& list = lists_[zone];
+  if (list.size == 0) return Pfn::none();
+  count_locked(state, 1);
+  return Pfn(list.frames[--list.size]);
+}
+
+inline bool ThreadLists::push(std::size_t zone, Pfn pfn, FrameState was) {
+  LockGuard lock(lock_);
+  List& list = lists_[zone];
+  if (list.size == kCapacity) return false;
+  list.frames[list.size++] = pfn.value;
+  count_locked(was, -1);
+  return true;
+}
 
 }  // namespace gonzo

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint8_t kUnseen = 0;
 constexpr std::uint8_t kSeen = 1;
+constexpr std::uint16_t kFlagsOfFree = frame_flags::kZeroed | frame_flags::kPoisoned;
 
 std::string describe(std::uint32_t pfn, const Frame& frame) {
   return fmt::format("frame {} ({}, order {}, refs {}, maps {})", pfn,
@@ -69,7 +70,9 @@ std::string Zone::verify_block(std::uint32_t pfn, unsigned order, std::uint32_t 
   for (std::uint32_t i = pfn; i < pfn + size; ++i) {
     const Frame& frame = frames_[i];
     if (std::exchange(seen[i], kSeen) != kUnseen) return "free twice: " + describe(i, frame);
-    if (frame.refs != 0 || frame.maps != 0 || is_in_use(frame.state)) {
+    const bool inside = frame.order == kInsideBlock || frame.state == FrameState::kVirgin;
+    if (frame.refs != 0 || frame.maps != 0 || is_in_use(frame.state) ||
+        (frame.flags & ~kFlagsOfFree) != 0 || (i != pfn && !inside)) {
       return "free, but " + describe(i, frame);
     }
   }
@@ -86,7 +89,8 @@ std::string FrameAllocator::Impl::verify_lists(std::span<std::uint8_t> seen) con
           return fmt::format("frame {} is on a list of zone {}", pfn.value, zone);
         }
         const Frame& each = frame(pfn);
-        if (each.state != FrameState::kCached || each.refs != 0 || each.maps != 0) {
+        if (each.state != FrameState::kCached || each.refs != 0 || each.maps != 0 ||
+            each.order != 0 || (each.flags & ~kFlagsOfFree) != 0) {
           return "on a thread's list: " + describe(pfn.value, each);
         }
         if (std::exchange(seen[pfn.value], kSeen) != kUnseen) {

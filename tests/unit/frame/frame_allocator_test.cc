@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "unit/frame/arena.h"
@@ -67,6 +68,7 @@ TEST(FrameAllocator, GivesFreshDescriptors) {
   frame.live_entries = 3;
   frame.set(frame_flags::kDirty);
   ASSERT_TRUE(arena->put(pfn));
+  EXPECT_EQ(arena->verify(), "");
 
   ASSERT_EQ(arena->allocate(0, kAnon, kAny).value(), pfn);
   EXPECT_EQ(frame.state, kAnon);
@@ -137,6 +139,28 @@ TEST(FrameAllocator, UsedMemoryIsClearedOnDemand) {
   arena->drain();
   const Pfn block = arena->allocate(4, kAnon, kZero).value();
   EXPECT_TRUE(arena.is_filled(block, 0, 16));
+}
+
+TEST(FrameAllocator, MergedMemoryIsKnownZeroOnlyIfBothHalvesAre) {
+  // The never used half lies in one thread's list, the used one in another's, in both orders.
+  const auto in_thread = [](auto what) { std::jthread(what).join(); };
+  for (const bool swapped : {false, true}) {
+    Arena arena(64);
+    Pfn dirty;
+    const auto use = [&] {
+      ASSERT_EQ(arena->allocate(0, kAnon, kAny).value(), Pfn(1));
+      dirty = arena->allocate(0, kAnon, kAny).value();
+      arena.fill(dirty, 0x5a);
+    };
+    const auto give_back = [&] { arena->put(dirty); };
+    swapped ? in_thread(use) : use();
+    swapped ? give_back() : in_thread(give_back);
+    arena->drain();
+    ASSERT_EQ(arena->verify(), "");
+    const Pfn pair = arena->allocate(1, kAnon, kZero).value();
+    ASSERT_EQ(pair, dirty);
+    EXPECT_TRUE(arena.is_filled(pair, 0, 2));
+  }
 }
 
 TEST(FrameAllocator, BlocksAreAlignedToTheirSize) {
@@ -312,6 +336,30 @@ TEST(FrameAllocatorGrowth, AnnouncesMemoryBeforeItIsUsed) {
   put_all(*arena, held);
   held = take_all(*arena);
   EXPECT_EQ(marks.all.size(), before);
+}
+
+/// Frees what it holds when it is told of growth.
+struct Returner : GrowthListener {
+  void grown_to(Pfn) override {
+    put_all(*allocator, held);
+    held.clear();
+  }
+  FrameAllocator* allocator = nullptr;
+  std::vector<Pfn> held;
+};
+
+TEST(FrameAllocatorGrowth, ListenerMayUseTheAllocator) {
+  Returner returner;
+  Arena arena(8192, {.growth = &returner});
+  returner.allocator = &*arena;
+  std::vector<Pfn> all;
+  while (all.size() < 1024) all.push_back(arena->allocate(0, kAnon, kAny).value());
+  returner.held.assign(all.begin(), all.begin() + 120);
+  // The batch that the next frame comes with finds the list nearly filled by the listener.
+  EXPECT_TRUE(arena->allocate(0, kAnon, kAny));
+  EXPECT_TRUE(returner.held.empty());
+  EXPECT_EQ(arena->verify(), "");
+  EXPECT_EQ(arena.used(kAnon), 1024U - 120 + 1);
 }
 
 }  // namespace

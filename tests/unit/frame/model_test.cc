@@ -131,7 +131,7 @@ void run(Model& model, const Step& step) {
 
 TEST(FrameAllocatorModel, AgreesOnRandomSequences) {
   const bool ok = rc::check("random use of an arena", [] {
-    Model model(*rc::gen::inRange<std::uint64_t>(2, 2500));
+    Model model(*rc::gen::inRange<std::uint64_t>(2, 1300));
     const auto sequence = *rc::gen::container<std::vector<Step>>(steps());
     for (const Step& step : sequence) {
       run(model, step);
@@ -144,11 +144,11 @@ TEST(FrameAllocatorModel, AgreesOnRandomSequences) {
 
 TEST(FrameAllocatorModel, AgreesOnALongSequence) {
   const bool ok = rc::check("long random use of a crowded arena", [] {
-    Model model(1500);
-    const auto sequence = *rc::gen::container<std::vector<Step>>(2000, steps());
+    Model model(1100);
+    const auto sequence = *rc::gen::container<std::vector<Step>>(400, steps());
     for (std::size_t i = 0; i < sequence.size(); ++i) {
       run(model, sequence[i]);
-      if (i % 64 == 0) model.verify();
+      if (i % 16 == 0) model.verify();
     }
     model.finish();
   });

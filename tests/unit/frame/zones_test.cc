@@ -90,8 +90,8 @@ TEST(Zones, CountFreeFramesAndBlocks) {
   for (unsigned order = 0; order <= kMaxOrder; ++order) EXPECT_EQ(zone.free_blocks[order], 1U);
 }
 
-// Figures of a Linux 6.18 machine with 4.6 GiB whose vm.min_free_kbytes was the computed one,
-// from /proc/zoneinfo; only khugepaged's raise of the minimum is left out.
+// Sizes and protections from /proc/zoneinfo of a Linux 6.18 machine. Its minima were raised by
+// khugepaged; these are what init_per_zone_wmark_min computes before.
 TEST(Watermarks, ShareAsOnLinux) {
   const std::array<ZoneSize, 3> zones{
       {{ZoneKind::kDma, 3840}, {ZoneKind::kDma32, 772915}, {ZoneKind::kNormal, 425984}}};
@@ -156,9 +156,33 @@ TEST_F(Pressure, OrdinaryAllocationsLeaveTheMinimum) {
   EXPECT_EQ(zone.free, zone.watermark_min);
   EXPECT_LT(zone.watermark_min, zone.watermark_low);
   EXPECT_LT(zone.watermark_low, zone.watermark_high);
+}
+
+TEST_F(Pressure, KernelUsesTheReserveWithoutOpeningItToOthers) {
+  use_up(kAnon);
   EXPECT_TRUE(arena_->allocate(0, FrameState::kPageTable, kAny));
   EXPECT_TRUE(arena_->allocate(0, FrameState::kKernel, kAny));
+  EXPECT_TRUE(arena_->allocate(4, FrameState::kKernel, kAny));
   EXPECT_EQ(reclaimer_.calls, 0);
+  reclaimer_.held.clear();
+  EXPECT_FALSE(arena_->allocate(0, kAnon, kAny));
+  EXPECT_FALSE(arena_->allocate(1, kAnon, kAny));
+  EXPECT_EQ(arena_->verify(), "");
+}
+
+TEST(PressureAcrossZones, LowerZonesKeepMore) {
+  Reclaimer reclaimer;
+  Arena arena(128 * kMiB, {.pressure = &reclaimer});
+  reclaimer.allocator = &*arena;
+  while (arena->allocate(10, kAnon, kAny)) {
+  }
+  while (arena->allocate(0, kAnon, kAny)) {
+  }
+  const auto zones = zones_of(*arena);
+  EXPECT_EQ(zones[1].free, zones[1].watermark_min);
+  // A frame for each 256 of the 112 MiB above.
+  EXPECT_EQ(zones[0].free, zones[0].watermark_min + 112);
+  EXPECT_TRUE(arena->allocate(0, FrameState::kKernel, kAny));
 }
 
 TEST_F(Pressure, ReclaimedFramesServeTheAllocation) {
