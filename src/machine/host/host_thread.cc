@@ -6,6 +6,7 @@
 namespace gonzo {
 namespace {
 
+constexpr std::uint64_t kUndefinedVector = 6;
 constexpr std::uint64_t kPageFaultVector = 14;
 constexpr std::uint64_t kLastVector = 31;
 constexpr int kSeccompCode = 1;                    // SYS_SECCOMP
@@ -138,16 +139,24 @@ Trap HostThread::decode_syscall() {
 }
 
 std::optional<Trap> HostThread::decode_exception(int signal, int code) {
-  const std::uint64_t vector = frame_->trap_number();
+  // The number and code are those of the thread's last exception: a signal that the kernel raised
+  // by itself leaves old ones there.
+  std::uint64_t vector = frame_->trap_number();
+  std::uint64_t error_code = frame_->error_code();
   if (vector > kLastVector) return gone("the guest wrote over its context slot");
+  if (signal == SIGILL) {
+    // Also what the kernel says to uretprobe(2) and uprobe(2), which pass every seccomp filter.
+    vector = kUndefinedVector;
+    error_code = 0;
+  }
   if (vector != kPageFaultVector) {
     return Trap{.kind = TrapKind::kException,
                 .vector = static_cast<std::uint8_t>(vector),
-                .error_code = static_cast<std::uint32_t>(frame_->error_code())};
+                .error_code = static_cast<std::uint32_t>(error_code)};
   }
   if (signal == SIGBUS) return gone("the host could not back a frame of the arena");
-  if (code == SI_KERNEL) return gone("the host refused the guest's registers");
-  return decode_page_fault(frame_->error_code());
+  if (signal != SIGSEGV || code == SI_KERNEL) return gone("the host refused the guest's registers");
+  return decode_page_fault(error_code);
 }
 
 std::optional<Trap> HostThread::decode_page_fault(std::uint64_t hardware_code) {

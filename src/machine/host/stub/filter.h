@@ -43,6 +43,7 @@ static const struct sock_filter kFilter[] = {
     GONZO_ALLOW(SYS_arch_prctl),
     GONZO_ALLOW(SYS_clone),
     GONZO_ALLOW(SYS_sigaltstack),
+    GONZO_ALLOW(SYS_rt_sigprocmask),
     GONZO_ALLOW(SYS_set_robust_list),
     GONZO_ALLOW(SYS_gettid),
     GONZO_ALLOW(SYS_getppid),

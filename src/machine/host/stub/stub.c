@@ -103,8 +103,15 @@ static void start_process(Mailbox* mailbox) {
   first_trap();
 }
 
+static void unblock_traps(void) {
+  /* A stray SIGTERM or SIGINT is for the runner, not for a guest's process. */
+  const unsigned long blocked = ~GONZO_HANDLED_SIGNALS;
+  CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, 0, 8);
+}
+
 static void start_thread(Mailbox* mailbox) {
   own_slot(mailbox);
+  unblock_traps(); /* its maker is in a handler, where all are blocked */
   first_trap();
 }
 
@@ -241,9 +248,7 @@ static void set_signal_actions(void) {
       die();
     }
   }
-  /* A stray SIGTERM or SIGINT is for the runner, not for a guest's process. */
-  unsigned long blocked = ~GONZO_HANDLED_SIGNALS;
-  CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, 0, 8);
+  unblock_traps();
 }
 
 static void drop_privileges(void) {
