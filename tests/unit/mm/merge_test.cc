@@ -1,0 +1,83 @@
+// When two areas become one. The pictures are those of the live kernel.
+#include "unit/mm/contracts.h"
+
+namespace gonzo::test {
+namespace {
+
+class MergeTest : public Contracts {};
+
+TEST_F(MergeTest, AnonymousNeighbours) {
+  map(2);
+  map(2, kReadWrite, kPrivate, 4);
+  EXPECT_EQ(space_->counts().areas, 2U);
+  map(2, kReadWrite, kPrivate, 2);
+  EXPECT_THAT(areas(), ElementsAre("0-6 rw-p"));
+}
+
+TEST_F(MergeTest, NotWithOtherFlags) {
+  map(2);
+  map(2, PROT_READ, kPrivate, 2);
+  map(2, PROT_READ, kPrivate | MAP_NORESERVE, 4);
+  map(2, PROT_READ, kPrivate | MAP_GROWSDOWN, 6);
+  EXPECT_EQ(space_->counts().areas, 4U);
+}
+
+TEST_F(MergeTest, FilePagesInOrder) {
+  make_object(10);
+  const auto file = [&](std::uint64_t at, std::uint64_t first) {
+    must_map({.hint = page(at),
+              .length = kPageSize,
+              .protection = PROT_READ,
+              .flags = MAP_PRIVATE | MAP_FIXED,
+              .object = object_,
+              .offset = first * kPageSize});
+  };
+  file(1, 1);
+  file(2, 2);
+  file(0, 0);
+  EXPECT_THAT(areas(), ElementsAre("0-3 r--p"));
+  EXPECT_EQ(space_->area_at(page(0))->attributes.page_offset, 0U);
+  file(3, 7);
+  EXPECT_THAT(areas(), ElementsAre("0-3 r--p", "3-4 r--p"));
+}
+
+TEST_F(MergeTest, MemoryThatWasNeverWrittenLosesItsCharge) {
+  map(8);
+  protect(0, 4, PROT_READ);
+  map(2, PROT_READ, kPrivate, 8);
+  protect(4, 4, PROT_READ);
+  EXPECT_THAT(areas(), ElementsAre("0-10 r--p"));
+}
+
+TEST_F(MergeTest, MemoryThatWasWrittenKeepsIt) {
+  map(8);
+  poke(page(5), 1);
+  protect(0, 8, PROT_READ);
+  map(2, PROT_READ, kPrivate, 8);
+  EXPECT_THAT(areas(), ElementsAre("0-8 r--p", "8-10 r--p"));
+}
+
+TEST_F(MergeTest, SplitHalvesKnowThatTheyWereWritten) {
+  map(4);
+  poke(page(0), 1);
+  unmap(1, 1);
+  protect(2, 2, PROT_READ);
+  map(2, PROT_READ, kPrivate, 4);
+  EXPECT_THAT(areas(), ElementsAre("0-1 rw-p", "2-4 r--p", "4-6 r--p"));
+}
+
+TEST_F(MergeTest, SpecialAreasStayAlone) {
+  const std::uint64_t flags = vm_flags::kRead | vm_flags::kMayRead;
+  for (const std::uint64_t first : {0, 1}) {
+    ASSERT_TRUE(space_->map_special({page(first), page(first + 1)}, flags, nullptr, "[vvar]"));
+  }
+  EXPECT_THAT(areas(), ElementsAre("0-1 r--p", "1-2 r--p"));
+  EXPECT_EQ(error(space_->map_special({page(1), page(3)}, flags, nullptr, "[vvar]")),
+            Errno::kNoMem);
+  const auto chosen =
+      space_->map_special({VirtAddr(0), VirtAddr(kPageSize)}, flags, nullptr, "[x]");
+  EXPECT_EQ(chosen.value(), VirtAddr(0x7fff'f7ff'e000));
+}
+
+}  // namespace
+}  // namespace gonzo::test
