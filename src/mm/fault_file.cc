@@ -2,6 +2,7 @@
 // Linux: do_read_fault, do_cow_fault, do_shared_fault, filemap_map_pages.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "mm/fault_context.h"
@@ -58,7 +59,7 @@ FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
   }
   std::memcpy(frames_.address(*copy), frames_.address(page->pfn), kPageSize);
   frames_.put(page->pfn);
-  context.vma.note_own_pages();
+  note_own_pages(context.vma);
   map_fresh(frames_.frame(*copy), context.index());
   const std::uint64_t flags = entry_flags(context.vma) | pte::kWrite | pte::kAccessed | pte::kDirty;
   if (context.install(Entry::map(*copy, flags))) {
@@ -85,8 +86,8 @@ void AddressSpace::map_object_page(FaultContext& context, Pfn pfn, std::uint64_t
 /// Maps what the object already holds around the page, without I/O (Linux: do_fault_around). Only
 /// the entry that was asked for is young. True: that one is there now.
 bool AddressSpace::map_resident(FaultContext& context) {
-  const AddressRange window = context.block(
-      std::clamp<std::uint64_t>(manager_.config().file_fault_around, 1, kMaxFileAround));
+  const AddressRange window = context.block(std::bit_floor(
+      std::clamp<std::uint64_t>(manager_.config().file_fault_around, 1, kMaxFileAround)));
   std::array<Pfn, kMaxFileAround> found;
   const std::span<Pfn> pages = std::span(found).first(window.pages());
   context.vma.object()->get_resident(context.vma.page_index(window.start), pages);

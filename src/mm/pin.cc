@@ -15,7 +15,7 @@ Pfn AddressSpace::pin_page(VirtAddr page, Access access) {
   Entry entry = slot.load();
   if (!entry.is_present() || (write && !entry.is_writable())) return Pfn::none();
   if (entry.is_writable()) {
-    slot.set_bits(used);
+    if ((entry.raw() & used) != used) slot.set_bits(used);
     frames_.get(entry.pfn());
     return entry.pfn();
   }

@@ -238,5 +238,41 @@ TEST_F(CowTest, ThreadsOfBothSidesMayWriteAtOnce) {
   }
 }
 
+TEST_F(CowTest, PinsAndCopiesMayMeetCopiesOnWrite) {
+  constexpr std::uint64_t kPages = 256;
+  for (const unsigned around : {1U, 16U}) {
+    start_with_around(around);
+    map(kPages);
+    for (std::uint64_t i = 0; i < kPages; ++i) poke(page(i), 100);
+    auto child = fork();
+    std::atomic<unsigned> wrong = 0;
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 2; ++t) {
+      threads.emplace_back([&, t] {
+        for (std::uint64_t i = 0; i < kPages; ++i) {
+          const VirtAddr a = page(t == 0 ? i : kPages - 1 - i);
+          *access(*space_, a + 1 + t, Access::kWrite) = static_cast<std::byte>(t + 1);
+        }
+      });
+      threads.emplace_back([&, t] {
+        for (std::uint64_t i = 0; i < kPages; ++i) {
+          const VirtAddr a = page(t == 0 ? i : kPages - 1 - i);
+          AddressSpace::Piece piece;
+          if (space_->pin(a, 1, Access::kRead, {&piece, 1}) != 1U ||
+              *piece.data != std::byte{100}) {
+            ++wrong;
+          }
+          if (space_->load<char>(a) != 100) ++wrong;
+          space_->unpin({&piece, 1});
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0U);
+    EXPECT_EQ(space_->verify(), "");
+    child.reset();
+  }
+}
+
 }  // namespace
 }  // namespace gonzo::test
