@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include "cache/pages.h"
@@ -33,7 +34,7 @@ CachedFile::CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file
 }
 
 CachedFile::~CachedFile() {
-  static_cast<void>(write_back(0, kEveryPage));
+  std::ignore = write_back(0, kEveryPage);
   drop(0, kEveryPage, Drop::kAll, SIZE_MAX);
 }
 
@@ -115,7 +116,7 @@ Result<void> CachedFile::adopt(std::shared_ptr<BackingFile> file) {
 Result<void> CachedFile::reopen(std::shared_ptr<BackingFile> file) {
   LockGuard guard(writeback_lock_);
   // An error stays for the next sync() to report.
-  static_cast<void>(write_back_locked(0, kEveryPage));
+  std::ignore = write_back_locked(0, kEveryPage);
   GONZO_ASSIGN(const FileStatus status, file->status());
   file_ = std::move(file);
   writer_ = file_->is_writable() ? file_ : nullptr;
@@ -126,7 +127,7 @@ Result<void> CachedFile::reopen(std::shared_ptr<BackingFile> file) {
 
 void CachedFile::release_writer() {
   LockGuard guard(writeback_lock_);
-  static_cast<void>(write_back_locked(0, kEveryPage));
+  std::ignore = write_back_locked(0, kEveryPage);
   if (writer_ != file_) writer_ = nullptr;
 }
 

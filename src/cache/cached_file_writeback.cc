@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 #include "cache/pages.h"
 #include <gonzo/cache/cached_file.h>
@@ -22,7 +23,7 @@ struct CachedFile::DirtyRun {
 
 Result<void> CachedFile::sync(std::uint64_t first, std::uint64_t end) {
   LockGuard guard(writeback_lock_);
-  static_cast<void>(write_back_locked(first, end));
+  std::ignore = write_back_locked(first, end);
   if (unflushed_) {
     unflushed_ = false;
     const auto flushed = writer_ != nullptr ? writer_->flush() : Result<void>();

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "cache/pages.h"
@@ -40,8 +41,8 @@ std::size_t PageCache::shrink(std::size_t frames) {
   }
   for (const auto& file : files) {
     if (freed >= frames) break;
-    if (file->counts().dirty == 0) continue;
-    static_cast<void>(file->write_back(0, kEveryPage));
+    // Where writing failed, memory has the only copy: not to be dropped without need.
+    if (file->counts().dirty == 0 || !file->write_back(0, kEveryPage)) continue;
     freed += file->invalidate(0, kEveryPage, frames - freed);
   }
   return freed;

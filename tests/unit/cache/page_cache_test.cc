@@ -121,6 +121,16 @@ TEST_F(Cache, ShrinkWritesDirtyPagesBackWhenCleanOnesAreTooFew) {
   EXPECT_EQ(file->counts().resident, 2U);
 }
 
+TEST_F(Cache, ShrinkKeepsWhatCouldNotBeWritten) {
+  auto inode = numbered(1, 2);
+  auto file = open(inode);
+  poke(*file, 0, 0, 'd');
+  inode->write_error = Errno::kNoSpc;
+  EXPECT_EQ(cache_->shrink(2), 1U);
+  EXPECT_EQ(peek(*file, 0), 'd');
+  EXPECT_EQ(error_of(file->sync(0, 2)), Errno::kNoSpc);
+}
+
 TEST_F(Cache, IdleFilesGiveWayFilesInUseDoNot) {
   auto held = open(numbered(100, 1));
   std::vector<std::weak_ptr<FakeInode>> inodes;
