@@ -16,8 +16,8 @@ inline constexpr std::uint32_t kNoLink = Pfn::kNoneValue;
 enum class Contents : std::uint8_t { kUnknown, kZero };
 
 /// Merging looks at the state of a neighbour that somebody else may own and be freeing, so both
-/// sides are atomic. No order is implied: kFree comes and goes under the zone's lock only, and the
-/// rest of a descriptor is read only after that state was seen under it.
+/// sides are atomic. No order is implied: the first frame of a block enters and leaves kFree under
+/// the zone's lock only, and merging reads more of it only after that state was seen there.
 inline FrameState state_of(const Frame& frame) {
   return std::atomic_ref<FrameState>(const_cast<FrameState&>(frame.state))
       .load(std::memory_order_relaxed);
