@@ -1,0 +1,31 @@
+// The command line.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gonzo {
+
+enum class StatsFormat : std::uint8_t { kNone, kText, kJson };
+
+struct RunOptions {
+  std::uint64_t memory_bytes = 2ULL << 30;
+  StatsFormat stats = StatsFormat::kNone;
+  bool maps = false;
+  std::optional<std::string> strace;  ///< a file, or "-" for standard error
+  unsigned fault_around = 16;
+  std::vector<std::string> command;  ///< program and its arguments, at least one
+};
+
+/// Nothing to run: the process ends with this.
+struct Exit {
+  int code = 0;
+};
+
+/// Prints help, version and complaints itself.
+std::expected<RunOptions, Exit> parse_command_line(int argc, char** argv);
+
+}  // namespace gonzo

@@ -1,0 +1,152 @@
+#include "cli/run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/bytes.h"
+#include "cli/exit_codes.h"
+#include "cli/find_program.h"
+#include "cli/stats.h"
+#include "kernel/exec.h"
+#include "kernel/host_signals.h"
+#include "kernel/inheritance.h"
+#include "kernel/system.h"
+#include "syscall/symbols.h"
+#include "syscall/syscalls.h"
+#include "syscall/trace.h"
+
+namespace gonzo {
+
+namespace {
+
+constexpr int kFirstProcess = 1;
+
+void say(const std::string& text) { fmt::print(stderr, "gonzo: {}\n", text); }
+
+int own_failure(std::string_view what, Errno error, std::string_view remedy = {}) {
+  say(fmt::format("{}: {}{}{}", what, errno_text(error), remedy.empty() ? "" : ": ", remedy));
+  return exit_code::kOwnFailure;
+}
+
+int cannot_execute(Errno error, const std::string& text) {
+  say(text);
+  return error == Errno::kNoEnt ? exit_code::kNotFound : exit_code::kNotExecutable;
+}
+
+std::vector<std::string> environment() {
+  std::vector<std::string> strings;
+  for (char** entry = environ; *entry != nullptr; ++entry) strings.emplace_back(*entry);
+  return strings;
+}
+
+Result<std::unique_ptr<Trace>> open_trace(const std::string& file) {
+  const int fd = file == "-" ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                             : ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return fail_from_host();
+  GONZO_ASSIGN(const int high, move_high(fd));
+  return std::make_unique<Trace>(high);
+}
+
+/// What a shell would print, with the address that a shell does not know.
+void report_death(Task& task, const std::string& program, int signal) {
+  if (signal == SIGPIPE || signal == SIGINT) return;
+  std::string text = fmt::format("{}: killed by {} ({})", program, signal_name(signal),
+                                 sigdescr_np(signal) != nullptr ? sigdescr_np(signal) : "signal");
+  if (signal == SIGSEGV || signal == SIGBUS) {
+    text += fmt::format(" at address {:#x}, instruction {:#x}", task.last_fault().address,
+                        task.registers().rip);
+  }
+  say(text);
+}
+
+void trace_end(const Trace* trace, const ExitStatus& status) {
+  if (trace == nullptr) return;
+  trace->line(status.signal != 0 ? fmt::format("+++ killed by {} +++", signal_name(status.signal))
+                                 : fmt::format("+++ exited with {} +++", status.code));
+}
+
+/// The task's whole life; everything that belongs to it is gone afterwards.
+int run_in(System& system, const RunOptions& options, const std::string& path,
+           const Inheritance& inheritance, const Trace* trace) {
+  auto process = Process::create(system, kFirstProcess, inheritance);
+  if (!process) return own_failure("cannot make a process", process.error());
+  const std::string& name = options.command.front();
+  const auto start = exec_program(
+      **process, {.path = path, .arguments = options.command, .environment = environment()});
+  if (!start) {
+    if (start.error().signal == 0) return cannot_execute(start.error().error, start.error().text);
+    say(fmt::format("{}: killed by {}", start.error().text, signal_name(start.error().signal)));
+    return 128 + start.error().signal;
+  }
+  auto task = Task::create(**process, kFirstProcess, *start);
+  if (!task) return own_failure("cannot make a thread", task.error());
+  const auto syscalls = Syscalls::create(trace);
+  if (!syscalls) return own_failure("cannot start", syscalls.error());
+  RunCounters counters;
+  ExitStatus status;
+  {
+    const auto signals = HostSignals::install(**task);
+    if (!signals) return own_failure("cannot take over signals", signals.error());
+    status = run_task(**task, **syscalls, counters);
+  }
+  trace_end(trace, status);
+  if (status.signal != 0) report_death(**task, name, status.signal);
+  if (options.maps) fmt::print(stderr, "{}", (*task)->memory().maps_text());
+  if (options.stats != StatsFormat::kNone) {
+    const RunStats stats = RunStats::of(**task, counters);
+    fmt::print(stderr, "{}", options.stats == StatsFormat::kJson ? stats.json() : stats.text());
+  }
+  return status.shell_status();
+}
+
+/// Every frame must be back.
+int settle(System& system, int status) {
+  const std::string leaked = system.shut_down();
+  if (leaked.empty()) return status;
+  say(fmt::format("frames were not given back: {}", leaked));
+#ifdef NDEBUG
+  return status;
+#else
+  return exit_code::kOwnFailure;
+#endif
+}
+
+}  // namespace
+
+int run_program(const RunOptions& options) {
+  const std::string& name = options.command.front();
+  const auto path = find_program(name);
+  if (!path) {
+    return cannot_execute(path.error(),
+                          path.error() == Errno::kNoEnt
+                              ? fmt::format("{}: not found: give its path, or set PATH", name)
+                              : fmt::format("{}: is not executable: see chmod(1)", name));
+  }
+  std::unique_ptr<Trace> trace;
+  if (options.strace) {
+    auto opened = open_trace(*options.strace);
+    if (!opened)
+      return own_failure(*options.strace, opened.error(), "the trace has no place to go");
+    trace = std::move(*opened);
+  }
+  auto inheritance = Inheritance::take_from_host();
+  if (!inheritance) return own_failure("cannot take over descriptors", inheritance.error());
+  auto system = System::create({.memory_bytes = options.memory_bytes,
+                                .memory = {.anonymous_fault_around = options.fault_around}});
+  if (!system) {
+    return own_failure(
+        fmt::format("cannot make a machine with {}", bytes_text(options.memory_bytes)),
+        system.error(), "try a smaller --memory");
+  }
+  const int status = run_in(**system, options, *path, *inheritance, trace.get());
+  inheritance->descriptors.clear();
+  return settle(**system, status);
+}
+
+}  // namespace gonzo

@@ -1,0 +1,121 @@
+#include "cli/stats.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "cli/bytes.h"
+#include <gonzo/cache/page_cache.h>
+
+namespace gonzo {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr std::array<std::string_view, kFrameStates> kStateNames = {
+    "virgin", "free", "cached", "anonymous", "page_cache", "page_table", "kernel", "reserved"};
+
+std::string pages_text(std::uint64_t pages) {
+  return fmt::format("{} ({})", pages, bytes_text(pages * kPageSize));
+}
+
+double milliseconds(nanoseconds time) { return static_cast<double>(time.count()) / 1e6; }
+
+nanoseconds own_time(const RunStats& stats) {
+  return std::max(stats.loop.wall - stats.machine.guest_time, nanoseconds(0));
+}
+
+}  // namespace
+
+RunStats RunStats::of(Task& task, const RunCounters& loop) {
+  RunStats stats;
+  System& system = task.process().system();
+  const PageCacheStats cache = system.page_cache().stats();
+  stats.loop = loop;
+  stats.memory = task.memory().counts();
+  stats.frames = system.frames().stats();
+  stats.machine = task.process().machine_space().counters();
+  stats.cached_pages = cache.pages.resident;
+  stats.cached_files = cache.files;
+  return stats;
+}
+
+std::string RunStats::text() const {
+  std::string out = "gonzo: figures of the run\n";
+  const auto row = [&](std::string_view name, const std::string& value) {
+    out += fmt::format("  {:<24} {}\n", name, value);
+  };
+  row("page faults", fmt::format("{} minor, {} major", memory.minor_faults, memory.major_faults));
+  row("peak resident", pages_text(memory.peak_rss));
+  row("resident at exit",
+      fmt::format("{}: {} anonymous, {} file, {} shared", pages_text(memory.rss()), memory.rss_anon,
+                  memory.rss_file, memory.rss_shmem));
+  row("areas (VMAs)",
+      fmt::format("{}, {} mapped, {} at most", memory.areas, bytes_text(memory.total * kPageSize),
+                  bytes_text(memory.peak_total * kPageSize)));
+  row("page-table frames", pages_text(memory.table_frames));
+  row("frames", fmt::format("{}: {} free, {} used at most", pages_text(frames.total), frames.free,
+                            frames.peak_used));
+  for (std::size_t state = 0; state < frames.by_state.size(); ++state) {
+    if (frames.by_state[state] == 0) continue;
+    row(fmt::format("  {}", kStateNames[state]), pages_text(frames.by_state[state]));
+  }
+  row("page cache", fmt::format("{} of {} files", pages_text(cached_pages), cached_files));
+  row("system calls", std::to_string(loop.syscalls));
+  row("traps", fmt::format("{}: {} system calls, {} page faults, {} exceptions, {} interrupts",
+                           machine.traps, loop.syscalls, loop.page_faults, loop.exceptions,
+                           loop.interrupts));
+  row("shadow", fmt::format("{} fills, {} pages, {} ranges now, {} invalidations, {} drops",
+                            machine.shadow_fills, machine.shadow_pages, machine.shadow_ranges,
+                            machine.invalidations, machine.shadow_drops));
+  row("time",
+      fmt::format("{:.1f} ms: {:.1f} in the guest, {:.1f} in Gonzo", milliseconds(loop.wall),
+                  milliseconds(machine.guest_time), milliseconds(own_time(*this))));
+  return out;
+}
+
+std::string RunStats::json() const {
+  nlohmann::ordered_json states;
+  for (std::size_t state = 0; state < frames.by_state.size(); ++state) {
+    states[std::string(kStateNames[state])] = frames.by_state[state];
+  }
+  const nlohmann::ordered_json all = {
+      {"faults", {{"minor", memory.minor_faults}, {"major", memory.major_faults}}},
+      {"resident_pages",
+       {{"peak", memory.peak_rss},
+        {"anonymous", memory.rss_anon},
+        {"file", memory.rss_file},
+        {"shared", memory.rss_shmem}}},
+      {"areas", memory.areas},
+      {"mapped_pages", {{"now", memory.total}, {"peak", memory.peak_total}}},
+      {"page_table_frames", memory.table_frames},
+      {"frames",
+       {{"total", frames.total},
+        {"free", frames.free},
+        {"peak_used", frames.peak_used},
+        {"by_state", states}}},
+      {"page_cache", {{"pages", cached_pages}, {"files", cached_files}}},
+      {"system_calls", loop.syscalls},
+      {"traps",
+       {{"total", machine.traps},
+        {"page_faults", loop.page_faults},
+        {"exceptions", loop.exceptions},
+        {"interrupts", loop.interrupts}}},
+      {"shadow",
+       {{"fills", machine.shadow_fills},
+        {"pages", machine.shadow_pages},
+        {"ranges", machine.shadow_ranges},
+        {"invalidations", machine.invalidations},
+        {"drops", machine.shadow_drops}}},
+      {"time_ns",
+       {{"wall", loop.wall.count()},
+        {"guest", machine.guest_time.count()},
+        {"gonzo", own_time(*this).count()}}},
+  };
+  return all.dump() + "\n";
+}
+
+}  // namespace gonzo

@@ -1,0 +1,151 @@
+// Calls that change or move file contents below the page cache.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "syscall/bad_pointer.h"
+#include "syscall/file_facts.h"
+#include "syscall/guest_path.h"
+#include "syscall/handlers.h"
+#include "syscall/pass_through.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+constexpr std::uint64_t kAllPages = UINT64_MAX >> kPageShift;
+
+CachedFileRef cached_behind(Call& call, unsigned fd_argument) {
+  const auto file = call.file(fd_argument);
+  return file ? cached_file(call, FileFacts::of(**file)) : nullptr;
+}
+
+/// The cache follows what has happened already; where it cannot, that is an I/O error of the call.
+std::int64_t followed(std::int64_t result, const Result<void>& by_cache) {
+  return by_cache ? result : raw(by_cache.error());
+}
+
+/// One end of a copy inside the host: the offset behind a guest's pointer, or the file's own.
+class CopyEnd {
+ public:
+  CopyEnd(Call& call, unsigned fd, std::optional<unsigned> offset)
+      : call_(call), fd_(fd), offset_argument_(offset), cached_(cached_behind(call, fd)) {}
+
+  /// Before the host call: the host's arguments.
+  void prepare(Arguments& host) {
+    const auto file = call_.file(fd_);
+    if (file) file_ = *file;
+    host[fd_] = static_cast<std::uint64_t>(file_ ? file_->host_fd() : -1);
+    if (!offset_argument_ || call_.is_null(*offset_argument_)) return;
+    const auto offset = call_.memory().load<std::int64_t>(call_.address(*offset_argument_));
+    if (offset) offset_ = *offset;
+    host[*offset_argument_] =
+        offset ? reinterpret_cast<std::uint64_t>(&offset_) : call_.bad_pointer.user();
+    has_offset_ = offset.has_value();
+  }
+
+  Result<void> store_offset() {
+    if (!has_offset_) return {};
+    return call_.memory().store(call_.address(*offset_argument_), offset_);
+  }
+  /// After `bytes` were moved.
+  std::int64_t position() const {
+    return has_offset_ ? offset_ : lseek(file_->host_fd(), 0, SEEK_CUR);
+  }
+  CachedFile* cached() { return cached_.get(); }
+
+ private:
+  Call& call_;
+  unsigned fd_;
+  std::optional<unsigned> offset_argument_;
+  CachedFileRef cached_;
+  OpenFileRef file_;
+  std::int64_t offset_ = 0;
+  bool has_offset_ = false;
+};
+
+std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
+  if (from.cached() != nullptr) {
+    if (auto written = from.cached()->write_back(0, kAllPages); !written) {
+      return raw(written.error());
+    }
+  }
+  Arguments host = call.arguments;
+  from.prepare(host);
+  to.prepare(host);
+  const std::int64_t moved = call.host(call.row.number, host);
+  if (moved <= 0) return moved;
+  if (to.cached() != nullptr) {
+    const auto bytes = static_cast<std::uint64_t>(moved);
+    const auto end = static_cast<std::uint64_t>(to.position());
+    if (auto noticed = to.cached()->host_wrote(end - bytes, bytes); !noticed) {
+      return raw(noticed.error());
+    }
+  }
+  for (CopyEnd* side : {&from, &to}) {
+    if (auto stored = side->store_offset(); !stored) return raw(stored.error());
+  }
+  return moved;
+}
+
+}  // namespace
+
+std::int64_t sys_truncate(Call& call) {
+  const std::int64_t result = PassThrough(call).run();
+  if (result < 0) return result;
+  const auto path = call.memory().copy_in_string(call.address(0), PATH_MAX);
+  if (!path) return result;
+  const int fd = ::open(host_path(call, AT_FDCWD, *path).c_str(), O_PATH | O_CLOEXEC);
+  if (fd < 0) return result;
+  const OpenFile named(fd);
+  const CachedFileRef cached = cached_file(call, FileFacts::of(named));
+  return cached != nullptr ? followed(result, cached->truncate(call[1])) : result;
+}
+
+std::int64_t sys_ftruncate(Call& call) {
+  const std::int64_t result = PassThrough(call).run();
+  if (result < 0) return result;
+  const CachedFileRef cached = cached_behind(call, 0);
+  return cached != nullptr ? followed(result, cached->truncate(call[1])) : result;
+}
+
+std::int64_t sys_fallocate(Call& call) {
+  const CachedFileRef cached = cached_behind(call, 0);
+  if (cached != nullptr) {
+    if (auto written = cached->write_back(0, kAllPages); !written) return raw(written.error());
+  }
+  const std::int64_t result = PassThrough(call).run();
+  if (result < 0 || cached == nullptr) return result;
+  constexpr int kMovesTail = FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
+  if ((call.integer(1) & kMovesTail) != 0) {
+    return followed(result, cached->host_wrote(call[2], UINT64_MAX - call[2]));
+  }
+  return followed(result, cached->host_wrote(call[2], call[3]));
+}
+
+std::int64_t sys_fsync(Call& call) {
+  if (call.row.number == SYS_syncfs) {
+    static_cast<void>(call.process().system().page_cache().sync_all());
+  } else if (const CachedFileRef cached = cached_behind(call, 0); cached != nullptr) {
+    if (auto synced = cached->sync(0, kAllPages); !synced) return raw(synced.error());
+  }
+  return PassThrough(call).run();
+}
+
+std::int64_t sys_sendfile(Call& call) {
+  return copy_in_host(call, CopyEnd(call, 1, 2), CopyEnd(call, 0, std::nullopt));
+}
+
+std::int64_t sys_copy_file_range(Call& call) {
+  return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3));
+}
+
+std::int64_t sys_splice(Call& call) {
+  return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3));
+}
+
+}  // namespace gonzo

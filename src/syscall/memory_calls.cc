@@ -1,0 +1,124 @@
+// Memory calls: the address space does them; here is what concerns files.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <array>
+
+#include "syscall/handlers.h"
+#include <gonzo/cache/host_file.h>
+#include <gonzo/cache/page_cache.h>
+#include <gonzo/cache/shared_memory.h>
+
+namespace gonzo {
+
+namespace {
+
+bool is_zero_device(const struct stat& status) {
+  return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 5);
+}
+
+bool is_shared(int flags) {
+  const int type = flags & MAP_TYPE;
+  return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+}
+
+Result<void> map_zero_device(Call& call, MapRequest& request) {
+  if (!is_shared(request.flags)) {
+    request.flags |= MAP_ANONYMOUS;
+    request.offset = 0;
+    return {};
+  }
+  request.object =
+      make_shared_memory(call.process().system().frames(),
+                         request.offset + page_ceil(request.length), {.path = "/dev/zero"});
+  return {};
+}
+
+/// Fills in the object and what the descriptor allows. Linux: do_mmap's checks of the file.
+Result<void> set_object(Call& call, MapRequest& request) {
+  GONZO_ASSIGN(const OpenFileRef file, call.file(4));
+  const int flags = fcntl(file->host_fd(), F_GETFL);
+  if (flags < 0) return fail_from_host();
+  if ((flags & O_PATH) != 0) return fail(Errno::kBadF);
+  if (request.length == 0) return fail(Errno::kInval);
+  const int mode = flags & O_ACCMODE;
+  if (mode == O_WRONLY) return fail(Errno::kAcces);
+  request.object_writable = mode == O_RDWR;
+  struct stat status;
+  if (fstat(file->host_fd(), &status) != 0) return fail_from_host();
+  if (is_zero_device(status)) return map_zero_device(call, request);
+  struct statvfs mount;
+  request.object_executable =
+      fstatvfs(file->host_fd(), &mount) != 0 || (mount.f_flag & ST_NOEXEC) == 0;
+  GONZO_ASSIGN(auto backing, HostFile::open(file->host_fd()));
+  GONZO_ASSIGN(request.object, call.process().system().page_cache().open(std::move(backing)));
+  return {};
+}
+
+}  // namespace
+
+std::int64_t sys_mmap(Call& call) {
+  MapRequest request{.hint = call.address(0),
+                     .length = call[1],
+                     .protection = call.integer(2),
+                     .flags = call.integer(3),
+                     .offset = call[5]};
+  if (request.offset % kPageSize != 0) return -EINVAL;
+  if ((request.flags & MAP_ANONYMOUS) == 0) {
+    if (auto set = set_object(call, request); !set) return raw(set.error());
+  }
+  return raw(call.memory().map(request));
+}
+
+std::int64_t sys_munmap(Call& call) { return raw(call.memory().unmap(call.address(0), call[1])); }
+
+std::int64_t sys_mprotect(Call& call) {
+  return raw(call.memory().protect(call.address(0), call[1], call.integer(2)));
+}
+
+std::int64_t sys_brk(Call& call) {
+  return static_cast<std::int64_t>(call.memory().brk(call.address(0)).value);
+}
+
+std::int64_t sys_mremap(Call& call) {
+  return raw(
+      call.memory().remap(call.address(0), call[1], call[2], call.integer(3), call.address(4)));
+}
+
+std::int64_t sys_madvise(Call& call) {
+  return raw(call.memory().advise(call.address(0), call[1], call.integer(2)));
+}
+
+std::int64_t sys_msync(Call& call) {
+  return raw(call.memory().sync(call.address(0), call[1], call.integer(2)));
+}
+
+std::int64_t sys_mincore(Call& call) {
+  VirtAddr start = call.address(0);
+  VirtAddr out = call.address(2);
+  if (!start.is_page_aligned()) return -EINVAL;
+  const VirtAddr user_end = call.memory().page_table().user_end();
+  if (start > user_end || call[1] > user_end - start) return -ENOMEM;
+  std::uint64_t pages = page_ceil(call[1]) >> kPageShift;
+  std::array<std::uint8_t, 1024> residency;
+  while (pages != 0) {
+    const auto now = std::min<std::uint64_t>(pages, residency.size());
+    const auto part = std::span(residency).first(now);
+    if (auto looked = call.memory().incore(start, now * kPageSize, part); !looked) {
+      return raw(looked.error());
+    }
+    if (auto copied = call.memory().copy_out(out, std::as_bytes(part)); !copied) {
+      return raw(copied.error());
+    }
+    start += now * kPageSize;
+    out += now;
+    pages -= now;
+  }
+  return 0;
+}
+
+}  // namespace gonzo

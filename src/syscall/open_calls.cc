@@ -1,0 +1,105 @@
+// Opening files.
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "syscall/bad_pointer.h"
+#include "syscall/guest_path.h"
+#include "syscall/handlers.h"
+#include "syscall/new_descriptor.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+struct OpenRequest {
+  int directory = AT_FDCWD;
+  unsigned path_argument = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t mode = 0;
+};
+
+CloseOnExec close_on_exec(std::uint64_t flags) {
+  return (flags & O_CLOEXEC) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo;
+}
+
+/// `host_open` is given the host's directory and path.
+template <typename HostOpen>
+std::int64_t open_with(Call& call, const OpenRequest& request, HostOpen host_open) {
+  auto path = call.memory().copy_in_string(call.address(request.path_argument), PATH_MAX);
+  if (!path) return raw(path.error());
+  if (const auto node = proc_node(call, request.directory, *path)) {
+    if (!node->is_link()) {
+      auto file = node->open(static_cast<int>(request.flags));
+      if (!file) return raw(file.error());
+      return raw(call.files().insert(std::move(*file), close_on_exec(request.flags)));
+    }
+    if ((request.flags & O_NOFOLLOW) == 0) *path = node->host_path();
+  }
+  int directory = request.directory;
+  OpenFileRef held;
+  if (directory != AT_FDCWD) {
+    auto file = call.files().get(directory);
+    if (file) held = *file;
+    directory = file ? held->host_fd() : -1;
+  }
+  const std::int64_t fd = host_open(directory, path->c_str());
+  if (fd < 0) return fd;
+  return raw(new_descriptor(call.files(), static_cast<int>(fd), close_on_exec(request.flags)));
+}
+
+std::int64_t open_at(Call& call, const OpenRequest& request) {
+  return open_with(call, request, [&](int directory, const char* path) {
+    return call.host(SYS_openat,
+                     {static_cast<std::uint64_t>(directory), reinterpret_cast<std::uint64_t>(path),
+                      request.flags | O_CLOEXEC, request.mode});
+  });
+}
+
+}  // namespace
+
+std::int64_t sys_open(Call& call) {
+  return open_at(call, {.path_argument = 0, .flags = call.word(1), .mode = call[2]});
+}
+
+std::int64_t sys_creat(Call& call) {
+  return open_at(call, {.flags = O_CREAT | O_WRONLY | O_TRUNC, .mode = call[1]});
+}
+
+std::int64_t sys_openat(Call& call) {
+  return open_at(
+      call,
+      {.directory = call.integer(0), .path_argument = 1, .flags = call.word(2), .mode = call[3]});
+}
+
+std::int64_t sys_openat2(Call& call) {
+  constexpr std::uint64_t kSmallest = sizeof(open_how);
+  const std::uint64_t bytes = call[3];
+  if (bytes < kSmallest) return -EINVAL;
+  if (bytes > kPageSize) return -E2BIG;
+  alignas(open_how) std::array<std::byte, kPageSize> how{};
+  if (auto copied = call.memory().copy_in(std::span(how).first(bytes), call.address(2)); !copied) {
+    return raw(copied.error());
+  }
+  open_how request;
+  std::memcpy(&request, how.data(), sizeof request);
+  return open_with(call,
+                   {.directory = call.integer(0),
+                    .path_argument = 1,
+                    .flags = request.flags,
+                    .mode = request.mode},
+                   [&](int directory, const char* path) {
+                     request.flags |= O_CLOEXEC;
+                     std::memcpy(how.data(), &request, sizeof request);
+                     return call.host(SYS_openat2,
+                                      {static_cast<std::uint64_t>(directory),
+                                       reinterpret_cast<std::uint64_t>(path),
+                                       reinterpret_cast<std::uint64_t>(how.data()), bytes});
+                   });
+}
+
+}  // namespace gonzo

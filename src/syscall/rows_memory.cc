@@ -1,0 +1,40 @@
+// Memory.
+#include <sys/syscall.h>
+
+#include "syscall/handlers.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+/// Nothing is ever paged out, and nothing is accounted as locked yet: as on a kernel without an
+/// MMU's calls, rather than a promise that is not kept.
+constexpr Errno kNoLocking = Errno::kNoSys;
+
+constexpr SyscallRow kRows[] = {
+    {SYS_mmap, "mmap",
+     call(sys_mmap, address(), size(), flags(symbols::kProtection), flags(symbols::kMap), fd(),
+          hex())
+         .returns(Returns::kAddress)},
+    {SYS_munmap, "munmap", call(sys_munmap, address(), size())},
+    {SYS_mprotect, "mprotect", call(sys_mprotect, address(), size(), flags(symbols::kProtection))},
+    {SYS_brk, "brk", call(sys_brk, address()).returns(Returns::kAddress)},
+    {SYS_mremap, "mremap",
+     call(sys_mremap, address(), size(), size(), flags(symbols::kRemap), address())
+         .returns(Returns::kAddress)},
+    {SYS_madvise, "madvise", call(sys_madvise, address(), size(), flags(symbols::kAdvice))},
+    {SYS_msync, "msync", call(sys_msync, address(), size(), flags(symbols::kSync))},
+    {SYS_mlock, "mlock", absent(kNoLocking)},
+    {SYS_mlock2, "mlock2", absent(kNoLocking)},
+    {SYS_munlock, "munlock", absent(kNoLocking)},
+    {SYS_mlockall, "mlockall", absent(kNoLocking)},
+    {SYS_munlockall, "munlockall", absent(kNoLocking)},
+    {SYS_mincore, "mincore", call(sys_mincore, address(), size(), pointer(Direction::kOut))},
+};
+
+}  // namespace
+
+std::span<const SyscallRow> memory_rows() { return kRows; }
+
+}  // namespace gonzo

@@ -1,0 +1,102 @@
+// The process itself: identity, limits, scheduling.
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "syscall/handlers.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+constexpr std::uint32_t kRlimitBytes = 16;
+constexpr std::uint32_t kUsageBytes = sizeof(rusage);
+constexpr std::uint32_t kSchedParam = sizeof(sched_param);
+
+constexpr Argument user() { return integer(); }
+constexpr Argument user_out() { return out_struct(sizeof(unsigned)).shown_as(Style::kIntegers); }
+constexpr Argument rlimit_in() { return pointer(Direction::kIn, Style::kRlimit, kRlimitBytes); }
+constexpr Argument rlimit_out() { return pointer(Direction::kOut, Style::kRlimit, kRlimitBytes); }
+
+constexpr SyscallRow kRows[] = {
+    {SYS_exit, "exit", call(sys_exit, integer()).returns(Returns::kNothing)},
+    {SYS_exit_group, "exit_group", call(sys_exit, integer()).returns(Returns::kNothing)},
+    {SYS_getpid, "getpid", call(sys_getpid)},
+    {SYS_getppid, "getppid", call(sys_getppid)},
+    {SYS_gettid, "gettid", call(sys_gettid)},
+    {SYS_getpgrp, "getpgrp", call(sys_getpgrp)},
+    {SYS_getpgid, "getpgid", call(sys_getpgid, integer())},
+    {SYS_getsid, "getsid", call(sys_getsid, integer())},
+    {SYS_arch_prctl, "arch_prctl", call(sys_arch_prctl, flags(symbols::kArchPrctl), address())},
+    {SYS_set_tid_address, "set_tid_address", call(sys_set_tid_address, address())},
+    {SYS_set_robust_list, "set_robust_list", call(sys_set_robust_list, address(), size())},
+    {SYS_get_robust_list, "get_robust_list",
+     call(sys_get_robust_list, integer(), pointer(Direction::kOut), pointer(Direction::kOut))},
+    {SYS_prctl, "prctl", call(sys_prctl, flags(symbols::kPrctl), hex(), hex(), hex(), hex())},
+    {SYS_wait4, "wait4",
+     call(sys_no_children, integer(), pointer(Direction::kOut), hex(), pointer(Direction::kOut))},
+    {SYS_waitid, "waitid",
+     call(sys_no_children, integer(), integer(), pointer(Direction::kOut), hex(),
+          pointer(Direction::kOut))},
+
+    {SYS_uname, "uname", pass(out_struct(sizeof(utsname)))},
+    {SYS_getuid, "getuid", pass()},
+    {SYS_geteuid, "geteuid", pass()},
+    {SYS_getgid, "getgid", pass()},
+    {SYS_getegid, "getegid", pass()},
+    {SYS_getresuid, "getresuid", pass(user_out(), user_out(), user_out())},
+    {SYS_getresgid, "getresgid", pass(user_out(), user_out(), user_out())},
+    {SYS_getgroups, "getgroups",
+     pass(integer(), out_buffer(0, sizeof(unsigned))
+                         .shown_as(Style::kIntegers)
+                         .at_most(65536 * sizeof(unsigned)))},
+    {SYS_setuid, "setuid", pass(user())},
+    {SYS_setgid, "setgid", pass(user())},
+    {SYS_setreuid, "setreuid", pass(user(), user())},
+    {SYS_setregid, "setregid", pass(user(), user())},
+    {SYS_setresuid, "setresuid", pass(user(), user(), user())},
+    {SYS_setresgid, "setresgid", pass(user(), user(), user())},
+    {SYS_setfsuid, "setfsuid", pass(user())},
+    {SYS_setfsgid, "setfsgid", pass(user())},
+    {SYS_setgroups, "setgroups",
+     pass(integer(), in_buffer(0, sizeof(unsigned)).at_most(65536 * sizeof(unsigned)))},
+
+    {SYS_getrlimit, "getrlimit", call(sys_getrlimit, flags(symbols::kResource), rlimit_out())},
+    {SYS_setrlimit, "setrlimit", call(sys_setrlimit, flags(symbols::kResource), rlimit_in())},
+    {SYS_prlimit64, "prlimit64",
+     call(sys_prlimit64, integer(), flags(symbols::kResource), rlimit_in(), rlimit_out())},
+    {SYS_getrusage, "getrusage",
+     call(sys_getrusage, flags(symbols::kUsage),
+          pointer(Direction::kOut, Style::kAddress, kUsageBytes))},
+    {SYS_times, "times", call(sys_times, pointer(Direction::kOut))},
+    {SYS_sysinfo, "sysinfo", call(sys_sysinfo, pointer(Direction::kOut))},
+
+    {SYS_personality, "personality", call(sys_personality, hex()).returns(Returns::kHex)},
+    {SYS_capget, "capget", call(sys_capget, pointer(Direction::kInOut), pointer(Direction::kOut))},
+    {SYS_getpriority, "getpriority", call(sys_self_only, integer(), integer())},
+    {SYS_setpriority, "setpriority", call(sys_self_only, integer(), integer(), integer())},
+    {SYS_setpgid, "setpgid", call(sys_setpgid, integer(), integer())},
+    {SYS_setsid, "setsid", call(sys_setsid)},
+
+    {SYS_sched_yield, "sched_yield", pass()},
+    {SYS_sched_setaffinity, "sched_setaffinity",
+     call(sys_sched_setaffinity, integer(), size(), pointer())},
+    {SYS_sched_getscheduler, "sched_getscheduler", call(sys_sched_getscheduler, integer())},
+    {SYS_sched_getparam, "sched_getparam",
+     call(sys_sched_getparam, integer(), pointer(Direction::kOut))},
+    {SYS_sched_getaffinity, "sched_getaffinity",
+     call(sys_sched_getaffinity, integer(), size(), pointer(Direction::kOut))},
+    {SYS_sched_get_priority_max, "sched_get_priority_max", pass(integer())},
+    {SYS_sched_get_priority_min, "sched_get_priority_min", pass(integer())},
+    {SYS_getcpu, "getcpu",
+     pass(out_struct(sizeof(unsigned)).shown_as(Style::kIntegers).or_null(),
+          out_struct(sizeof(unsigned)).shown_as(Style::kIntegers).or_null(), address())},
+};
+
+}  // namespace
+
+std::span<const SyscallRow> process_rows() { return kRows; }
+
+}  // namespace gonzo

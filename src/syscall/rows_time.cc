@@ -1,0 +1,45 @@
+// Clocks, sleeping, futexes.
+#include <sys/syscall.h>
+#include <sys/timex.h>
+
+#include "syscall/handlers.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+constexpr std::uint32_t kTimeBytes = 16;
+constexpr std::uint32_t kZoneBytes = 8;
+
+constexpr Argument clock() { return flags(symbols::kClock); }
+constexpr Argument timespec_out() { return out_struct(kTimeBytes).shown_as(Style::kTimespec); }
+constexpr Argument timespec_in() { return in_struct(kTimeBytes).shown_as(Style::kTimespec); }
+constexpr Argument timespec_read() { return pointer(Direction::kIn, Style::kTimespec, kTimeBytes); }
+constexpr Argument timespec_left() { return pointer(Direction::kOut); }
+
+constexpr SyscallRow kRows[] = {
+    {SYS_time, "time", pass(out_struct(8).or_null())},
+    {SYS_gettimeofday, "gettimeofday",
+     pass(out_struct(kTimeBytes).shown_as(Style::kTimeval).or_null(),
+          out_struct(kZoneBytes).or_null())},
+    {SYS_clock_gettime, "clock_gettime", pass(clock(), timespec_out())},
+    {SYS_clock_getres, "clock_getres", pass(clock(), timespec_out().or_null())},
+    {SYS_clock_settime, "clock_settime", pass(clock(), timespec_in())},
+    {SYS_adjtimex, "adjtimex", pass(inout_struct(sizeof(timex)))},
+    {SYS_clock_adjtime, "clock_adjtime", pass(clock(), inout_struct(sizeof(timex)))},
+    {SYS_nanosleep, "nanosleep",
+     call(sys_nanosleep, timespec_read(), timespec_left()).when_interrupted(Interruption::kNever)},
+    {SYS_clock_nanosleep, "clock_nanosleep",
+     call(sys_clock_nanosleep, clock(), hex(), timespec_read(), timespec_left())
+         .when_interrupted(Interruption::kNever)},
+    {SYS_futex, "futex",
+     call(sys_futex, address(), flags(symbols::kFutex), size(), timespec_read(), address(), size())
+         .when_interrupted(Interruption::kNever)},
+};
+
+}  // namespace
+
+std::span<const SyscallRow> time_rows() { return kRows; }
+
+}  // namespace gonzo

@@ -1,0 +1,213 @@
+// Asking about files, where /proc answers for the guest.
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "syscall/bad_pointer.h"
+#include "syscall/guest_path.h"
+#include "syscall/handlers.h"
+#include "syscall/pass_through.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+struct NamedFile {
+  int directory = AT_FDCWD;  ///< the guest's
+  std::uint64_t path = 0;    ///< the guest's address
+  int flags = 0;             ///< AT_*
+};
+
+/// A name as the host must be asked, or the node of /proc that answers.
+struct ResolvedName {
+  int directory = AT_FDCWD;
+  OpenFileRef held;  ///< the file behind `directory`
+  std::string path;
+  std::uint64_t host_pointer = 0;  ///< `path`, or what stands for a bad pointer
+  std::optional<ProcNode> node;    ///< not a link that is to be followed
+};
+
+bool follows(int flags) { return (flags & AT_SYMLINK_NOFOLLOW) == 0; }
+
+void resolve(Call& call, const NamedFile& name, ResolvedName& out) {
+  out.directory = name.directory;
+  if (name.directory != AT_FDCWD) {
+    auto file = call.files().get(name.directory);
+    if (file) out.held = std::move(*file);
+    out.directory = out.held ? out.held->host_fd() : -1;
+  }
+  const bool may_be_null = (name.flags & AT_EMPTY_PATH) != 0;
+  if (name.path == 0 && may_be_null) return;
+  auto path = call.memory().copy_in_string(VirtAddr(name.path), PATH_MAX);
+  if (!path && path.error() != Errno::kNameTooLong) {
+    out.host_pointer = call.bad_pointer.user();
+    return;
+  }
+  out.path = path ? std::move(*path) : std::string(PATH_MAX, 'x');
+  out.node = proc_node(call, name.directory, out.path);
+  if (out.node && out.node->is_link() && follows(name.flags)) {
+    out.path = out.node->host_path();
+    out.node.reset();
+  }
+  out.host_pointer = reinterpret_cast<std::uint64_t>(out.path.c_str());
+}
+
+std::int64_t store_stat(Call& call, unsigned argument, const struct stat& status) {
+  return raw(call.memory().store(call.address(argument), status));
+}
+
+std::int64_t stat_descriptor(Call& call, const OpenFile& file, unsigned out) {
+  struct stat status;
+  if (fstat(file.host_fd(), &status) != 0) return -errno;
+  file.amend_stat(status);
+  return store_stat(call, out, status);
+}
+
+std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
+  ResolvedName resolved;
+  resolve(call, name, resolved);
+  if (resolved.node) return store_stat(call, out, resolved.node->stat());
+  if (resolved.held && resolved.path.empty() && (name.flags & AT_EMPTY_PATH) != 0) {
+    return stat_descriptor(call, *resolved.held, out);
+  }
+  struct stat status;
+  const std::int64_t result =
+      call.host(SYS_newfstatat,
+                {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
+                 reinterpret_cast<std::uint64_t>(&status), static_cast<std::uint64_t>(name.flags)});
+  return result < 0 ? result : store_stat(call, out, status);
+}
+
+statx_timestamp extended(const timespec& time) {
+  return {.tv_sec = time.tv_sec, .tv_nsec = static_cast<std::uint32_t>(time.tv_nsec)};
+}
+
+struct statx extended(const struct stat& status) {
+  struct statx result{};
+  result.stx_mask = STATX_BASIC_STATS;
+  result.stx_blksize = static_cast<std::uint32_t>(status.st_blksize);
+  result.stx_nlink = static_cast<std::uint32_t>(status.st_nlink);
+  result.stx_uid = status.st_uid;
+  result.stx_gid = status.st_gid;
+  result.stx_mode = static_cast<std::uint16_t>(status.st_mode);
+  result.stx_ino = status.st_ino;
+  result.stx_size = static_cast<std::uint64_t>(status.st_size);
+  result.stx_blocks = static_cast<std::uint64_t>(status.st_blocks);
+  result.stx_atime = extended(status.st_atim);
+  result.stx_ctime = extended(status.st_ctim);
+  result.stx_mtime = extended(status.st_mtim);
+  result.stx_dev_major = major(status.st_dev);
+  result.stx_dev_minor = minor(status.st_dev);
+  return result;
+}
+
+std::int64_t access_name(Call& call, const NamedFile& name, int wanted) {
+  if ((wanted & ~(R_OK | W_OK | X_OK)) != 0) return -EINVAL;
+  ResolvedName resolved;
+  resolve(call, name, resolved);
+  if (resolved.node) {
+    const mode_t granted = resolved.node->stat().st_mode;
+    const bool denied = ((wanted & W_OK) != 0 && (granted & 0222) == 0 && geteuid() != 0) ||
+                        ((wanted & X_OK) != 0 && (granted & 0111) == 0);
+    return denied ? -EACCES : 0;
+  }
+  const bool has_flags = call.row.number == SYS_faccessat2;
+  return call.host(has_flags ? SYS_faccessat2 : SYS_faccessat,
+                   {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
+                    static_cast<std::uint64_t>(wanted), static_cast<std::uint64_t>(name.flags)});
+}
+
+std::int64_t read_link(Call& call, const NamedFile& name, unsigned out) {
+  const int room = call.integer(out + 1);
+  if (room <= 0) return -EINVAL;
+  ResolvedName resolved;
+  resolve(call, name, resolved);
+  std::array<char, PATH_MAX> target;
+  std::size_t length = 0;
+  if (resolved.node) {
+    if (!resolved.node->is_link()) return -EINVAL;
+    length = resolved.node->target().copy(target.data(), target.size());
+  } else {
+    const std::int64_t result = call.host(
+        SYS_readlinkat, {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
+                         reinterpret_cast<std::uint64_t>(target.data()), target.size()});
+    if (result < 0) return result;
+    length = static_cast<std::size_t>(result);
+  }
+  length = std::min(length, static_cast<std::size_t>(room));
+  const auto copied =
+      call.memory().copy_out(call.address(out), std::as_bytes(std::span(target).first(length)));
+  return copied ? static_cast<std::int64_t>(length) : raw(copied.error());
+}
+
+}  // namespace
+
+std::int64_t sys_stat(Call& call) { return stat_name(call, {.path = call[0]}, 1); }
+
+std::int64_t sys_lstat(Call& call) {
+  return stat_name(call, {.path = call[0], .flags = AT_SYMLINK_NOFOLLOW}, 1);
+}
+
+std::int64_t sys_fstat(Call& call) {
+  const auto file = call.file(0);
+  return file ? stat_descriptor(call, **file, 1) : raw(file.error());
+}
+
+std::int64_t sys_newfstatat(Call& call) {
+  return stat_name(call, {.directory = call.integer(0), .path = call[1], .flags = call.integer(3)},
+                   2);
+}
+
+std::int64_t sys_statx(Call& call) {
+  const NamedFile name{.directory = call.integer(0), .path = call[1], .flags = call.integer(2)};
+  ResolvedName resolved;
+  resolve(call, name, resolved);
+  struct statx status;
+  if (resolved.node) {
+    status = extended(resolved.node->stat());
+  } else {
+    const std::int64_t result =
+        call.host(SYS_statx, {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
+                              static_cast<std::uint64_t>(name.flags), call[3],
+                              reinterpret_cast<std::uint64_t>(&status)});
+    if (result < 0) return result;
+  }
+  return raw(call.memory().store(call.address(4), status));
+}
+
+std::int64_t sys_access(Call& call) {
+  return access_name(call, {.path = call[0]}, call.integer(1));
+}
+
+std::int64_t sys_faccessat(Call& call) {
+  const int flags = call.row.number == SYS_faccessat2 ? call.integer(3) : 0;
+  return access_name(call, {.directory = call.integer(0), .path = call[1], .flags = flags},
+                     call.integer(2));
+}
+
+std::int64_t sys_readlink(Call& call) {
+  return read_link(call, {.path = call[0], .flags = AT_SYMLINK_NOFOLLOW}, 1);
+}
+
+std::int64_t sys_readlinkat(Call& call) {
+  return read_link(
+      call,
+      {.directory = call.integer(0), .path = call[1], .flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+      2);
+}
+
+std::int64_t sys_lseek(Call& call) {
+  const auto file = call.file(0);
+  if (!file) return raw(file.error());
+  const std::int64_t result = PassThrough(call).run();
+  if (result == 0) (*file)->rewound();
+  return result;
+}
+
+}  // namespace gonzo

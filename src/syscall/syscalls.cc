@@ -1,0 +1,59 @@
+#include "syscall/syscalls.h"
+
+#include <fmt/format.h>
+
+#include "syscall/decode.h"
+#include "syscall/pass_through.h"
+
+namespace gonzo {
+
+Result<std::unique_ptr<Syscalls>> Syscalls::create(const Trace* trace) {
+  GONZO_ASSIGN(BadPointer bad_pointer, BadPointer::create());
+  return std::unique_ptr<Syscalls>(new Syscalls(std::move(bad_pointer), trace));
+}
+
+void Syscalls::handle(Task& task) {
+  CpuRegisters& registers = task.registers();
+  const std::int64_t result = answer(
+      task, registers.rax,
+      {registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9});
+  registers.rax = static_cast<std::uint64_t>(result);
+}
+
+std::int64_t Syscalls::answer(Task& task, std::uint64_t number, const Arguments& arguments) {
+  const SyscallRow* row = table_.find(number);
+  if (row == nullptr) {
+    if (trace_ != nullptr) {
+      trace_->line(
+          fmt::format("syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS "
+                      "(unknown call)",
+                      number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                      arguments[5]));
+    }
+    return raw(Errno::kNoSys);
+  }
+  Call call{.task = task, .row = *row, .bad_pointer = bad_pointer_, .arguments = arguments};
+  return trace_ == nullptr ? dispatch(call) : answer_traced(call);
+}
+
+std::int64_t Syscalls::dispatch(Call& call) {
+  const Signature& signature = call.row.signature;
+  if (signature.handler != nullptr) return signature.handler(call);
+  if (signature.absent != Errno{}) return raw(signature.absent);
+  return PassThrough(call).run();
+}
+
+std::int64_t Syscalls::answer_traced(Call& call) {
+  const CallText text(call);
+  const Arguments arguments = call.arguments;
+  const std::int64_t result = dispatch(call);
+  call.arguments = arguments;  // a handler may have changed them for the host
+  if (call.row.signature.result == Returns::kNothing) {
+    trace_->line(fmt::format("{:<39} = ?", text.begun(call)));
+  } else {
+    trace_->line(text.finished(call, result));
+  }
+  return result;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,175 @@
+#include "syscall/transfer.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "syscall/bad_pointer.h"
+#include "syscall/table.h"
+
+namespace gonzo {
+
+namespace {
+
+constexpr std::uint64_t kPipeBytes = 65536;     // what a pipe holds at first
+constexpr std::uint64_t kLookFrom = kPageSize;  // shorter transfers are not worth a look
+constexpr std::uint64_t kMessageBytes = 65536;
+
+class Transfer {
+ public:
+  Transfer(Call& call, const OpenFile& file, const TransferRequest& request)
+      : call_(call), file_(file), request_(request) {
+    for (const GuestSpan& span : request.spans) wanted_ += span.length;
+    wanted_ = std::min(wanted_, kMostTransferred);
+  }
+
+  std::int64_t run() {
+    if (wanted_ == 0 || leaves_user_half()) return host_with_bad_pointer();
+    const FileFacts facts = FileFacts::of(file_);
+    if (facts.kind == FileKind::kMessages && request_.spans.size() == 1) return through_a_copy();
+    cached_ = cached_file(call_, facts);
+    return in_rounds(facts);
+  }
+
+ private:
+  bool reads() const { return request_.kind == TransferKind::kRead; }
+
+  bool leaves_user_half() const {
+    const VirtAddr end = call_.memory().page_table().user_end();
+    return std::ranges::any_of(request_.spans, [&](const GuestSpan& span) {
+      return span.start > end || span.length > end - span.start;
+    });
+  }
+
+  /// The host makes its checks, finds nothing to do, the end of the file, or the bad pointer.
+  std::int64_t host_with_bad_pointer() {
+    const GuestSpan first = request_.spans.empty() ? GuestSpan{} : request_.spans.front();
+    iovec bad{reinterpret_cast<void*>(call_.bad_pointer.user()), wanted_};
+    if (leaves_user_half()) {
+      bad = {reinterpret_cast<void*>(BadPointer::kernel()), std::max<std::size_t>(wanted_, 1)};
+    }
+    if (first.length == 0 && wanted_ == 0) bad.iov_len = 0;
+    return host({&bad, 1}, 0);
+  }
+
+  std::int64_t in_rounds(const FileFacts& facts) {
+    std::uint64_t done = 0;
+    for (;;) {
+      const std::uint64_t room = std::min(wanted_ - done, useful(facts, done));
+      PinnedMemory pinned(call_.memory(), reads() ? Access::kWrite : Access::kRead, request_.spans,
+                          done, room);
+      if (pinned.bytes() == 0) {
+        return done != 0 ? static_cast<std::int64_t>(done) : host_with_bad_pointer();
+      }
+      const std::int64_t moved = round(pinned, facts, done);
+      if (moved < 0) return done != 0 ? static_cast<std::int64_t>(done) : moved;
+      done += static_cast<std::uint64_t>(moved);
+      const bool short_round = static_cast<std::uint64_t>(moved) < pinned.bytes();
+      const bool over = reads() && facts.kind == FileKind::kStream;
+      if (short_round || over || pinned.hit_fault() || done == wanted_) break;
+    }
+    return static_cast<std::int64_t>(done);
+  }
+
+  /// Bytes that the file can give now: pages of the buffer past them stay untouched, as under a
+  /// kernel that copies only what there is.
+  std::uint64_t useful(const FileFacts& facts, std::uint64_t done) const {
+    if (!reads() || wanted_ - done <= kLookFrom) return wanted_;
+    if (facts.kind == FileKind::kStream) {
+      int available = 0;
+      if (ioctl(file_.host_fd(), FIONREAD, &available) != 0) available = 0;
+      return std::max(kPipeBytes, static_cast<std::uint64_t>(std::max(available, 0)));
+    }
+    if (facts.kind != FileKind::kRegular) return wanted_;
+    const std::int64_t position = request_.offset
+                                      ? *request_.offset + static_cast<std::int64_t>(done)
+                                      : lseek(file_.host_fd(), 0, SEEK_CUR);
+    if (position < 0 || facts.size == 0) return kPipeBytes;  // a kernel's file: /proc, /sys
+    const auto at = static_cast<std::uint64_t>(position);
+    return at < facts.size ? facts.size - at : 1;
+  }
+
+  std::int64_t round(PinnedMemory& pinned, const FileFacts& facts, std::uint64_t done) {
+    if (cached_ == nullptr) return host(pinned.iovecs(), done, facts.kind);
+    if (reads()) {
+      // Stores through shared mappings come first.
+      if (auto written = cached_->write_back(0, UINT64_MAX >> kPageShift); !written) {
+        return raw(written.error());
+      }
+      return host(pinned.iovecs(), done, facts.kind);
+    }
+    const auto written = cached_->write_through([&]() -> Result<ByteRange> {
+      GONZO_ASSIGN(const std::int64_t bytes, from_raw(host(pinned.iovecs(), done, facts.kind)));
+      const std::int64_t end = request_.offset
+                                   ? *request_.offset + static_cast<std::int64_t>(done) + bytes
+                                   : lseek(file_.host_fd(), 0, SEEK_CUR);
+      return ByteRange{static_cast<std::uint64_t>(end - bytes), static_cast<std::uint64_t>(bytes)};
+    });
+    return written ? static_cast<std::int64_t>(written->length) : raw(written.error());
+  }
+
+  std::int64_t host(std::span<iovec> iovecs, std::uint64_t done,
+                    FileKind kind = FileKind::kStream) {
+    const auto fd = static_cast<std::uint64_t>(file_.host_fd());
+    const auto vector = reinterpret_cast<std::uint64_t>(iovecs.data());
+    Arguments arguments{fd, vector, iovecs.size()};
+    long number = reads() ? SYS_readv : SYS_writev;
+    if (request_.offset || request_.flags != 0) {
+      number = reads() ? SYS_preadv2 : SYS_pwritev2;
+      arguments[3] = static_cast<std::uint64_t>(
+          request_.offset ? *request_.offset + static_cast<std::int64_t>(done) : -1);
+      arguments[5] = static_cast<std::uint64_t>(request_.flags);
+      if (request_.flags == 0) number = reads() ? SYS_preadv : SYS_pwritev;
+    } else if (iovecs.size() == 1) {
+      number = reads() ? SYS_read : SYS_write;
+      arguments[1] = reinterpret_cast<std::uint64_t>(iovecs[0].iov_base);
+      arguments[2] = iovecs[0].iov_len;
+    }
+    // A file on a disk is not interrupted by signals.
+    return kind == FileKind::kRegular ? call_.host_uninterrupted(number, arguments)
+                                      : call_.host(number, arguments);
+  }
+
+  /// Where several iovecs would be taken for several reads.
+  std::int64_t through_a_copy() {
+    std::vector<std::byte> bytes(std::min(wanted_, kMessageBytes));
+    const VirtAddr start = request_.spans.front().start;
+    if (!reads() && !call_.memory().copy_in(bytes, start)) return host_with_bad_pointer();
+    iovec one{bytes.data(), bytes.size()};
+    const std::int64_t result = host({&one, 1}, 0);
+    if (!reads() || result <= 0) return result;
+    const auto copied =
+        call_.memory().copy_out(start, std::span(bytes).first(static_cast<std::size_t>(result)));
+    return copied ? result : raw(copied.error());
+  }
+
+  Call& call_;
+  const OpenFile& file_;
+  const TransferRequest& request_;
+  CachedFileRef cached_;
+  std::uint64_t wanted_ = 0;
+};
+
+}  // namespace
+
+std::int64_t transfer(Call& call, const OpenFile& file, const TransferRequest& request) {
+  return Transfer(call, file, request).run();
+}
+
+Result<std::vector<GuestSpan>> load_iovecs(Call& call, VirtAddr address, std::uint64_t count) {
+  if (count > PinnedMemory::kMostPieces) return fail(Errno::kInval);
+  std::vector<iovec> vectors(count);
+  GONZO_TRY(call.memory().copy_in(std::as_writable_bytes(std::span(vectors)), address));
+  std::vector<GuestSpan> spans;
+  spans.reserve(count);
+  for (const iovec& vector : vectors) {
+    if (static_cast<std::int64_t>(vector.iov_len) < 0) return fail(Errno::kInval);
+    spans.push_back({VirtAddr(reinterpret_cast<std::uint64_t>(vector.iov_base)), vector.iov_len});
+  }
+  return spans;
+}
+
+}  // namespace gonzo
