@@ -157,9 +157,10 @@ void CachedFile::wait_for_read(std::uint32_t generation) const {
 
 void CachedFile::set_dirty(std::uint64_t index, Pfn pfn) {
   Frame& frame = frames_.frame(pfn);
+  if (!index_.has_mark(index, PageMark::kWritable)) index_.set_mark(index, PageMark::kWritable);
   if (frame.has(frame_flags::kDirty)) return;
   frame.set(frame_flags::kDirty);
-  index_.set_dirty(index);
+  index_.set_mark(index, PageMark::kDirty);
   ++counts_.dirty;
 }
 
@@ -167,7 +168,7 @@ void CachedFile::clear_dirty(std::uint64_t index, Pfn pfn) {
   Frame& frame = frames_.frame(pfn);
   if (!frame.has(frame_flags::kDirty)) return;
   frame.clear(frame_flags::kDirty);
-  index_.clear_dirty(index);
+  index_.clear_mark(index, PageMark::kDirty);
   --counts_.dirty;
 }
 
@@ -243,7 +244,7 @@ std::string CachedFile::verify() const {
     if (frame.state != FrameState::kPageCache) return where + "its frame is in another state";
     if (frame.mapping != this || frame.index != page.index) return where + "frame points elsewhere";
     if (frame.refs.load() < 1 + frame.maps.load()) return where + "fewer references than users";
-    if (frame.has(frame_flags::kDirty) != index_.is_dirty(page.index)) {
+    if (frame.has(frame_flags::kDirty) != index_.has_mark(page.index, PageMark::kDirty)) {
       return where + "frame and index disagree on dirty";
     }
     ++present;

@@ -37,13 +37,33 @@ Result<void> CachedFile::sync(std::uint64_t first, std::uint64_t end) {
 
 Result<void> CachedFile::write_back(std::uint64_t first, std::uint64_t end) {
   LockGuard guard(writeback_lock_);
+  suspect_writable(first, end);
   return write_back_locked(first, end);
+}
+
+/// Makes dirty what may have been stored to since it was last written.
+void CachedFile::suspect_writable(std::uint64_t first, std::uint64_t end) {
+  constexpr int kPagesPerHold = 64;
+  while (first < end) {
+    LockGuard guard(lock_);
+    for (int i = 0; i < kPagesPerHold && first < end; ++i) {
+      const PageIndex::Entry page = index_.next_marked(PageMark::kWritable, first, end);
+      first = page.found() ? page.index + 1 : end;
+      if (!page.found()) break;
+      // Whoever unmapped it has said whether it was dirty.
+      if (frames_.frame(page.pfn).refs.load(std::memory_order_relaxed) == 1) {
+        index_.clear_mark(page.index, PageMark::kWritable);
+      } else {
+        set_dirty(page.index, page.pfn);
+      }
+    }
+  }
 }
 
 Result<void> CachedFile::write_back_locked(std::uint64_t first, std::uint64_t end) {
   {
     LockGuard guard(lock_);
-    if (counts_.dirty == 0 || !index_.next_dirty(first, end).found()) return {};
+    if (counts_.dirty == 0 || !index_.next_marked(PageMark::kDirty, first, end).found()) return {};
   }
   const auto before = file_->status();
   Result<void> outcome = before ? apply_size(before->size) : fail(before.error());
@@ -68,14 +88,14 @@ Result<void> CachedFile::write_back_locked(std::uint64_t first, std::uint64_t en
 /// changes while they are is marked again by whoever changes it.
 bool CachedFile::take_dirty_run(std::uint64_t from, std::uint64_t end, DirtyRun& run) {
   LockGuard guard(lock_);
-  PageIndex::Entry page = index_.next_dirty(from, end);
+  PageIndex::Entry page = index_.next_marked(PageMark::kDirty, from, end);
   run.first = page.index;
   run.count = 0;
   while (page.found() && page.index == run.first + run.count && run.count < run.frames.size()) {
     frames_.get(page.pfn);
     clear_dirty(page.index, page.pfn);
     run.frames[run.count++] = page.pfn;
-    page = index_.next_dirty(page.index, end);
+    page = index_.next_marked(PageMark::kDirty, page.index, end);
   }
   return run.count != 0;
 }

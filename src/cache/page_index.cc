@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <utility>
@@ -11,6 +12,11 @@ namespace {
 constexpr unsigned kLevelBits = 6;
 constexpr unsigned kFanout = 1U << kLevelBits;
 
+/// Which of a node's bitmaps: those of the marks, and of what is present.
+constexpr std::size_t bitmap_of(PageMark mark) { return std::to_underlying(mark); }
+constexpr std::size_t kPresent = 2;
+constexpr std::size_t kBitmaps = 3;
+
 constexpr std::uint64_t bit(unsigned slot) { return std::uint64_t{1} << slot; }
 
 /// The shift of the lowest root whose tree reaches `index`.
@@ -23,11 +29,10 @@ constexpr unsigned shift_for(std::uint64_t index) {
 }  // namespace
 
 struct PageIndex::Node {
-  Node* parent = nullptr;  ///< in SpareNodes: the next one
-  unsigned shift = 0;      ///< of an index, to the slot number here; 0: a leaf
-  unsigned slot = 0;       ///< in the parent
-  std::uint64_t present = 0;
-  std::uint64_t dirty = 0;  ///< in an inner node: something below is
+  Node* parent = nullptr;                      ///< in SpareNodes: the next one
+  unsigned shift = 0;                          ///< of an index, to the slot number here; 0: a leaf
+  unsigned slot = 0;                           ///< in the parent
+  std::array<std::uint64_t, kBitmaps> bits{};  ///< of the slots; in an inner node: something below
   union {
     std::array<Node*, kFanout> children;
     std::array<Pfn, kFanout> pages;
@@ -38,7 +43,7 @@ struct PageIndex::Node {
     parent = nullptr;
     shift = new_shift;
     slot = 0;
-    present = dirty = 0;
+    bits = {};
     if (shift == 0) {
       std::construct_at(&pages);  // all Pfn::none()
     } else {
@@ -46,6 +51,7 @@ struct PageIndex::Node {
       children.fill(nullptr);
     }
   }
+  std::uint64_t& present() { return bits[kPresent]; }
   unsigned slot_of(std::uint64_t index) const { return (index >> shift) & (kFanout - 1); }
 };
 
@@ -77,9 +83,9 @@ PageIndex::~PageIndex() {
   // Depth first, without a stack: into the last child while there is one, then out through parent.
   Node* node = root_;
   while (node != nullptr) {
-    if (node->shift != 0 && node->present != 0) {
-      const auto slot = static_cast<unsigned>(std::bit_width(node->present)) - 1;
-      node->present &= ~bit(slot);
+    if (node->shift != 0 && node->present() != 0) {
+      const auto slot = static_cast<unsigned>(std::bit_width(node->present())) - 1;
+      node->present() &= ~bit(slot);
       node = node->children[slot];
     } else {
       delete std::exchange(node, node->parent);
@@ -112,11 +118,11 @@ void PageIndex::find_run(std::uint64_t first, std::span<Pfn> out) const {
   }
 }
 
-PageIndex::Entry PageIndex::next(Bitmap bitmap, std::uint64_t from, std::uint64_t end) const {
+PageIndex::Entry PageIndex::next(std::size_t bitmap, std::uint64_t from, std::uint64_t end) const {
   const Node* node = root_;
   while (from < end && covers(from)) {
     const unsigned slot = node->slot_of(from);
-    const std::uint64_t here = node->*bitmap >> slot;
+    const std::uint64_t here = node->bits[bitmap] >> slot;
     if (here == 0) {  // nothing more below this node: on with the index after it, from the top
       const std::uint64_t span_mask = (bit(node->shift) << kLevelBits) - 1;
       if (node == root_ || (from | span_mask) == ~std::uint64_t{0}) return {};
@@ -134,11 +140,12 @@ PageIndex::Entry PageIndex::next(Bitmap bitmap, std::uint64_t from, std::uint64_
 }
 
 PageIndex::Entry PageIndex::next_present(std::uint64_t from, std::uint64_t end) const {
-  return next(&Node::present, from, end);
+  return next(kPresent, from, end);
 }
 
-PageIndex::Entry PageIndex::next_dirty(std::uint64_t from, std::uint64_t end) const {
-  return next(&Node::dirty, from, end);
+PageIndex::Entry PageIndex::next_marked(PageMark mark, std::uint64_t from,
+                                        std::uint64_t end) const {
+  return next(bitmap_of(mark), from, end);
 }
 
 std::size_t PageIndex::nodes_needed(std::uint64_t first, std::uint64_t end) const {
@@ -173,8 +180,7 @@ void PageIndex::grow_to(std::uint64_t index, SpareNodes& spare) {
     Node* top = spare.take();
     top->reset_as(root_->shift + kLevelBits);
     top->children[0] = root_;
-    top->present = bit(0);
-    top->dirty = root_->dirty != 0 ? bit(0) : 0;
+    for (std::size_t i = 0; i < kBitmaps; ++i) top->bits[i] = root_->bits[i] != 0 ? bit(0) : 0;
     root_->parent = top;
     root_ = top;
   }
@@ -191,27 +197,28 @@ void PageIndex::insert(std::uint64_t index, Pfn pfn, SpareNodes& spare) {
       child->reset_as(node->shift - kLevelBits);
       child->parent = node;
       child->slot = slot;
-      node->present |= bit(slot);
+      node->present() |= bit(slot);
     }
     node = child;
   }
   const unsigned slot = node->slot_of(index);
-  GONZO_CHECK((node->present & bit(slot)) == 0);
+  GONZO_CHECK((node->present() & bit(slot)) == 0);
   node->pages[slot] = pfn;
-  node->present |= bit(slot);
+  node->present() |= bit(slot);
   ++size_;
 }
 
 void PageIndex::erase(std::uint64_t index, SpareNodes& spare) {
-  clear_dirty(index);
+  clear_mark(index, PageMark::kDirty);
+  clear_mark(index, PageMark::kWritable);
   Node* node = leaf_of(index);
   unsigned slot = node->slot_of(index);
-  GONZO_CHECK((node->present & bit(slot)) != 0);
+  GONZO_CHECK((node->present() & bit(slot)) != 0);
   node->pages[slot] = Pfn::none();
   --size_;
   for (;;) {
-    node->present &= ~bit(slot);
-    if (node->present != 0) return;
+    node->present() &= ~bit(slot);
+    if (node->present() != 0) return;
     Node* parent = node->parent;
     slot = node->slot;
     spare.give(node);
@@ -224,26 +231,26 @@ void PageIndex::erase(std::uint64_t index, SpareNodes& spare) {
   }
 }
 
-bool PageIndex::is_dirty(std::uint64_t index) const {
+bool PageIndex::has_mark(std::uint64_t index, PageMark mark) const {
   const Node* leaf = leaf_of(index);
-  return leaf != nullptr && (leaf->dirty & bit(leaf->slot_of(index))) != 0;
+  return leaf != nullptr && (leaf->bits[bitmap_of(mark)] & bit(leaf->slot_of(index))) != 0;
 }
 
-void PageIndex::set_dirty(std::uint64_t index) {
+void PageIndex::set_mark(std::uint64_t index, PageMark mark) {
   Node* node = leaf_of(index);
   GONZO_CHECK(node != nullptr);
   for (unsigned slot = node->slot_of(index); node != nullptr; node = node->parent) {
-    node->dirty |= bit(slot);
+    node->bits[bitmap_of(mark)] |= bit(slot);
     slot = node->slot;
   }
 }
 
-void PageIndex::clear_dirty(std::uint64_t index) {
+void PageIndex::clear_mark(std::uint64_t index, PageMark mark) {
   Node* node = leaf_of(index);
   GONZO_CHECK(node != nullptr);
   for (unsigned slot = node->slot_of(index); node != nullptr; node = node->parent) {
-    node->dirty &= ~bit(slot);
-    if (node->dirty != 0) return;
+    node->bits[bitmap_of(mark)] &= ~bit(slot);
+    if (node->bits[bitmap_of(mark)] != 0) return;
     slot = node->slot;
   }
 }

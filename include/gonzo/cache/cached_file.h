@@ -38,7 +38,8 @@ struct CacheCounts {
 };
 
 /// Thread-safe. A page is absent, being read (in the index, not kUptodate; only its reader takes it
-/// out again), clean, or dirty (kDirty, and marked in the index). The index holds one reference on
+/// out again), clean, or dirty (kDirty, and marked in the index). One that was dirty stays marked
+/// kWritable while it is mapped. The index holds one reference on
 /// each frame, each mapping and each caller of get_page another; Frame::mapping and index point
 /// back here while the page is in the index.
 ///
@@ -67,9 +68,12 @@ class CachedFile final : public MappedObject {
   ObjectName name() const override;
   bool is_shmem() const override { return false; }
 
-  /// Hands dirty pages of [first, end) to the host without making them durable: for unmap, exit,
-  /// and before the file is read by read(2) (Linux: filemap_fdatawrite_range). An error is returned
-  /// and kept for the next sync().
+  /// Hands dirty pages of [first, end) to the host without making them durable: for sync(2), exit,
+  /// and before the file is read around the mappings by read(2) (Linux: filemap_fdatawrite_range).
+  /// Unlike sync(), whose caller has collected the dirty bits of its entries, this also writes
+  /// pages that are still mapped and were written to before: entries may hold dirty bits that
+  /// nobody has told of yet. So ask for no more than what will be read. An error is returned and
+  /// kept for the next sync().
   Result<void> write_back(std::uint64_t first, std::uint64_t end)
       GONZO_EXCLUDES(lock_, writeback_lock_);
 
@@ -160,6 +164,7 @@ class CachedFile final : public MappedObject {
   // cached_file_writeback.cc
   Result<void> write_back_locked(std::uint64_t first, std::uint64_t end)
       GONZO_REQUIRES(writeback_lock_) GONZO_EXCLUDES(lock_);
+  void suspect_writable(std::uint64_t first, std::uint64_t end) GONZO_EXCLUDES(lock_);
   bool take_dirty_run(std::uint64_t from, std::uint64_t end, DirtyRun& run) GONZO_EXCLUDES(lock_);
   Result<void> write_run(const DirtyRun& run, std::uint64_t size) GONZO_REQUIRES(writeback_lock_);
 

@@ -1,4 +1,4 @@
-// From page index to frame: a radix tree of 64-way nodes. Linux: xarray, with its dirty mark.
+// From page index to frame: a radix tree of 64-way nodes. Linux: xarray, with its marks.
 #pragma once
 
 #include <array>
@@ -11,6 +11,14 @@
 #include <gonzo/base/result.h>
 
 namespace gonzo {
+
+/// What can be found quickly among many pages (Linux: PAGECACHE_TAG_DIRTY and its like).
+enum class PageMark : std::uint8_t {
+  kDirty,  ///< differs from the file
+  /// Was given out to be written to, and may be written to again without our being told, as long as
+  /// somebody maps it. (Linux finds those entries by rmap and write-protects them: folio_mkclean.)
+  kWritable,
+};
 
 /// Sparse objects of any size cost only what is in them: 8 bytes a page when dense, one node per
 /// level when not. Not thread-safe: the owner's spin lock guards it, so nothing here allocates or
@@ -56,30 +64,28 @@ class PageIndex {
   Pfn find(std::uint64_t index) const;
   /// find() for out.size() pages from `first`, one descent for each 64 of them.
   void find_run(std::uint64_t first, std::span<Pfn> out) const;
-  /// The first present, or dirty, page in [from, end); found() is false when there is none.
+  /// The first present, or marked, page in [from, end); found() is false when there is none.
   Entry next_present(std::uint64_t from, std::uint64_t end) const;
-  Entry next_dirty(std::uint64_t from, std::uint64_t end) const;
+  Entry next_marked(PageMark mark, std::uint64_t from, std::uint64_t end) const;
 
   /// How many spare nodes inserting all of [first, end) may take, at most. `first` < `end`.
   std::size_t nodes_needed(std::uint64_t first, std::uint64_t end) const;
   /// `index` must be absent, `spare` must hold what nodes_needed() said for it.
   void insert(std::uint64_t index, Pfn pfn, SpareNodes& spare);
-  /// `index` must be present. Its mark goes too.
+  /// `index` must be present. Its marks go too.
   void erase(std::uint64_t index, SpareNodes& spare);
 
-  bool is_dirty(std::uint64_t index) const;
+  bool has_mark(std::uint64_t index, PageMark mark) const;
   /// `index` must be present.
-  void set_dirty(std::uint64_t index);
-  void clear_dirty(std::uint64_t index);
+  void set_mark(std::uint64_t index, PageMark mark);
+  void clear_mark(std::uint64_t index, PageMark mark);
 
   std::uint64_t size() const { return size_; }  ///< pages present
 
  private:
-  using Bitmap = std::uint64_t Node::*;
-
   bool covers(std::uint64_t index) const;
   Node* leaf_of(std::uint64_t index) const;
-  Entry next(Bitmap bitmap, std::uint64_t from, std::uint64_t end) const;
+  Entry next(std::size_t bitmap, std::uint64_t from, std::uint64_t end) const;
   void grow_to(std::uint64_t index, SpareNodes& spare);
 
   Node* root_ = nullptr;

@@ -39,7 +39,7 @@ class Model {
     const auto page = pages_.find(index);
     if (page == pages_.end()) return;
     page->second.dirty = dirty;
-    dirty ? index_.set_dirty(index) : index_.clear_dirty(index);
+    dirty ? index_.set_mark(index, kMark) : index_.clear_mark(index, kMark);
   }
   void compare() const {
     RC_ASSERT(index_.size() == pages_.size());
@@ -49,15 +49,16 @@ class Model {
       const auto next = index_.next_present(from, kEnd);
       RC_ASSERT(next.found() && next.index == index && next.pfn == page.pfn);
       RC_ASSERT(index_.find(index) == page.pfn);
-      RC_ASSERT(index_.is_dirty(index) == page.dirty);
+      RC_ASSERT(index_.has_mark(index, kMark) == page.dirty);
       RC_ASSERT(!index_.next_present(from, index).found());
       from = index + 1;
       if (!page.dirty) continue;
-      RC_ASSERT(index_.next_dirty(dirty_from, kEnd).index == index);
+      RC_ASSERT(index_.next_marked(kMark, dirty_from, kEnd).index == index);
       dirty_from = index + 1;
     }
     RC_ASSERT(!index_.next_present(from, kEnd).found());
-    RC_ASSERT(!index_.next_dirty(dirty_from, kEnd).found());
+    RC_ASSERT(!index_.next_marked(kMark, dirty_from, kEnd).found());
+    RC_ASSERT(!index_.next_marked(PageMark::kDirty, 0, kEnd).found());
   }
   void compare_run(std::uint64_t first) const {
     std::vector<Pfn> run(200);
@@ -69,6 +70,8 @@ class Model {
   }
 
  private:
+  static constexpr PageMark kMark = PageMark::kWritable;
+
   struct Page {
     Pfn pfn;
     bool dirty;

@@ -51,6 +51,40 @@ TEST_F(Writeback, ADirtyBitFoundLaterWritesAgain) {
   EXPECT_EQ(inode->bytes[0], 'b');
 }
 
+TEST_F(Writeback, StoresThatNobodyToldOfAreFoundWhileMapped) {
+  auto inode = FakeInode::of_size(2 * kPageSize);
+  auto file = open(inode);
+  const ObjectPage written = take(*file, 0, PageIntent::kWrite);
+  const ObjectPage upgraded = take(*file, 1);
+  file->mark_dirty(1);
+  for (const char round : {'a', 'b'}) {
+    // The entries are dirty already: the second round's stores cause no fault.
+    store(written, 0, round);
+    store(upgraded, 0, round);
+    ASSERT_TRUE(file->write_back(0, 1).has_value());
+    EXPECT_EQ(inode->bytes[0], round);
+    ASSERT_TRUE(file->write_back(0, kAll).has_value());
+    EXPECT_EQ(inode->bytes[kPageSize], round);
+  }
+  let_go(written);
+  let_go(upgraded);
+  const std::size_t before = inode->writes;
+  ASSERT_TRUE(file->write_back(0, kAll).has_value());
+  EXPECT_EQ(inode->writes, before);
+}
+
+TEST_F(Writeback, APageMappedAgainIsSuspectedAgain) {
+  auto inode = FakeInode::of_size(kPageSize);
+  auto file = open(inode);
+  poke(*file, 0, 0, 'a');
+  const ObjectPage mapped = take(*file, 0, PageIntent::kWrite);
+  ASSERT_TRUE(file->sync(0, kAll).has_value());
+  store(mapped, 0, 'b');
+  ASSERT_TRUE(file->write_back(0, kAll).has_value());
+  EXPECT_EQ(inode->bytes[0], 'b');
+  let_go(mapped);
+}
+
 TEST_F(Writeback, NeverExtendsTheFile) {
   auto inode = FakeInode::of_size(kPageSize + 10);
   auto file = open(inode);
