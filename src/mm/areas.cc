@@ -7,18 +7,42 @@
 namespace gonzo {
 namespace {
 
-bool continues(const Vma* below, VirtAddr start, const VmaAttributes& attributes) {
-  return below != nullptr && below->end() == start &&
-         can_merge(below->attributes(), below->pages(), attributes);
+/// What would be one area with its neighbours, if they let it.
+struct Candidate {
+  AddressRange range;
+  const VmaAttributes& attributes;
+  Lineage lineage;
+
+  bool continues(const Vma* below) const {
+    return below != nullptr && below->end() == range.start &&
+           can_merge(below->attributes(), below->pages(), attributes) &&
+           can_join(below->lineage(), lineage);
+  }
+  bool is_continued_by(const Vma* above) const {
+    return above != nullptr && above->start() == range.end &&
+           can_merge(attributes, range.pages(), above->attributes()) &&
+           can_join(lineage, above->lineage());
+  }
+};
+
+/// Both may go with what lies between them, but not with each other (Linux:
+/// are_anon_vmas_compatible).
+bool are_at_odds(const Vma& below, const Vma& above) {
+  return below.has_own_pages() && above.has_own_pages() && below.lineage() != above.lineage();
 }
 
-bool is_continued(AddressRange range, const VmaAttributes& attributes, const Vma* above) {
-  return above != nullptr && above->start() == range.end &&
-         can_merge(attributes, range.pages(), above->attributes());
+/// May a fault in one of two neighbours take the other's lineage? They would merge but for their
+/// permissions, which a later mprotect can make equal (Linux: anon_vma_compatible).
+bool could_be_one(const Vma& below, const Vma& above) {
+  constexpr std::uint64_t kIgnored = vm_flags::kProtMask | vm_flags::kIgnoreMerge;
+  return below.end() == above.start() && below.object() == above.object() &&
+         ((below.flags() ^ above.flags()) & ~kIgnored) == 0 &&
+         below.page_index(above.start()) == above.attributes().page_offset;
 }
 
-void inherit_own_pages(const Vma& to, const Vma& from) {
-  if (from.has_own_pages()) to.note_own_pages();
+Lineage reusable_lineage(const Vma& of) {
+  const Lineage lineage = of.lineage();
+  return lineage.is_from_fork() ? Lineage() : lineage;
 }
 
 }  // namespace
@@ -48,6 +72,19 @@ bool AddressSpace::is_free(AddressRange range) const {
   return vma == nullptr || vma->start() >= range.end;
 }
 
+/// Linux: find_mergeable_anon_vma.
+Lineage AddressSpace::find_lineage(const Vma& vma) {
+  const Vma* above = areas_->next(vma);
+  if (above != nullptr && could_be_one(vma, *above)) {
+    if (const Lineage found = reusable_lineage(*above); !found.is_none()) return found;
+  }
+  const Vma* below = areas_->previous(vma);
+  if (below != nullptr && could_be_one(*below, vma)) {
+    if (const Lineage found = reusable_lineage(*below); !found.is_none()) return found;
+  }
+  return new_lineage(Lineage::Origin::kFault);
+}
+
 Vma& AddressSpace::cut_area(Vma& vma, VirtAddr at) {
   GONZO_ASSERT(vma.start() < at && at < vma.end());
   VmaAttributes attributes = vma.attributes();
@@ -55,7 +92,7 @@ Vma& AddressSpace::cut_area(Vma& vma, VirtAddr at) {
   const AddressRange upper{at, vma.end()};
   areas_->resize(vma, {vma.start(), at});
   Vma& above = insert_area(upper, std::move(attributes));
-  inherit_own_pages(above, vma);
+  above.adopt(vma.lineage());
   return above;
 }
 
@@ -64,26 +101,40 @@ Result<Vma*> AddressSpace::split_area(Vma& vma, VirtAddr at) {
   return &cut_area(vma, at);
 }
 
-Vma& AddressSpace::insert_or_merge(AddressRange range, VmaAttributes attributes) {
+Vma& AddressSpace::insert_or_merge(AddressRange range, VmaAttributes attributes, Lineage lineage) {
   Vma* above = areas_->find(range.start);
   Vma* below = above != nullptr ? areas_->previous(*above) : areas_->last();
-  const bool joins_above = is_continued(range, attributes, above);
+  const Candidate candidate{range, attributes, lineage};
+  const bool joins_below = candidate.continues(below);
+  const bool joins_above =
+      candidate.is_continued_by(above) && !(joins_below && are_at_odds(*below, *above));
+  if (!joins_below && !joins_above) {
+    Vma& inserted = insert_area(range, std::move(attributes));
+    inserted.adopt(lineage);
+    return inserted;
+  }
+  return absorb(joins_below ? below : nullptr, joins_above ? above : nullptr, candidate.range,
+                {attributes.page_offset, lineage});
+}
 
-  if (continues(below, range.start, attributes)) {
-    if (joins_above) {
+/// One area from those given, which are there and touch, and the free `range` between them; it
+/// starts with `first_page` if `range` does.
+Vma& AddressSpace::absorb(Vma* below, Vma* above, AddressRange range, Absorbed absorbed) {
+  Vma& survivor = below != nullptr ? *below : *above;
+  survivor.adopt(absorbed.lineage);
+  if (below == nullptr) {
+    above->set_page_offset(absorbed.page_offset);
+    range.end = above->end();
+  } else {
+    range.start = below->start();
+    if (above != nullptr) {
       range.end = above->end();
-      inherit_own_pages(*below, *above);
+      survivor.adopt(above->lineage());
       erase_area(*above);
     }
-    areas_->resize(*below, {below->start(), range.end});
-    return *below;
   }
-  if (joins_above) {
-    above->set_page_offset(attributes.page_offset);
-    areas_->resize(*above, {range.start, above->end()});
-    return *above;
-  }
-  return insert_area(range, std::move(attributes));
+  areas_->resize(survivor, range);
+  return survivor;
 }
 
 Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64_t flags) {
@@ -92,8 +143,10 @@ Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64
   attributes.page_offset = vma.page_index(range.start);
   Vma* below = range.start == vma.start() ? areas_->previous(vma) : nullptr;
   Vma* above = range.end == vma.end() ? areas_->next(vma) : nullptr;
-  const bool joins_below = continues(below, range.start, attributes);
-  const bool joins_above = is_continued(range, attributes, above);
+  const Candidate candidate{range, attributes, vma.lineage()};
+  const bool joins_below = candidate.continues(below);
+  const bool joins_above =
+      candidate.is_continued_by(above) && !(joins_below && are_at_odds(*below, *above));
 
   if (!joins_below && !joins_above) {
     Vma* middle = &vma;
@@ -106,10 +159,6 @@ Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64
   }
 
   // The boundary moves: no area more than before.
-  Vma* survivor = joins_below ? below : above;
-  AddressRange joined = joins_below ? AddressRange{below->start(), range.end}
-                                    : AddressRange{range.start, above->end()};
-  inherit_own_pages(*survivor, vma);
   if (range == vma.range()) {
     erase_area(vma);
   } else if (joins_below) {
@@ -119,26 +168,17 @@ Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64
   } else {
     areas_->resize(vma, {vma.start(), range.start});
   }
-  if (joins_below && joins_above) {
-    joined.end = above->end();
-    inherit_own_pages(*survivor, *above);
-    erase_area(*above);
-  }
-  if (!joins_below) above->set_page_offset(attributes.page_offset);
-  areas_->resize(*survivor, joined);
-  return survivor;
+  return &absorb(joins_below ? below : nullptr, joins_above ? above : nullptr, range,
+                 {attributes.page_offset, candidate.lineage});
 }
 
 Vma& AddressSpace::extend_area(Vma& vma, std::uint64_t bytes) {
-  AddressRange range{vma.start(), vma.end() + bytes};
+  const AddressRange growth{vma.end(), vma.end() + bytes};
+  VmaAttributes attributes = vma.attributes();
+  attributes.page_offset = vma.page_index(vma.end());
   Vma* above = areas_->next(vma);
-  if (is_continued(range, vma.attributes(), above)) {
-    range.end = above->end();
-    inherit_own_pages(vma, *above);
-    erase_area(*above);
-  }
-  areas_->resize(vma, range);
-  return vma;
+  const Candidate candidate{growth, attributes, vma.lineage()};
+  return absorb(&vma, candidate.is_continued_by(above) ? above : nullptr, growth, {});
 }
 
 }  // namespace gonzo

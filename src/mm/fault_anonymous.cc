@@ -52,7 +52,7 @@ FaultOutcome AddressSpace::fault_anonymous(FaultContext& context) {
     context.install(Entry::map(manager_.zero_page(), flags | pte::kSpecial));
     return FaultOutcome::kMinor;
   }
-  context.vma.note_own_pages();
+  note_own_pages(context.vma);
   if (manager_.config().anonymous_fault_around > 1) return fill_around(context);
 
   const auto pfn = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kZeroed);

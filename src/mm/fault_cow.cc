@@ -145,7 +145,7 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
     }
     ++index;
   }
-  context.vma.note_own_pages();
+  note_own_pages(context.vma);
   count_rss(context.vma, change);
   return served ? FaultOutcome::kMinor : FaultOutcome::kOutOfMemory;
 }

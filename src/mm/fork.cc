@@ -31,7 +31,7 @@ Result<void> AddressSpace::copy_areas(AddressSpace& child, AddressRange& tighten
     child.account(attributes.flags, static_cast<std::int64_t>(vma->pages()));
     const Vma& copy = child.insert_area(vma->range(), std::move(attributes));
     if (vma->has(vm_flags::kWipeOnFork)) continue;
-    if (vma->has_own_pages()) copy.note_own_pages();
+    if (vma->has_own_pages()) copy.adopt(child.new_lineage(Lineage::Origin::kFork));
     GONZO_TRY(copy_entries(child, *vma, tightened));
   }
   return {};

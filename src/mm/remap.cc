@@ -188,12 +188,12 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
   const std::int64_t charged = keeps_source ? new_pages : new_pages - old_pages;
   if (vma.has(kAccount) && !may_commit(charged)) return fail(Errno::kNoMem);
 
-  const bool own_pages = vma.has_own_pages();
+  const Lineage lineage = vma.lineage();
   VmaAttributes attributes = vma.attributes();
   const std::uint64_t flags = attributes.flags;
   // Untouched memory may take the number of its new place, to merge with what is there.
   attributes.page_offset =
-      vma.is_anonymous() && !own_pages ? to.page_number() : vma.page_index(request.start);
+      vma.is_anonymous() && lineage.is_none() ? to.page_number() : vma.page_index(request.start);
 
   const AddressRange source{request.start, request.old_end()};
   if (request.old_length != 0) {
@@ -201,19 +201,26 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
     GONZO_TRY(move_entries(gather, vma, source, to));
   }
   account(flags, new_pages);
-  const Vma& made = insert_or_merge({to, to + request.new_length}, std::move(attributes));
-  if (own_pages) made.note_own_pages();
-
-  if (!keeps_source) {
-    if (request.old_length != 0) GONZO_TRY(unmap_locked(source));
-  } else if (Vma* left = area_holding(request.start); left->has(kLocked)) {
-    // Only the copy stays locked.
-    const auto pages = static_cast<std::int64_t>(left->pages());
-    account(left->flags(), -pages);
-    left->set_flags(left->flags() & ~(kLocked | kLockOnFault));
-    account(left->flags(), pages);
+  insert_or_merge({to, to + request.new_length}, std::move(attributes), lineage);
+  if (keeps_source) {
+    leave_empty(source);
+  } else if (request.old_length != 0) {
+    GONZO_TRY(unmap_locked(source));
   }
   return to;
+}
+
+/// MREMAP_DONTUNMAP: the source stays, without its pages. Only the copy stays locked (Linux:
+/// dontunmap_complete).
+void AddressSpace::leave_empty(AddressRange source) {
+  Vma& left = *area_holding(source.start);
+  if (left.has(kLocked)) {
+    const auto pages = static_cast<std::int64_t>(left.pages());
+    account(left.flags(), -pages);
+    left.set_flags(left.flags() & ~(kLocked | kLockOnFault));
+    account(left.flags(), pages);
+  }
+  if (left.range() == source) left.forget_own_pages();
 }
 
 }  // namespace gonzo

@@ -247,14 +247,30 @@ class AddressSpace {
   Vma& cut_area(Vma& vma, VirtAddr at) GONZO_REQUIRES(lock_);
   /// The same; ENOMEM at max_map_count (Linux: split_vma).
   Result<Vma*> split_area(Vma& vma, VirtAddr at) GONZO_REQUIRES(lock_);
-  /// Inserts, or extends the neighbours that merge with it (Linux: vma_merge_new_range).
-  Vma& insert_or_merge(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
+  /// Inserts, or extends the neighbours that merge with it (Linux: vma_merge_new_range). `lineage`:
+  /// of the pages that move in.
+  Vma& insert_or_merge(AddressRange range, VmaAttributes attributes, Lineage lineage = {})
+      GONZO_REQUIRES(lock_);
+  /// What goes into a merged area: its first page's number and its pages' lineage.
+  struct Absorbed {
+    std::uint64_t page_offset = 0;
+    Lineage lineage;
+  };
+  Vma& absorb(Vma* below, Vma* above, AddressRange range, Absorbed absorbed) GONZO_REQUIRES(lock_);
   /// Gives [range) of `vma` other flags: merged with a neighbour where it can be, else split off.
   /// The area that holds the range now. ENOMEM at max_map_count (Linux: vma_modify_flags).
   Result<Vma*> modify_area(Vma& vma, AddressRange range, std::uint64_t flags) GONZO_REQUIRES(lock_);
   /// Extends upwards into free room and merges with what is there (Linux: vma_merge_extend).
   Vma& extend_area(Vma& vma, std::uint64_t bytes) GONZO_REQUIRES(lock_);
   bool is_free(AddressRange range) const GONZO_REQUIRES(lock_);
+  /// Call before the first page of its own goes into `vma` (Linux: anon_vma_prepare).
+  void note_own_pages(const Vma& vma) GONZO_REQUIRES_SHARED(lock_) {
+    if (!vma.has_own_pages()) vma.adopt(find_lineage(vma));
+  }
+  Lineage find_lineage(const Vma& vma) GONZO_REQUIRES_SHARED(lock_);
+  Lineage new_lineage(Lineage::Origin origin) {
+    return {next_lineage_.fetch_add(1, std::memory_order_relaxed), origin};
+  }
 
   // Contracts with the lock held.
   Result<VirtAddr> map_locked(const MapRequest& request) GONZO_REQUIRES(lock_);
@@ -286,6 +302,7 @@ class AddressSpace {
   bool can_extend(const RemapRequest& request, const Vma& vma) const GONZO_REQUIRES(lock_);
   Result<VirtAddr> move_area(const RemapRequest& request, Vma& vma, VirtAddr to)
       GONZO_REQUIRES(lock_);
+  void leave_empty(AddressRange source) GONZO_REQUIRES(lock_);
   Vma* area_holding(VirtAddr address) const GONZO_REQUIRES_SHARED(lock_);
 
   // Placement: mm/place.cc. `flags` are MAP_*.
@@ -340,6 +357,7 @@ class AddressSpace {
   AtomicCounts atomic_;
   /// Where the last fault-around ended, and in the page offset's place the order of its block.
   std::atomic<std::uint64_t> sequential_hint_{0};
+  std::atomic<std::uint64_t> next_lineage_{1};
 };
 
 }  // namespace gonzo

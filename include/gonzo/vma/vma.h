@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <gonzo/base/address.h>
+#include <gonzo/vma/lineage.h>
 #include <gonzo/vma/mapped_object.h>
 
 namespace gonzo {
@@ -67,11 +68,14 @@ class alignas(64) Vma
 
   /// Whether private pages of its own ever appeared in it: such an area keeps its page offset when
   /// it moves, and its charge when it becomes read-only (Linux: vma->anon_vma is set).
-  bool has_own_pages() const { return has_own_pages_.load(std::memory_order_relaxed); }
-  /// May run at once with itself, under the shared lock.
-  void note_own_pages() const {
-    if (!has_own_pages()) has_own_pages_.store(true, std::memory_order_relaxed);
+  bool has_own_pages() const { return !lineage().is_none(); }
+  Lineage lineage() const { return Lineage::from_raw(lineage_.load(std::memory_order_relaxed)); }
+  /// Gives it one if it has none yet. Faults may do so at once: the first one counts.
+  void adopt(Lineage lineage) const {
+    std::uint64_t none = 0;
+    lineage_.compare_exchange_strong(none, lineage.raw(), std::memory_order_relaxed);
   }
+  void forget_own_pages() { lineage_.store(0, std::memory_order_relaxed); }
 
   void set_flags(std::uint64_t flags) { attributes_.flags = flags; }
   void set_object(ObjectRef object) { attributes_.object = static_cast<ObjectRef&&>(object); }
@@ -82,7 +86,7 @@ class alignas(64) Vma
  private:
   AddressRange range_;
   VmaAttributes attributes_;
-  mutable std::atomic<bool> has_own_pages_{false};
+  mutable std::atomic<std::uint64_t> lineage_{0};
 };
 
 /// Could `next`, starting where `previous` ends, continue it? Same flags, object and consecutive

@@ -66,6 +66,44 @@ TEST_F(MergeTest, SplitHalvesKnowThatTheyWereWritten) {
   EXPECT_THAT(areas(), ElementsAre("0-1 rw-p", "2-4 r--p", "4-6 r--p"));
 }
 
+// Each was written to while what lay between was not its like: two families.
+TEST_F(MergeTest, PagesOfDifferentLineageStayApart) {
+  map(4, PROT_WRITE);
+  map(1, kReadWrite | PROT_EXEC, kPrivate | MAP_NORESERVE, 1);
+  poke(page(0), 1);
+  poke(page(3), 1);
+  map(1, PROT_WRITE, kPrivate, 1);
+  EXPECT_THAT(areas(), ElementsAre("0-2 -w-p", "2-4 -w-p"));
+}
+
+TEST_F(MergeTest, ANeighbourThatDiffersInPermissionsOnlyHandsItsLineageOn) {
+  map(1, PROT_READ);
+  map(1, kReadWrite, kPrivate, 1);
+  poke(page(1), 1);
+  protect(0, 1, kReadWrite);
+  poke(page(0), 1);
+  EXPECT_THAT(areas(), ElementsAre("0-2 rw-p"));
+  protect(0, 1, PROT_READ);
+  map(1, kReadWrite, kPrivate, 2);
+  poke(page(2), 1);
+  protect(1, 2, PROT_READ);
+  EXPECT_THAT(areas(), ElementsAre("0-3 r--p"));
+}
+
+TEST_F(MergeTest, AForkedHeapGrowsByANewArea) {
+  space_->set_bounds({.start_brk = page(0), .brk = page(0)});
+  space_->brk(page(2));
+  poke(page(0), 1);
+  NoTranslationCache cache;
+  const auto child = space_->fork(cache).value();
+  child->brk(page(4));
+  EXPECT_EQ(child->counts().areas, 2U);
+  child->brk(page(6));
+  EXPECT_EQ(child->counts().areas, 2U);
+  space_->brk(page(4));
+  EXPECT_EQ(space_->counts().areas, 1U);
+}
+
 TEST_F(MergeTest, SpecialAreasStayAlone) {
   const std::uint64_t flags = vm_flags::kRead | vm_flags::kMayRead;
   for (const std::uint64_t first : {0, 1}) {
