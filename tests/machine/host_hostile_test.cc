@@ -88,7 +88,7 @@ TEST_F(HostileTest, SignalsFromOthersDoNotLookLikeFaults) {
 
 TEST_F(HostileTest, JumpsIntoTheStubHurtOnlyTheGuest) {
   memory_.map_code(kHostCode, guest_code::jump());
-  for (std::uint64_t offset = 0; offset < 0xc00; offset += 37) {
+  for (std::uint64_t offset = 0; offset < 0xc00; offset += 61) {
     auto space = machine_->create_space(memory_.table()).value();
     CpuRegisters registers;
     registers.rip = kHostCode;
@@ -103,7 +103,7 @@ TEST_F(HostileTest, JumpsIntoTheStubHurtOnlyTheGuest) {
 TEST_F(HostileTest, ScribblingOverTheSlotHurtsOnlyTheGuest) {
   memory_.map_code(kHostCode, guest_code::store_and_call());
   std::mt19937_64 random(42);
-  for (unsigned i = 0; i < 60; ++i) {
+  for (unsigned i = 0; i < 40; ++i) {
     auto space = machine_->create_space(memory_.table()).value();
     CpuRegisters registers;
     registers.rip = kHostCode;
@@ -120,7 +120,7 @@ TEST_F(HostileTest, ScribblingOverTheSlotHurtsOnlyTheGuest) {
 
 TEST_F(HostileTest, AStackPointerIntoTheSlotIsNoHarm) {
   const std::uint64_t slot = GONZO_SLOTS_BASE + GONZO_SLOT_SIZE;
-  for (std::uint64_t offset = 0; offset <= GONZO_SLOT_SIZE; offset += 1000) {
+  for (std::uint64_t offset = 0; offset <= GONZO_SLOT_SIZE; offset += 2056) {
     auto space = machine_->create_space(memory_.table()).value();
     memory_.set(kHostCode, Entry());
     CpuRegisters registers;

@@ -77,6 +77,7 @@ Shadow::Outcome Shadow::fill(VirtAddr address, Access access) {
     map_large(leaf, entry, page);
     return Outcome::kFilled;
   }
+  if (access == Access::kWrite && make_writable(page, entry)) return Outcome::kFilled;
   Candidates candidates;
   const std::size_t count = collect(window_for(page), page, candidates);
   for (std::size_t i = 0; i < count; ++i) map_candidate(candidates[i]);
@@ -147,6 +148,20 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out)
   });
   finish();
   return out[0].run.range().empty() ? 0 : count;
+}
+
+/// The first write to a page that is there already: cheaper than mapping it again.
+bool Shadow::make_writable(VirtAddr page, Entry entry) {
+  const ShadowProtection protection = protection_of(entry);
+  const std::optional<ShadowRun> run = map_.find(page);
+  if (!run || run->frame_at(page) != entry.pfn() ||
+      (run->protection | PROT_WRITE) != protection || run->protection == protection) {
+    return false;
+  }
+  const ShadowRun upgraded{page, page + kPageSize, entry.pfn(), protection};
+  pending_.protect(upgraded.range(), protection);
+  map_.insert(upgraded);
+  return true;
 }
 
 void Shadow::map_candidate(const Candidate& candidate) {

@@ -63,6 +63,7 @@ class Shadow {
   /// Runs of mappable entries in `window` that the shadow lacks; the one that holds `page` is the
   /// first, it is there always.
   std::size_t collect(AddressRange window, VirtAddr page, Candidates& out) const;
+  bool make_writable(VirtAddr page, Entry entry);
   void map_candidate(const Candidate& candidate);
   void map_large(const LeafSlot& leaf, Entry entry, VirtAddr page);
   void write_protect(AddressRange range);

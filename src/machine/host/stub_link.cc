@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace gonzo {
 namespace {
@@ -21,6 +22,11 @@ constexpr unsigned kMaxUnanswered = 20;
 
 long futex(std::uint32_t* word, int operation, std::uint32_t value, const timespec* timeout) {
   return syscall(SYS_futex, word, operation, value, timeout, nullptr, 0);
+}
+
+SpinBudget::Outcome outcome_of(std::uint64_t patience, bool slept) {
+  if (patience == 0) return SpinBudget::Outcome::kDidNotTry;
+  return slept ? SpinBudget::Outcome::kGaveUp : SpinBudget::Outcome::kSpun;
 }
 
 }  // namespace
@@ -45,17 +51,14 @@ StubLink::Wake StubLink::wait_for_start() {
 }
 
 void StubLink::give_turn(gonzo_action action) {
+  const std::uint64_t patience = std::exchange(stub_patience_, stub_wait_.ticks());
   mailbox_.action = action;
-  mailbox_.spin_ticks = static_cast<std::uint32_t>(stub_wait_.ticks());
+  mailbox_.spin_ticks = static_cast<std::uint32_t>(stub_patience_);
   given_at_ = __rdtsc();
   const std::uint32_t before = __atomic_exchange_n(&mailbox_.turn, owner_, __ATOMIC_ACQ_REL);
-  const std::uint64_t phase = given_at_ - returned_at_;
-  if (before & GONZO_TURN_SLEEPER) {
-    stub_wait_.miss(phase);
-    futex(&mailbox_.turn, FUTEX_WAKE, 1, nullptr);
-  } else {
-    stub_wait_.hit(phase);
-  }
+  const bool sleeps = (before & GONZO_TURN_SLEEPER) != 0;
+  if (sleeps) futex(&mailbox_.turn, FUTEX_WAKE, 1, nullptr);
+  stub_wait_.learn(given_at_ - returned_at_, outcome_of(patience, sleeps));
 }
 
 StubLink::Wake StubLink::wait() { return wait_with(nullptr); }
@@ -70,17 +73,20 @@ StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
   do {
     const std::uint32_t turn = __atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE);
     if (!is_away(turn)) {
-      returned_at_ = __rdtsc();
-      wait_.hit(returned_at_ - given_at_);
+      came_back(outcome_of(limit, false));
       return turn & GONZO_TURN_DIED ? Wake::kDead : Wake::kTurn;
     }
     _mm_pause();
     now = __rdtsc();
   } while (now - given_at_ < limit);
   const Wake wake = sleep(kicked);
-  returned_at_ = __rdtsc();
-  wait_.miss(returned_at_ - given_at_);
+  came_back(outcome_of(limit, true));
   return wake;
+}
+
+void StubLink::came_back(SpinBudget::Outcome outcome) {
+  returned_at_ = __rdtsc();
+  wait_.learn(mailbox_.trapped_at - mailbox_.resumed_at, outcome);  // forged: no worse than a guess
 }
 
 StubLink::Wake StubLink::sleep(const std::atomic<bool>* kicked) {

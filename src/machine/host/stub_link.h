@@ -48,6 +48,7 @@ class StubLink {
  private:
   bool is_away(std::uint32_t turn) const { return (turn & GONZO_TURN_OWNER) == owner_; }
   Wake wait_with(const std::atomic<bool>* kicked);
+  void came_back(SpinBudget::Outcome outcome);
   Wake sleep(const std::atomic<bool>* kicked);
 
   gonzo_mailbox& mailbox_;
@@ -55,6 +56,7 @@ class StubLink {
   std::uint32_t owner_ = GONZO_TURN_STARTING;
   SpinBudget wait_;
   SpinBudget stub_wait_;
+  std::uint64_t stub_patience_ = 0;  ///< what the stub was granted last
   std::uint64_t given_at_ = 0;
   std::uint64_t returned_at_ = 0;
 };

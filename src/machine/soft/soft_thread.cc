@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <gonzo/base/check.h>
+
 namespace gonzo {
 namespace {
 
@@ -94,36 +96,57 @@ std::optional<Trap> SoftThread::perform() {
 }
 
 std::optional<Trap> SoftThread::access(Access kind) {
-  std::uint64_t value = kind == Access::kWrite ? step_->data : 0;
+  GONZO_CHECK(step_->size >= 1 && step_->size <= kPageSize);
+  const VirtAddr address = step_->address;
+  const std::uint64_t in_first =
+      std::min<std::uint64_t>(step_->size, kPageSize - address.page_offset());
+  const std::uint64_t in_second = step_->size - in_first;
+  std::uint64_t value = 0;
   {
     LockGuard guard(mutex_);
-    // All pages first: an access that faults in its second page has no effect in its first.
-    const VirtAddr end = step_->address + std::max<std::uint32_t>(step_->size, 1);
-    VirtAddr at = step_->address;
-    while (at < end) {
-      if (const auto place = translate(at, kind); !place) return place.error();
-      at = at.page_floor() + kPageSize;
+    // Both pages before anything is moved: an access that faults in its second page has no effect
+    // in its first.
+    const auto first = translate(address, kind);
+    if (!first) return first.error();
+    std::byte* second = nullptr;
+    if (in_second > 0) {
+      const auto place = translate(address + in_first, kind);
+      if (!place) return place.error();
+      second = *place;
     }
-    if (kind == Access::kExecute) return std::nullopt;
-    std::uint64_t done = 0;
-    for (at = step_->address; at < end;) {
-      const std::uint64_t bytes = std::min(end - at, kPageSize - at.page_offset());
-      const auto place = translate(at, kind);
-      if (!place) return place.error();  // an entry changed between: start again after the fault
-      const std::uint64_t known = done < sizeof value ? std::min(bytes, sizeof value - done) : 0;
-      auto* bytes_of_value = reinterpret_cast<std::byte*>(&value) + std::min(done, sizeof value);
-      if (kind == Access::kWrite) {
-        std::memcpy(*place, bytes_of_value, known);
-        std::memset(*place + known, 0, bytes - known);
-      } else {
-        std::memcpy(bytes_of_value, *place, known);
-      }
-      done += bytes;
-      at += bytes;
+    if (kind == Access::kRead) {
+      value = copy_in(*first, in_first, second);
+    } else if (kind == Access::kWrite) {
+      copy_out(*first, in_first, second, in_second);
     }
   }
   if (kind == Access::kRead) program_->loaded(registers_, value);
   return std::nullopt;
+}
+
+/// The first eight bytes of a read.
+std::uint64_t SoftThread::copy_in(const std::byte* first, std::uint64_t in_first,
+                                  const std::byte* second) const {
+  std::uint64_t value = 0;
+  const std::uint64_t wanted = std::min<std::uint64_t>(step_->size, sizeof value);
+  const std::uint64_t here = std::min(wanted, in_first);
+  std::memcpy(&value, first, here);
+  if (here < wanted)
+    std::memcpy(reinterpret_cast<std::byte*>(&value) + here, second, wanted - here);
+  return value;
+}
+
+/// The data, then zeros.
+void SoftThread::copy_out(std::byte* first, std::uint64_t in_first, std::byte* second,
+                          std::uint64_t in_second) const {
+  const std::uint64_t value = step_->data;
+  const std::uint64_t wanted = std::min<std::uint64_t>(step_->size, sizeof value);
+  const std::uint64_t here = std::min(wanted, in_first);
+  std::memcpy(first, &value, here);
+  std::memset(first + here, 0, in_first - here);
+  if (second == nullptr) return;
+  std::memcpy(second, reinterpret_cast<const std::byte*>(&value) + here, wanted - here);
+  std::memset(second + (wanted - here), 0, in_second - (wanted - here));
 }
 
 std::expected<std::byte*, Trap> SoftThread::translate(VirtAddr address, Access kind) {

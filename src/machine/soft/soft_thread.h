@@ -35,6 +35,10 @@ class SoftThread final : public MachineThread {
   Trap run_steps();
   std::optional<Trap> perform();
   std::optional<Trap> access(Access kind);
+  std::uint64_t copy_in(const std::byte* first, std::uint64_t in_first,
+                        const std::byte* second) const;
+  void copy_out(std::byte* first, std::uint64_t in_first, std::byte* second,
+                std::uint64_t in_second) const;
   std::expected<std::byte*, Trap> translate(VirtAddr address, Access kind) GONZO_REQUIRES(mutex_);
 
   SoftSpace& space_;

@@ -78,6 +78,8 @@ struct gonzo_mailbox {
   int32_t signal_code;
   uint64_t signal_fields[2]; /* si_addr or si_call_addr; si_syscall and si_arch */
   uint64_t frame;            /* the kernel's struct ucontext in this slot's stack */
+  uint64_t resumed_at;       /* time-stamps around the guest's own work */
+  uint64_t trapped_at;
 
   /* both ways */
   uint64_t fs_base, gs_base;

@@ -164,6 +164,7 @@ static long execute_one(const Mailbox* mailbox, const struct gonzo_command* comm
 }
 
 static void execute_commands(Mailbox* mailbox) {
+  mailbox->resumed_at = __builtin_ia32_rdtsc();
   unsigned count = mailbox->command_count;
   unsigned i;
   if (count > GONZO_COMMAND_CAPACITY) count = GONZO_COMMAND_CAPACITY;
@@ -173,6 +174,7 @@ static void execute_commands(Mailbox* mailbox) {
     if (command->result < 0) break;
   }
   mailbox->commands_done = i;
+  mailbox->trapped_at = __builtin_ia32_rdtsc(); /* if that was all */
 }
 
 /* ---- traps ---- */
@@ -206,6 +208,7 @@ static void write_base(const Mailbox* mailbox, int code, unsigned long base) {
 
 static void handle_signal(int number, siginfo_t* info, ucontext_t* context) {
   Mailbox* const mailbox = (Mailbox*)((unsigned long)context & ~(GONZO_SLOT_SIZE - 1));
+  mailbox->trapped_at = __builtin_ia32_rdtsc();
   const unsigned long fs_base = read_base(mailbox, ARCH_GET_FS);
   const unsigned long gs_base = read_base(mailbox, ARCH_GET_GS);
   mailbox->signal_number = number;

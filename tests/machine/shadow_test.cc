@@ -1,0 +1,192 @@
+// The shadow without a process: what it decides to map, from what our entries say.
+#include "machine/host/shadow.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "machine/guest_memory.h"
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kBase = 0x20000000;
+
+class ShadowTest : public testing::Test {
+ protected:
+  ShadowTest()
+      : memory_(PagingFormat::kFourLevel),
+        shadow_(memory_.table(), memory_.frames().frame_count(), 1000) {}
+
+  /// `pages` consecutive frames from `page` on.
+  Pfn map_run(std::uint64_t page, unsigned order, std::uint64_t flags) {
+    const Pfn first = memory_.allocate(order);
+    for (std::uint64_t i = 0; i < (1U << order); ++i) {
+      memory_.set(kBase + (page + i) * kPageSize, Entry::map(first + i, flags));
+    }
+    return first;
+  }
+  VirtAddr at(std::uint64_t page) { return VirtAddr(kBase + page * kPageSize); }
+  AddressRange range(std::uint64_t page, std::uint64_t pages) {
+    return {at(page), at(page + pages)};
+  }
+  /// The pending commands, oldest first; they are no longer pending.
+  std::vector<gonzo_command> commands() {
+    auto mailbox = std::make_unique<gonzo_mailbox>();
+    std::vector<gonzo_command> all;
+    while (!shadow_.pending().empty()) {
+      shadow_.pending().take(*mailbox);
+      all.insert(all.end(), mailbox->commands, mailbox->commands + mailbox->command_count);
+    }
+    return all;
+  }
+  void expect_filled(std::uint64_t page, Access access) {
+    EXPECT_EQ(shadow_.fill(at(page), access), Shadow::Outcome::kFilled);
+  }
+
+  GuestMemory memory_;
+  Shadow shadow_;
+};
+
+TEST_F(ShadowTest, DeniesWhatTheEntryDenies) {
+  memory_.map(kBase, kUserRead | pte::kNoExecute);
+  EXPECT_EQ(shadow_.fill(at(0), Access::kWrite), Shadow::Outcome::kDenied);
+  EXPECT_EQ(shadow_.fill(at(0), Access::kExecute), Shadow::Outcome::kDenied);
+  EXPECT_EQ(shadow_.fill(at(1), Access::kRead), Shadow::Outcome::kDenied);
+  EXPECT_TRUE(commands().empty());
+  EXPECT_FALSE(memory_.get(kBase).has(pte::kAccessed));
+}
+
+TEST_F(ShadowTest, AnEntryBeyondTheArenaIsNeverMapped) {
+  memory_.set(kBase, Entry::map(Pfn(memory_.frames().frame_count()), kUserWrite));
+  EXPECT_EQ(shadow_.fill(at(0), Access::kRead), Shadow::Outcome::kDenied);
+  memory_.set(kBase, Entry());
+}
+
+TEST_F(ShadowTest, MapsTheAlignedWindowInOneCommand) {
+  const Pfn first = map_run(0, 5, kUserRead | pte::kNoExecute);
+  expect_filled(20, Access::kRead);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0].operation, GONZO_OP_MAP_POPULATE);
+  EXPECT_EQ(list[0].address, at(16).value);
+  EXPECT_EQ(list[0].length, 16 * kPageSize);
+  EXPECT_EQ(list[0].argument, (first + 16).address().value);
+  EXPECT_EQ(list[0].protection, PROT_READ);
+  EXPECT_TRUE(memory_.get(at(31).value).has(pte::kAccessed));
+  EXPECT_FALSE(memory_.get(at(15).value).has(pte::kAccessed));
+}
+
+TEST_F(ShadowTest, SequentialFaultsMapMoreEachTime) {
+  map_run(0, 8, kUserRead);
+  expect_filled(0, Access::kRead);
+  expect_filled(16, Access::kRead);
+  expect_filled(48, Access::kRead);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_EQ(list[1].length, 32 * kPageSize);
+  EXPECT_EQ(list[2].length, 64 * kPageSize);
+  EXPECT_EQ(shadow_.mappings(), 1U);
+}
+
+TEST_F(ShadowTest, CleanNeighboursAreReadOnlyAndTheWrittenPageIsDirty) {
+  map_run(0, 4, kUserWrite | pte::kNoExecute);
+  expect_filled(3, Access::kWrite);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_EQ(list[0].address, at(3).value);  // what faulted comes first
+  EXPECT_EQ(list[0].length, kPageSize);
+  EXPECT_EQ(list[0].protection, PROT_READ | PROT_WRITE);
+  EXPECT_EQ(list[1].protection, PROT_READ);
+  EXPECT_TRUE(memory_.get(at(3).value).has(pte::kDirty));
+  EXPECT_FALSE(memory_.get(at(4).value).has(pte::kDirty));
+}
+
+TEST_F(ShadowTest, TheFirstWriteToAMappedPageOnlyChangesItsProtection) {
+  map_run(0, 4, kUserWrite | pte::kNoExecute);
+  expect_filled(3, Access::kRead);
+  commands();
+  expect_filled(3, Access::kWrite);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0].operation, GONZO_OP_PROTECT);
+  EXPECT_EQ(list[0].protection, PROT_READ | PROT_WRITE);
+  EXPECT_EQ(shadow_.mappings(), 3U);
+}
+
+TEST_F(ShadowTest, ScatteredNeighboursAreFew) {
+  for (unsigned i = 0; i < 16; ++i) memory_.allocate();
+  for (unsigned i = 0; i < 16; ++i) {
+    const Pfn frame = memory_.allocate();
+    memory_.set(at(15 - i).value, Entry::map(frame, kUserRead));
+  }
+  expect_filled(8, Access::kRead);
+  const auto list = commands();
+  EXPECT_LE(list.size(), 4U);
+  EXPECT_EQ(list[0].address, at(8).value);
+}
+
+TEST_F(ShadowTest, InvalidatingWhatWasNeverMappedCostsNothing) {
+  map_run(0, 4, kUserRead);
+  shadow_.invalidate(range(0, 16), Stricter::kGone);
+  shadow_.invalidate(range(0, 16), Stricter::kReadOnly);
+  EXPECT_TRUE(commands().empty());
+}
+
+TEST_F(ShadowTest, InvalidatingUnmapsOnce) {
+  map_run(0, 4, kUserRead);
+  expect_filled(0, Access::kRead);
+  commands();
+  for (unsigned i = 0; i < 16; ++i) shadow_.invalidate(range(i, 1), Stricter::kGone);
+  shadow_.invalidate(range(0, 100), Stricter::kGone);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0].operation, GONZO_OP_UNMAP);
+  EXPECT_EQ(list[0].address, at(0).value);
+  EXPECT_EQ(list[0].length, 16 * kPageSize);
+}
+
+TEST_F(ShadowTest, WriteProtectionKeepsThePagesReadable) {
+  map_run(0, 4, kUserWrite | pte::kDirty);
+  expect_filled(0, Access::kWrite);
+  commands();
+  shadow_.invalidate(range(4, 4), Stricter::kReadOnly);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0].operation, GONZO_OP_PROTECT);
+  EXPECT_EQ(list[0].address, at(4).value);
+  EXPECT_EQ(list[0].length, 4 * kPageSize);
+  EXPECT_FALSE(list[0].protection & PROT_WRITE);
+  EXPECT_EQ(shadow_.mappings(), 3U);
+}
+
+TEST_F(ShadowTest, AFullShadowIsDroppedBeforeItOverflows) {
+  Shadow small(memory_.table(), memory_.frames().frame_count(), 20);
+  for (unsigned i = 0; i < 200; ++i) {
+    memory_.map(at(i * 40).value, kUserRead);
+    EXPECT_EQ(small.fill(at(i * 40), Access::kRead), Shadow::Outcome::kFilled);
+    EXPECT_LE(small.mappings(), 20U);
+  }
+  EXPECT_GT(small.drops(), 5U);
+}
+
+TEST_F(ShadowTest, EndlessInvalidationsDoNotPileUp) {
+  for (unsigned i = 0; i < 3000; ++i) memory_.map(at(i * 20).value, kUserRead);
+  for (unsigned i = 0; i < 3000; ++i) {
+    if (shadow_.mappings() < 900) expect_filled(i * 20, Access::kRead);
+    if (i % 2 == 0) shadow_.invalidate(range(i * 20, 1), Stricter::kGone);
+  }
+  EXPECT_LE(shadow_.pending().size(), 4U * GONZO_COMMAND_CAPACITY + 8);
+}
+
+TEST_F(ShadowTest, AlternatingWriteProtectionAndWritesStayCorrect) {
+  map_run(0, 4, kUserWrite);
+  for (unsigned round = 0; round < 5; ++round) {
+    expect_filled(2, Access::kWrite);
+    memory_.set(at(2).value, memory_.get(at(2).value).without(pte::kDirty));
+    shadow_.invalidate(range(2, 1), Stricter::kReadOnly);
+    EXPECT_FALSE(commands().back().protection & PROT_WRITE);
+  }
+}
+
+}  // namespace
+}  // namespace gonzo
