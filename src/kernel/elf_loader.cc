@@ -82,6 +82,7 @@ struct Placement {
 Result<Placement> place_program(AddressSpace& memory, const ElfImage& image,
                                 const ObjectRef& file) {
   if (image.type == ElfType::kExecutable) return Placement{.flags = MAP_FIXED_NOREPLACE};
+  if (image.span() == 0) return fail(Errno::kInval);
   Placement placement;
   const ElfSegment& first = image.segments.front();
   const std::uint64_t alignment = image.alignment();
@@ -162,7 +163,7 @@ ExecOutcome<LoadedElf> load_elf_interpreter(AddressSpace& memory, const ElfImage
                                             const ObjectRef& file, std::uint64_t program_bias,
                                             const std::string& name) {
   if (auto ok = check_elf_image(image, name); !ok) return std::unexpected(ok.error());
-  if (image.segments.empty()) return fatal(Errno::kInval, name, "ELF interpreter without segments");
+  if (image.span() == 0) return fatal(Errno::kInval, name, "ELF interpreter without segments");
   const bool movable = image.type == ElfType::kShared;
   LoadedElf loaded;
   // Linux gives the first segment no hint when the program was relocated, its own address if not.

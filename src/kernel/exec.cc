@@ -128,7 +128,7 @@ std::vector<AuxEntry> make_auxv(const ElfImage& image, const LoadedElf& program,
 
 std::unexpected<ExecError> no_stack(const std::string& name, Errno error) {
   return std::unexpected(ExecError{
-      error, fmt::format("{}: cannot set up its stack: {}", name, errno_text(error)), SIGKILL});
+      error, fmt::format("{}: cannot set up its stack: {}", name, errno_text(error)), SIGSEGV});
 }
 
 std::string program_name(const std::string& path) {

@@ -16,7 +16,7 @@ struct Inheritance {
     OpenFileRef file;
   };
   std::vector<Descriptor> descriptors;
-  ResourceLimits limits = default_limits();
+  ResourceLimits limits = kDefaultLimits;
   SignalSet ignored_signals = 0;  ///< nohup
   SignalSet blocked_signals = 0;
 

@@ -128,7 +128,7 @@ std::string proc_maps(Task& task) { return task.memory().maps_text(); }
 
 std::string proc_status(Task& task) {
   Process& process = task.process();
-  Values values{{"Name", "\t" + process.image().name},
+  Values values{{"Name", fmt::format("\t{}", process.image().name)},
                 {"State", "\tR (running)"},
                 {"Tgid", fmt::format("\t{}", process.pid())},
                 {"Pid", fmt::format("\t{}", task.tid())},
@@ -163,7 +163,7 @@ std::string proc_stat(Task& task) {
   const auto set = [&fields](std::size_t number, std::uint64_t value) {
     fields[number] = std::to_string(value);
   };
-  fields[3] = "R";
+  fields[3].assign(1, 'R');
   set(10, counts.minor_faults);
   set(11, 0);
   set(12, counts.major_faults);
@@ -189,8 +189,12 @@ std::string proc_stat(Task& task) {
   set(50, bounds.env_start.value);
   set(51, bounds.env_end.value);
   std::string text = fmt::format("{} ({})", process.pid(), process.image().name);
-  for (std::size_t i = 3; i < fields.size(); ++i) text += " " + fields[i];
-  return text + "\n";
+  for (std::size_t i = 3; i < fields.size(); ++i) {
+    text += ' ';
+    text += fields[i];
+  }
+  text += '\n';
+  return text;
 }
 
 std::string proc_statm(Task& task) {
@@ -224,7 +228,7 @@ std::string proc_auxv(Task& task) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string proc_comm(Task& task) { return task.process().image().name + "\n"; }
+std::string proc_comm(Task& task) { return fmt::format("{}\n", task.process().image().name); }
 
 std::string proc_limits(Task& task) {
   std::string text =

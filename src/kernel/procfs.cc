@@ -125,7 +125,8 @@ std::optional<ProcNode> find_below_proc(Task& task, std::span<const std::string_
   if (path.size() == 1) {
     if (path[0] == "self") return ProcNode::link(pid, "/proc/self", kSelfInode);
     if (path[0] == "thread-self") {
-      return ProcNode::link(pid + "/task/" + tid, "/proc/thread-self", kThreadSelfInode);
+      return ProcNode::link(fmt::format("{}/task/{}", pid, tid), "/proc/thread-self",
+                            kThreadSelfInode);
     }
     if (path[0] == "meminfo") return ProcNode::text(task, proc_meminfo, 0444, kMeminfoInode);
     return std::nullopt;

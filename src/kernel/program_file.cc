@@ -45,6 +45,11 @@ ExecOutcome<ProgramFile> open_program(const std::string& path, const std::string
     const auto error = static_cast<Errno>(errno);
     return refuse(error, path, referrer, errno_text(error));
   };
+  // The kernel looks up an interpreter without a name from the working directory, and finds that.
+  if (path.empty() && !referrer.empty()) {
+    return std::unexpected(
+        ExecError{Errno::kAcces, fmt::format("{}: names no interpreter", referrer)});
+  }
   // By the path alone first: opening a FIFO or a device to read would wait for, or start,
   // something.
   const Descriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));

@@ -22,7 +22,8 @@ struct ProgramFile {
 };
 
 /// Opens `path` if execve may execute it: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG as open(2) has them,
-/// EACCES when it is no regular file, not executable or on a noexec mount. One thing more than
+/// EACCES when it is no regular file, not executable or on a noexec mount,
+/// or an interpreter without a name. One thing more than
 /// Linux asks for: it must be readable. `referrer` is the file that names it as its interpreter, or
 /// empty.
 ExecOutcome<ProgramFile> open_program(const std::string& path, const std::string& referrer);

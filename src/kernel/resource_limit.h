@@ -17,17 +17,23 @@ struct ResourceLimit {
 using ResourceLimits = std::array<ResourceLimit, kResourceLimits>;
 
 /// What Linux gives its first process, where a program could notice (Linux: INIT_RLIMITS).
-constexpr ResourceLimits default_limits() {
-  ResourceLimits limits{};
-  limits[3] = {8ULL << 20, kUnlimited};  // RLIMIT_STACK
-  limits[4] = {0, kUnlimited};           // RLIMIT_CORE
-  limits[7] = {1024, 4096};              // RLIMIT_NOFILE
-  limits[8] = {8ULL << 20, 8ULL << 20};  // RLIMIT_MEMLOCK
-  limits[11] = {1024, 1024};             // RLIMIT_SIGPENDING
-  limits[12] = {819200, 819200};         // RLIMIT_MSGQUEUE
-  limits[13] = {0, 0};                   // RLIMIT_NICE
-  limits[14] = {0, 0};                   // RLIMIT_RTPRIO
-  return limits;
-}
+inline constexpr ResourceLimits kDefaultLimits{{
+    {kUnlimited, kUnlimited},  // RLIMIT_CPU
+    {kUnlimited, kUnlimited},  // RLIMIT_FSIZE
+    {kUnlimited, kUnlimited},  // RLIMIT_DATA
+    {8ULL << 20, kUnlimited},  // RLIMIT_STACK
+    {0, kUnlimited},           // RLIMIT_CORE
+    {kUnlimited, kUnlimited},  // RLIMIT_RSS
+    {kUnlimited, kUnlimited},  // RLIMIT_NPROC
+    {1024, 4096},              // RLIMIT_NOFILE
+    {8ULL << 20, 8ULL << 20},  // RLIMIT_MEMLOCK
+    {kUnlimited, kUnlimited},  // RLIMIT_AS
+    {kUnlimited, kUnlimited},  // RLIMIT_LOCKS
+    {1024, 1024},              // RLIMIT_SIGPENDING
+    {819200, 819200},          // RLIMIT_MSGQUEUE
+    {0, 0},                    // RLIMIT_NICE
+    {0, 0},                    // RLIMIT_RTPRIO
+    {kUnlimited, kUnlimited},  // RLIMIT_RTTIME
+}};
 
 }  // namespace gonzo
