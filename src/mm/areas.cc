@@ -36,6 +36,7 @@ bool are_at_odds(const Vma& below, const Vma& above) {
 bool could_be_one(const Vma& below, const Vma& above) {
   constexpr std::uint64_t kIgnored = vm_flags::kProtMask | vm_flags::kIgnoreMerge;
   return below.end() == above.start() && below.object() == above.object() &&
+         below.attributes().open_file == above.attributes().open_file &&
          ((below.flags() ^ above.flags()) & ~kIgnored) == 0 &&
          below.page_index(above.start()) == above.attributes().page_offset;
 }

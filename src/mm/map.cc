@@ -141,6 +141,7 @@ Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
     }
     GONZO_ASSIGN(flags, object_flags(request, flags));
     attributes.object = request.object;
+    attributes.open_file = request.open_file;
     attributes.page_offset = request.offset >> kPageShift;
   }
   if ((request.flags & MAP_NORESERVE) != 0) flags |= kNoReserve;

@@ -47,6 +47,7 @@ Result<void> set_object(Call& call, MapRequest& request) {
   if (request.length == 0) return fail(Errno::kInval);
   const int mode = flags & O_ACCMODE;
   if (mode == O_WRONLY) return fail(Errno::kAcces);
+  request.open_file = reinterpret_cast<std::uintptr_t>(file.get());
   request.object_writable = mode == O_RDWR;
   struct stat status;
   if (fstat(file->host_fd(), &status) != 0) return fail_from_host();

@@ -123,6 +123,7 @@ class GonzoSubject {
                                  .object = op.backing == Backing::kAnonymous ? ObjectRef()
                                                                              : ObjectRef(object_),
                                  .offset = op.offset,
+                                 .open_file = static_cast<std::uint64_t>(op.backing),
                                  .object_writable = op.backing != Backing::kReadOnlyFile}),
                     op.length);
       case Call::kUnmap:

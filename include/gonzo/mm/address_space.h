@@ -31,6 +31,8 @@ struct MapRequest {
   int flags = 0;             ///< MAP_*
   ObjectRef object;          ///< null for MAP_ANONYMOUS
   std::uint64_t offset = 0;  ///< bytes into `object`, page aligned
+  /// Any number that tells two opens of `object` apart: what they map does not merge.
+  std::uint64_t open_file = 0;
   bool object_writable =
       true;  ///< the file was opened for writing (else a shared PROT_WRITE is EACCES)
   bool object_readable = true;    ///< the file was opened for reading (else EACCES)
@@ -104,6 +106,9 @@ class AddressSpace {
                          int flags, VirtAddr new_start) GONZO_EXCLUDES(lock_);
   Result<void> advise(VirtAddr start, std::uint64_t length, int advice) GONZO_EXCLUDES(lock_);
   Result<void> sync(VirtAddr start, std::uint64_t length, int flags) GONZO_EXCLUDES(lock_);
+  /// Takes the pages of `object` from `first_page` on out of the page tables, private copies
+  /// included: it was truncated (mm/unmap_object.cc).
+  void unmap_object(const MappedObject& object, std::uint64_t first_page) GONZO_EXCLUDES(lock_);
   /// One byte a page, bit 0: resident.
   Result<void> incore(VirtAddr start, std::uint64_t length, std::span<std::uint8_t> out)
       GONZO_EXCLUDES(lock_);

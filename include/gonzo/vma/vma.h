@@ -38,6 +38,8 @@ struct VmaAttributes {
   std::uint64_t page_offset =
       0;  ///< of the first page in `object`; for anonymous memory its page number at
           ///< creation (Linux: vm_pgoff), which follows it through moves
+  /// Which open of the object; areas of two opens of one file do not merge (Linux: vm_file).
+  std::uint64_t open_file = 0;
   /// Nothing in [vdso] or named by PR_SET_VMA merges with anything else.
   const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
 };

@@ -24,13 +24,14 @@ TEST_F(MergeTest, NotWithOtherFlags) {
 
 TEST_F(MergeTest, FilePagesInOrder) {
   make_object(10);
-  const auto file = [&](std::uint64_t at, std::uint64_t first) {
+  const auto file = [&](std::uint64_t at, std::uint64_t first, std::uint64_t open_file = 1) {
     must_map({.hint = page(at),
               .length = kPageSize,
               .protection = PROT_READ,
               .flags = MAP_PRIVATE | MAP_FIXED,
               .object = object_,
-              .offset = first * kPageSize});
+              .offset = first * kPageSize,
+              .open_file = open_file});
   };
   file(1, 1);
   file(2, 2);
@@ -38,7 +39,8 @@ TEST_F(MergeTest, FilePagesInOrder) {
   EXPECT_THAT(areas(), ElementsAre("0-3 r--p"));
   EXPECT_EQ(space_->area_at(page(0))->attributes.page_offset, 0U);
   file(3, 7);
-  EXPECT_THAT(areas(), ElementsAre("0-3 r--p", "3-4 r--p"));
+  file(4, 8, 2);
+  EXPECT_THAT(areas(), ElementsAre("0-3 r--p", "3-4 r--p", "4-5 r--p"));
 }
 
 TEST_F(MergeTest, MemoryThatWasNeverWrittenLosesItsCharge) {
