@@ -87,7 +87,7 @@ void Arena::start_thread() {
   try {
     thread_ = std::thread([this] { back_ahead(); });
   } catch (const std::system_error&) {
-    // Then frames are backed by their first touch; the next call tries again.
+    thread_ = {};  // then frames are backed by their first touch; the next call tries again
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

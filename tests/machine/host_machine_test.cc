@@ -87,6 +87,22 @@ TEST_F(HostMachineTest, FsAndGsBasesAreTheGuests) {
   EXPECT_EQ(thread->registers().gs_base, 0x8000U);
 }
 
+TEST_F(HostMachineTest, WithoutFsgsbaseTheBasesGoThroughTheHost) {
+  const Pfn frame = memory_.map(kHostData, kUserRead);
+  memory_.word(frame, 1) = 11;
+  memory_.word(frame, 2) = 22;
+  auto thread = start(guest_code::bases());
+  constexpr std::uint32_t kFirstGuestSlot = 1;
+  host_space().parts().slots->mailbox(kFirstGuestSlot).has_fsgsbase = 0;
+  thread->registers().fs_base = kHostData + 8;
+  thread->registers().gs_base = kHostData + 16;
+  expect_syscall(*thread, guest_code::kGood);
+  EXPECT_EQ(thread->registers().rbx, 11U);
+  EXPECT_EQ(thread->registers().r12, 22U);
+  EXPECT_EQ(thread->registers().fs_base, kHostData + 8);
+  EXPECT_EQ(thread->registers().gs_base, kHostData + 16);
+}
+
 TEST_F(HostMachineTest, I386CallsFrom64BitCodeSaySo) {
   auto thread = start(guest_code::old_syscall());
   const Trap trap = thread->run();

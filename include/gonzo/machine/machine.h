@@ -48,7 +48,7 @@ struct Trap {
   /// kPageFault: as the processor's #PF error code, recomputed from our entry. kException: as the
   /// processor pushed it, 0 where the vector has none.
   std::uint32_t error_code = 0;
-  VirtAddr address{};  ///< kPageFault
+  VirtAddr address;  ///< kPageFault
   /// kGone: why, for a message; never freed.
   const char* reason = "";
 };

@@ -27,7 +27,7 @@ struct SoftStep {
   Kind kind = Kind::kIdle;
   std::uint8_t vector = 0;
   std::uint32_t size = 8;  ///< bytes, 1 to 4096; an access may cross pages
-  VirtAddr address{};
+  VirtAddr address;
   std::uint64_t data = 0;
 };
 

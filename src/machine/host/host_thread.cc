@@ -81,7 +81,6 @@ StubLink::Wake HostThread::run_guest() {
   mailbox.fs_base = registers_.fs_base;
   mailbox.gs_base = registers_.gs_base;
   mailbox.signal_number = 0;  // stays so unless the guest traps
-  mailbox.frame = 0;
   mailbox.commands_done = 0;
   in_guest_.store(true);
   if (interrupted_.load()) space_.kick(stub_);  // called since run() looked

@@ -14,7 +14,7 @@ constexpr std::uint64_t kLastWindow = 512;
 constexpr std::uint64_t kTableSpan = 512 * kPageSize;
 // Beyond, unmapping and filling again is cheaper than the commands.
 constexpr std::size_t kMaxProtects = 8;
-constexpr std::size_t kMaxPending = 4 * GONZO_COMMAND_CAPACITY;
+constexpr std::size_t kMaxPending = std::size_t{4} * GONZO_COMMAND_CAPACITY;
 
 constexpr AddressRange kBelowStub{VirtAddr(0), VirtAddr(GONZO_STUB_BASE)};
 constexpr AddressRange kAboveStub{VirtAddr(GONZO_SLOTS_END), VirtAddr(GONZO_TASK_END)};
@@ -154,8 +154,8 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out)
 bool Shadow::make_writable(VirtAddr page, Entry entry) {
   const ShadowProtection protection = protection_of(entry);
   const std::optional<ShadowRun> run = map_.find(page);
-  if (!run || run->frame_at(page) != entry.pfn() ||
-      (run->protection | PROT_WRITE) != protection || run->protection == protection) {
+  if (!run || run->frame_at(page) != entry.pfn() || (run->protection | PROT_WRITE) != protection ||
+      run->protection == protection) {
     return false;
   }
   const ShadowRun upgraded{page, page + kPageSize, entry.pfn(), protection};

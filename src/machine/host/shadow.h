@@ -73,7 +73,7 @@ class Shadow {
   const std::size_t limit_;
   ShadowMap map_;
   CommandQueue pending_;
-  VirtAddr next_sequential_{};  ///< where the last fill ended
+  VirtAddr next_sequential_;  ///< where the last fill ended
   std::uint64_t window_pages_ = 0;
   std::uint64_t pages_filled_ = 0;
   std::uint64_t drops_ = 0;

@@ -97,7 +97,8 @@ void SignalFrame::store(const CpuRegisters& from) {
 }
 
 void SignalFrame::seal() {
-  context_->uc_stack.ss_sp = reinterpret_cast<void*>(guest_slot_ + GONZO_MAILBOX_SIZE);
+  const std::uint64_t stack = guest_slot_ + GONZO_MAILBOX_SIZE;
+  std::memcpy(static_cast<void*>(&context_->uc_stack.ss_sp), &stack, sizeof stack);
   context_->uc_stack.ss_size = GONZO_SLOT_SIZE - GONZO_MAILBOX_SIZE;
   context_->uc_stack.ss_flags = 0;
   const std::uint64_t blocked = ~GONZO_HANDLED_SIGNALS;

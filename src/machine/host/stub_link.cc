@@ -69,7 +69,7 @@ StubLink::Wake StubLink::wait_for_trap(const std::atomic<bool>& kicked) {
 
 StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
   const std::uint64_t limit = wait_.ticks();
-  std::uint64_t now = given_at_;
+  std::uint64_t now = 0;
   do {
     const std::uint32_t turn = __atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE);
     if (!is_away(turn)) {

@@ -129,7 +129,8 @@ Result<pid_t> Zygote::spawn(std::uint32_t slot) {
   link_->give_turn(GONZO_ACTION_STAY);
   if (link_->wait() == StubLink::Wake::kDead) return fail(Errno::kSrch);
   const std::int32_t result = mailbox.commands[0].result;
-  if (result <= 0) return fail(static_cast<Errno>(-result));
+  if (result == 0) return fail(Errno::kSrch);  // never tried
+  if (result < 0) return fail(static_cast<Errno>(-result));
   return result;
 }
 

@@ -14,7 +14,8 @@ namespace gonzo {
 /// thread-safe.
 class SoftTlb {
  public:
-  SoftTlb(unsigned sets, unsigned ways) : sets_(sets), ways_(ways), entries_(sets * ways) {}
+  SoftTlb(unsigned sets, unsigned ways)
+      : sets_(sets), ways_(ways), entries_(std::size_t{sets} * ways) {}
 
   struct Entry {
     std::uint64_t page = kNone;

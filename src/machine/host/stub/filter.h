@@ -16,9 +16,8 @@
 #define GONZO_LOAD_HIGH(field) \
   BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
 #define GONZO_RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
-#define GONZO_ALLOW(number)                                \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), \
-      GONZO_RETURN(SECCOMP_RET_ALLOW)
+#define GONZO_ALLOW(number) \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), GONZO_RETURN(SECCOMP_RET_ALLOW)
 
 /* Guest calls come first: they are the many. */
 static const struct sock_filter kFilter[] = {

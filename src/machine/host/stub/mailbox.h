@@ -23,12 +23,12 @@
 /* Merges while pending and needs no queue entry, unlike a real-time signal: it cannot fail with
  * EAGAIN. */
 #define GONZO_KICK_SIGNAL 10 /* SIGUSR1 */
-#define GONZO_SIGNAL_BIT(number) (1UL << ((number)-1))
-/* What a guest thread does not block: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, the kick. */
-#define GONZO_HANDLED_SIGNALS                                                          \
-  (GONZO_SIGNAL_BIT(4) | GONZO_SIGNAL_BIT(5) | GONZO_SIGNAL_BIT(7) |                   \
-   GONZO_SIGNAL_BIT(8) | GONZO_SIGNAL_BIT(11) | GONZO_SIGNAL_BIT(31) | \
-   GONZO_SIGNAL_BIT(GONZO_KICK_SIGNAL))
+#define GONZO_SIGNAL_BIT(number) (1UL << ((number) - 1))
+/* What a guest thread does not block: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, the kick.
+ */
+#define GONZO_HANDLED_SIGNALS                                                              \
+  (GONZO_SIGNAL_BIT(4) | GONZO_SIGNAL_BIT(5) | GONZO_SIGNAL_BIT(7) | GONZO_SIGNAL_BIT(8) | \
+   GONZO_SIGNAL_BIT(11) | GONZO_SIGNAL_BIT(31) | GONZO_SIGNAL_BIT(GONZO_KICK_SIGNAL))
 
 /* The hand-off word follows the robust futex protocol (linux/futex.h), so that the kernel itself
  * ends the runner's wait when the stub's thread dies: the owner's thread id while it is the guest's
@@ -43,9 +43,9 @@ enum gonzo_operation {
   GONZO_OP_MAP = 1,      /* argument: arena offset; protection */
   GONZO_OP_MAP_POPULATE, /* the same, and fill the host's tables at once */
   GONZO_OP_UNMAP,
-  GONZO_OP_PROTECT,      /* protection */
-  GONZO_OP_SPAWN,        /* zygote only; argument: slot. Result: process id */
-  GONZO_OP_THREAD,       /* argument: slot. Result: thread id */
+  GONZO_OP_PROTECT, /* protection */
+  GONZO_OP_SPAWN,   /* zygote only; argument: slot. Result: process id */
+  GONZO_OP_THREAD,  /* argument: slot. Result: thread id */
 };
 
 struct gonzo_command {

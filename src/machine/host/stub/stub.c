@@ -1,15 +1,14 @@
 /* The code that lives in a guest's host process: signal handlers that hand a trapped guest thread
  * to the runner, and the few system calls that the runner asks for. Freestanding, without data,
  * thread pointer or vector registers: all of those are the guest's. docs/machine-host.md. */
+#include <asm/prctl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
-
-#include <asm/prctl.h>
-#include <sched.h>
 
 #include "machine/host/stub/filter.h"
 #include "machine/host/stub/mailbox.h"
@@ -48,9 +47,7 @@ static void give_turn_to_runner(Mailbox* mailbox) {
   if (before & GONZO_TURN_SLEEPER) CALL3(SYS_futex, &mailbox->turn, FUTEX_WAKE, 1);
 }
 
-static int is_runners_turn(unsigned turn) {
-  return (turn & GONZO_TURN_OWNER) == GONZO_TURN_RUNNER;
-}
+static int is_runners_turn(unsigned turn) { return (turn & GONZO_TURN_OWNER) == GONZO_TURN_RUNNER; }
 
 static void wait_for_turn(Mailbox* mailbox) {
   const unsigned long start = __builtin_ia32_rdtsc();
@@ -130,9 +127,9 @@ static long spawn_thread(const Mailbox* mailbox, unsigned long index) {
       raw_syscall(SYS_mmap, (long)slot(index), GONZO_SLOT_SIZE, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_FIXED, mailbox->slots_fd, (long)(index * GONZO_SLOT_SIZE));
   if (mapped != (long)slot(index)) return mapped;
-  return stub_clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-                        CLONE_SYSVSEM,
-                    slot(index), start_thread, (unsigned long)slot(index) + GONZO_SLOT_SIZE);
+  return stub_clone(
+      CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, slot(index),
+      start_thread, (unsigned long)slot(index) + GONZO_SLOT_SIZE);
 }
 
 /* ---- commands ---- */
@@ -147,8 +144,8 @@ static long execute_one(const Mailbox* mailbox, const struct gonzo_command* comm
       flags |= MAP_POPULATE;
       __attribute__((fallthrough));
     case GONZO_OP_MAP:
-      result = raw_syscall(SYS_mmap, address, length, command->protection, flags,
-                           mailbox->arena_fd, (long)command->argument);
+      result = raw_syscall(SYS_mmap, address, length, command->protection, flags, mailbox->arena_fd,
+                           (long)command->argument);
       return result == address ? 0 : result;
     case GONZO_OP_UNMAP:
       return CALL2(SYS_munmap, address, length);
@@ -222,7 +219,8 @@ static void handle_signal(int number, siginfo_t* info, ucontext_t* context) {
     give_turn_to_runner(mailbox);
     wait_for_turn(mailbox);
     execute_commands(mailbox);
-  } while (mailbox->action != GONZO_ACTION_RESUME || mailbox->commands_done != mailbox->command_count);
+  } while (mailbox->action != GONZO_ACTION_RESUME ||
+           mailbox->commands_done != mailbox->command_count);
   if (mailbox->fs_base != fs_base) write_base(mailbox, ARCH_SET_FS, mailbox->fs_base);
   if (mailbox->gs_base != gs_base) write_base(mailbox, ARCH_SET_GS, mailbox->gs_base);
 }
