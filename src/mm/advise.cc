@@ -1,5 +1,5 @@
 // madvise(2). Linux: do_madvise (mm/madvise.c).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <algorithm>
 
@@ -20,7 +20,7 @@ bool is_known(int advice) {
     case MADV_SEQUENTIAL:
     case MADV_WILLNEED:
     case MADV_DONTNEED:
-    case kDontNeedLocked:
+    case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
     case MADV_REMOVE:
     case MADV_DONTFORK:
@@ -126,7 +126,7 @@ Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange
     case MADV_DONTNEED:
       if (vma.has(kLocked)) return fail(Errno::kInval);
       [[fallthrough]];
-    case kDontNeedLocked:
+    case MADV_DONTNEED_LOCKED:
       zap_range(gather, vma, range);
       return {};
     default:

@@ -1,5 +1,5 @@
 // mmap(2). Linux: ksys_mmap_pgoff, do_mmap (mm/mmap.c), mmap_region (mm/vma.c).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <algorithm>
 

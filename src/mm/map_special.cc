@@ -1,6 +1,6 @@
 // Areas that no system call makes: the stack, the vDSO. Linux: setup_arg_pages (fs/exec.c),
 // _install_special_mapping (mm/mmap.c).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include "mm/protection.h"
 #include <gonzo/mm/address_space.h>

@@ -1,11 +1,10 @@
-// What glibc 2.36's <sys/mman.h> does not have yet.
+// What Linux 6.1's <linux/mman.h> does not have yet. (Not <sys/mman.h>: mm makes no host call.)
 #pragma once
 
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 namespace gonzo {
 
-inline constexpr int kMapAbove4G = 0x80;    ///< asm/mman.h
-inline constexpr int kDontNeedLocked = 24;  ///< asm-generic/mman-common.h, MADV_DONTNEED_LOCKED
+inline constexpr int kMapAbove4G = 0x80;  ///< asm/mman.h, since Linux 6.6
 
 }  // namespace gonzo

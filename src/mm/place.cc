@@ -1,6 +1,6 @@
 // Where a mapping goes. Linux: __get_unmapped_area (mm/mmap.c),
 // arch_get_unmapped_area_topdown (arch/x86/kernel/sys_x86_64.c).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // mprotect(2). Linux: do_mprotect_pkey, mprotect_fixup (mm/mprotect.c).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // PROT_* as area flags. Linux: calc_vm_prot_bits.
 #pragma once
 
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <cstdint>
 

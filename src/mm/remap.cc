@@ -1,5 +1,5 @@
 // mremap(2). Linux: do_mremap and what it calls (mm/mremap.c, as of 6.17).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // msync(2). Linux: mm/msync.c; folio_mkclean (mm/rmap.c).
-#include <sys/mman.h>
+#include <linux/mman.h>
 
 #include <algorithm>
 
