@@ -80,7 +80,7 @@ class AddressSpace {
     VmaIndexKind index = VmaIndexKind::kRedBlackTree;
     /// Top of the mmap area; zero: computed from the stack limit as Linux's mmap_base() does,
     /// without randomisation.
-    VirtAddr mmap_base{};
+    VirtAddr mmap_base;
     /// Never given out and refused to MAP_FIXED with ENOMEM: where a machine keeps its stub. May be
     /// empty.
     AddressRange reserved{};

@@ -47,7 +47,7 @@ struct VmaAttributes {
 /// Aligned so that the tree hook and the range, all that a search reads, share one cache line.
 class alignas(64) Vma
     : public boost::intrusive::list_base_hook<>,
-      public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+      public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<false>> {
  public:
   Vma(AddressRange range, VmaAttributes attributes)
       : range_(range), attributes_(static_cast<VmaAttributes&&>(attributes)) {}
