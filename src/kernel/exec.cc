@@ -2,13 +2,14 @@
 
 #include <elf.h>
 #include <fmt/format.h>
-#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "kernel/elf_loader.h"
@@ -101,12 +102,29 @@ ExecOutcome<Preparation> prepare(const ExecRequest& request, std::uint64_t stack
   return prepared;
 }
 
+/// The kernel's word for this process. Not getauxval(): libc has its own idea of AT_HWCAP on x86.
+class HostAuxv {
+ public:
+  HostAuxv() {
+    std::ifstream file("/proc/self/auxv", std::ios::binary);
+    file.read(reinterpret_cast<char*>(entries_.data()), sizeof(entries_));
+  }
+  std::uint64_t value(std::uint64_t type) const {
+    const auto found = std::ranges::find(entries_, type, &AuxEntry::type);
+    return found == entries_.end() ? 0 : found->value;
+  }
+
+ private:
+  std::array<AuxEntry, 64> entries_{};
+};
+
 /// In the order of create_elf_tables. AT_SYSINFO_EHDR and AT_RSEQ_* are missing: there is no vDSO,
 /// and no restartable sequences.
 std::vector<AuxEntry> make_auxv(const ElfImage& image, const LoadedElf& program,
                                 std::uint64_t interpreter_base) {
-  return {{AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ)},
-          {AT_HWCAP, getauxval(AT_HWCAP)},
+  const HostAuxv host;
+  return {{AT_MINSIGSTKSZ, host.value(AT_MINSIGSTKSZ)},
+          {AT_HWCAP, host.value(AT_HWCAP)},
           {AT_PAGESZ, kPageSize},
           {AT_CLKTCK, static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK))},
           {AT_PHDR, program.program_headers.value},
@@ -121,7 +139,7 @@ std::vector<AuxEntry> make_auxv(const ElfImage& image, const LoadedElf& program,
           {AT_EGID, getegid()},
           {AT_SECURE, 0},
           {AT_RANDOM, 0},
-          {AT_HWCAP2, getauxval(AT_HWCAP2)},
+          {AT_HWCAP2, host.value(AT_HWCAP2)},
           {AT_EXECFN, 0},
           {AT_PLATFORM, 0}};
 }
