@@ -21,10 +21,6 @@ endif()
 
 function(gonzo_room name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
-  if(NOT sources)
-    add_library(gonzo_${name} INTERFACE)
-    return()
-  endif()
   add_library(gonzo_${name} STATIC ${sources})
   target_include_directories(gonzo_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
                              PUBLIC ${PROJECT_SOURCE_DIR}/src)
@@ -33,6 +29,13 @@ function(gonzo_room name)
   foreach(room ${ARGN})
     target_link_libraries(gonzo_${name} PUBLIC gonzo_${room})
   endforeach()
+  # Most of a compilation goes into these headers; all rooms are compiled with the same options.
+  if(name STREQUAL base)
+    target_precompile_headers(gonzo_base PRIVATE <algorithm> <array> <atomic> <expected> <memory> <optional>
+      <span> <string> <vector> <fmt/format.h> <boost/smart_ptr/intrusive_ptr.hpp>)
+  else()
+    target_precompile_headers(gonzo_${name} REUSE_FROM gonzo_base)
+  endif()
 endfunction()
 
 function(gonzo_test name directory)
@@ -41,6 +44,7 @@ function(gonzo_test name directory)
     return()
   endif()
   add_executable(${name} ${sources})
+  target_precompile_headers(${name} PRIVATE <gtest/gtest.h> <fmt/format.h> <memory> <span> <string> <vector>)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARGN} GTest::gtest_main GTest::gmock rapidcheck
                         gonzo_options)
