@@ -1,5 +1,6 @@
 // What only a machine with a processor shows: registers, threads, the shadow's limits.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/auxv.h>
 
 #include <algorithm>
@@ -197,6 +198,22 @@ TEST_F(HostMachineTest, AStoppedThreadTakesTranslationsFromARunningOne) {
   memory_.set(kHostData, Entry::map(other, kUserRead));
   space_->invalidate({VirtAddr(kHostData), VirtAddr(kHostData + kPageSize)}, Stricter::kGone);
   runner.join();
+}
+
+TEST_F(HostMachineTest, TheCallersAffinityIsItsOwn) {
+  memory_.map(kHostData, kUserWrite);
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  // Turns of the length that makes runner and guest share a processor, then short ones.
+  for (const std::uint64_t rounds : {20'000, 1}) {
+    for (unsigned i = 0; i < 40; ++i) {
+      auto thread = start(guest_code::count_up(), kHostData, rounds);
+      expect_syscall(*thread, guest_code::kGood);
+      cpu_set_t after;
+      ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+      EXPECT_TRUE(CPU_EQUAL(&before, &after));
+    }
+  }
 }
 
 TEST_F(HostMachineTest, ThreadsComeAndGo) {

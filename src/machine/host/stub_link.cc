@@ -51,14 +51,18 @@ StubLink::Wake StubLink::wait_for_start() {
 }
 
 void StubLink::give_turn(gonzo_action action) {
-  const std::uint64_t patience = std::exchange(stub_patience_, stub_wait_.ticks());
+  const std::uint64_t worked = __rdtsc() - returned_at_;
+  // Commands alone are short: they neither join nor part.
+  const bool together =
+      action == GONZO_ACTION_RESUME ? company_.join(thread()) : company_.is_together();
+  const std::uint64_t patience = std::exchange(stub_patience_, together ? 0 : stub_wait_.ticks());
   mailbox_.action = action;
   mailbox_.spin_ticks = static_cast<std::uint32_t>(stub_patience_);
   given_at_ = __rdtsc();
   const std::uint32_t before = __atomic_exchange_n(&mailbox_.turn, owner_, __ATOMIC_ACQ_REL);
   const bool sleeps = (before & GONZO_TURN_SLEEPER) != 0;
   if (sleeps) futex(&mailbox_.turn, FUTEX_WAKE, 1, nullptr);
-  stub_wait_.learn(given_at_ - returned_at_, outcome_of(patience, sleeps));
+  stub_wait_.learn(worked, outcome_of(patience, sleeps));
 }
 
 StubLink::Wake StubLink::wait() { return wait_with(nullptr); }
@@ -68,7 +72,7 @@ StubLink::Wake StubLink::wait_for_trap(const std::atomic<bool>& kicked) {
 }
 
 StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
-  const std::uint64_t limit = wait_.ticks();
+  const std::uint64_t limit = company_.is_together() ? 0 : wait_.ticks();
   std::uint64_t now = 0;
   do {
     const std::uint32_t turn = __atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE);
@@ -86,7 +90,10 @@ StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
 
 void StubLink::came_back(SpinBudget::Outcome outcome) {
   returned_at_ = __rdtsc();
-  wait_.learn(mailbox_.trapped_at - mailbox_.resumed_at, outcome);  // forged: no worse than a guess
+  // The guest may forge it: no worse than a bad guess.
+  const std::uint64_t work = mailbox_.trapped_at - mailbox_.resumed_at;
+  wait_.learn(work, outcome);
+  if (mailbox_.action == GONZO_ACTION_RESUME) company_.leave(work);
 }
 
 StubLink::Wake StubLink::sleep(const std::atomic<bool>* kicked) {
@@ -100,6 +107,7 @@ StubLink::Wake StubLink::sleep(const std::atomic<bool>* kicked) {
     if (!is_away(turn)) return Wake::kTurn;
     const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
     if (futex(&mailbox_.turn, FUTEX_WAIT, sleeping, &timeout) == 0 || errno != ETIMEDOUT) continue;
+    company_.part(thread());
     if (process_state(process_) == ProcessState::kDead) return Wake::kDead;
     if (timeout_ns == kLastTimeoutNs && kicked != nullptr && kicked->load()) ++unanswered;
     if (unanswered == kMaxUnanswered) return Wake::kStuck;

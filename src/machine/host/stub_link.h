@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "machine/host/cpu_company.h"
 #include "machine/host/spin_budget.h"
 #include "machine/host/stub/mailbox.h"
 
@@ -25,7 +26,7 @@ class StubLink {
   };
 
   StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy)
-      : mailbox_(mailbox), process_(process), wait_(policy), stub_wait_(policy) {}
+      : mailbox_(mailbox), process_(process), wait_(policy), stub_wait_(policy), company_(policy) {}
 
   /// What the mailbox must hold before a thread is started on it.
   static void prepare(gonzo_mailbox& mailbox);
@@ -57,6 +58,7 @@ class StubLink {
   SpinBudget wait_;
   SpinBudget stub_wait_;
   std::uint64_t stub_patience_ = 0;  ///< what the stub was granted last
+  CpuCompany company_;
   std::uint64_t given_at_ = 0;
   std::uint64_t returned_at_ = 0;
 };
