@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cli/bytes.h"
 #include "cli/exit_codes.h"
@@ -73,8 +74,10 @@ void trace_end(const Trace* trace, const ExitStatus& status) {
 
 /// The task's whole life; everything that belongs to it is gone afterwards.
 int run_in(System& system, const RunOptions& options, const std::string& path,
-           const Inheritance& inheritance, const Trace* trace) {
+           Inheritance inheritance, const Trace* trace) {
   auto process = Process::create(system, kFirstProcess, inheritance);
+  // From here on the guest's close is the last: who reads its pipe must see the end.
+  inheritance.descriptors.clear();
   if (!process) return own_failure("cannot make a process", process.error());
   const std::string& name = options.command.front();
   const auto start = exec_program(
@@ -144,8 +147,7 @@ int run_program(const RunOptions& options) {
         fmt::format("cannot make a machine with {}", bytes_text(options.memory_bytes)),
         system.error(), "try a smaller --memory");
   }
-  const int status = run_in(**system, options, *path, *inheritance, trace.get());
-  inheritance->descriptors.clear();
+  const int status = run_in(**system, options, *path, std::move(*inheritance), trace.get());
   return settle(**system, status);
 }
 

@@ -74,10 +74,16 @@ struct Argument {
   std::uint32_t size = 0;       ///< bytes of the structure or of one element
   std::uint32_t limit = 65536;  ///< bytes: a larger buffer is treated as if it were this large
   const SymbolSet* symbols = nullptr;
+  std::uint8_t flag_argument = 0;  ///< looked at only if that argument has one of `flag_bits`
+  std::uint32_t flag_bits = 0;     ///< 0: always looked at
 
   constexpr Argument shown_as(Style s) const { return with(&Argument::style, s); }
   constexpr Argument or_null() const { return with(&Argument::presence, Presence::kOptional); }
   constexpr Argument at_most(std::uint32_t bytes) const { return with(&Argument::limit, bytes); }
+
+  constexpr Argument only_with(std::uint8_t argument, std::uint32_t bits) const {
+    return with(&Argument::flag_argument, argument).with(&Argument::flag_bits, bits);
+  }
 
   constexpr bool is_pointer() const {
     return kind == ArgumentKind::kPath || kind == ArgumentKind::kString ||

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <csignal>
+
 #include "kernel/interruptible_call.h"
 #include "syscall/table.h"
 
@@ -26,6 +28,16 @@ std::int64_t Call::host(long number, const Arguments& host_arguments) const {
 
 std::int64_t Call::host_uninterrupted(long number, const Arguments& host_arguments) const {
   return plain_call(number, host_arguments);
+}
+
+void Call::raise_sigpipe() const {
+  static_cast<void>(
+      send_signal(task, SignalInfo::sent(SIGPIPE, SI_USER, task.process().pid(), getuid())));
+}
+
+bool Call::leaves_user_half(VirtAddr start, std::uint64_t length) const {
+  const VirtAddr end = memory().page_table().user_end();
+  return start > end || length > end - start;
 }
 
 std::int64_t Call::interrupted() const {

@@ -40,6 +40,10 @@ struct Call {
   std::int64_t host(long number, const Arguments& host_arguments) const;
   /// One that is over soon whatever the row says.
   std::int64_t host_uninterrupted(long number, const Arguments& host_arguments) const;
+  /// The guest wrote to what nobody reads any more. (The runner ignores the host's SIGPIPE.)
+  void raise_sigpipe() const;
+  /// [start, start + length) is not all in the user half (Linux: !access_ok).
+  bool leaves_user_half(VirtAddr start, std::uint64_t length) const;
   /// What the row returns when a signal comes.
   std::int64_t interrupted() const;
 };

@@ -94,6 +94,13 @@ std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
 
 }  // namespace
 
+std::int64_t follow_size(Call& call, const OpenFile& file, std::uint64_t size) {
+  const CachedFileRef cached = cached_file(call, FileFacts::of(file));
+  if (cached == nullptr) return 0;
+  call.memory().unmap_object(*cached, page_ceil(size) >> kPageShift);
+  return followed(0, cached->truncate(size));
+}
+
 std::int64_t sys_truncate(Call& call) {
   const std::int64_t result = PassThrough(call).run();
   if (result < 0) return result;
@@ -102,15 +109,14 @@ std::int64_t sys_truncate(Call& call) {
   const int fd = ::open(host_path(call, AT_FDCWD, *path).c_str(), O_PATH | O_CLOEXEC);
   if (fd < 0) return result;
   const OpenFile named(fd);
-  const CachedFileRef cached = cached_file(call, FileFacts::of(named));
-  return cached != nullptr ? followed(result, cached->truncate(call[1])) : result;
+  return follow_size(call, named, call[1]);
 }
 
 std::int64_t sys_ftruncate(Call& call) {
   const std::int64_t result = PassThrough(call).run();
   if (result < 0) return result;
-  const CachedFileRef cached = cached_behind(call, 0);
-  return cached != nullptr ? followed(result, cached->truncate(call[1])) : result;
+  const auto file = call.file(0);
+  return file ? follow_size(call, **file, call[1]) : raw(file.error());
 }
 
 std::int64_t sys_fallocate(Call& call) {

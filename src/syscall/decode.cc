@@ -200,7 +200,7 @@ class PointedText {
     const auto size = S_ISCHR(s.st_mode) || S_ISBLK(s.st_mode)
                           ? fmt::format("st_rdev={:#x}", s.st_rdev)
                           : fmt::format("st_size={}", s.st_size);
-    return fmt::format("{{st_mode={}|0{:03o}, {}, ...}}", type, s.st_mode & 07777, size);
+    return fmt::format("{{st_mode={}|{:#03o}, {}, ...}}", type, s.st_mode & 07777, size);
   }
 
   static std::string set_text(SignalSet set) {
@@ -246,7 +246,7 @@ std::string number_text(const Argument& argument, std::uint64_t value) {
     case Style::kHex:
       return value == 0 ? "0" : fmt::format("{:#x}", value);
     case Style::kOctal:
-      return value == 0 ? "000" : fmt::format("0{:03o}", value);
+      return value == 0 ? "000" : fmt::format("{:#03o}", value);
     case Style::kAddress:
       return address_text(value);
     case Style::kSymbols:
@@ -344,8 +344,21 @@ std::string result_text(const Call& call, std::int64_t result) {
   return std::to_string(result);
 }
 
+namespace {
+bool is_looked_at(const Call& call, const Argument& argument) {
+  return argument.flag_bits == 0 || (call[argument.flag_argument] & argument.flag_bits) != 0;
+}
+}  // namespace
+
 CallText::CallText(Call& call) {
-  for (unsigned i = 0; i < call.row.argument_count(); ++i) {
+  if (call.row.signature.absent != Errno{}) {
+    for (unsigned i = 0; i < before_.size(); ++i) before_[i] = fmt::format("{:#x}", call[i]);
+    count_ = before_.size();
+    return;
+  }
+  count_ = call.row.argument_count();
+  while (count_ > 0 && !is_looked_at(call, call.row.signature.arguments[count_ - 1])) --count_;
+  for (unsigned i = 0; i < count_; ++i) {
     const Argument& argument = call.row.signature.arguments[i];
     if (!argument.is_pointer()) {
       before_[i] = number_text(argument, call[i]);
@@ -357,7 +370,7 @@ CallText::CallText(Call& call) {
 
 std::string CallText::finished(Call& call, std::int64_t result) const {
   std::string line = fmt::format("{}(", call.row.name);
-  for (unsigned i = 0; i < call.row.argument_count(); ++i) {
+  for (unsigned i = 0; i < count_; ++i) {
     const Argument& argument = call.row.signature.arguments[i];
     if (i != 0) line += ", ";
     const bool came_out = argument.is_pointer() && argument.goes_out() && result >= 0;
@@ -375,7 +388,7 @@ std::string CallText::finished(Call& call, std::int64_t result) const {
 
 std::string CallText::begun(const Call& call) const {
   std::string line = fmt::format("{}(", call.row.name);
-  for (unsigned i = 0; i < call.row.argument_count(); ++i) {
+  for (unsigned i = 0; i < count_; ++i) {
     line += fmt::format("{}{}", i != 0 ? ", " : "", before_[i]);
   }
   return line + ')';

@@ -21,6 +21,7 @@ class CallText {
 
  private:
   std::array<std::string, 6> before_;
+  std::size_t count_ = 0;
 };
 
 /// "-1 ENOENT (No such file or directory)", "3", "0x7f0000001000".

@@ -158,7 +158,11 @@ std::int64_t sys_pipe(Call& call) { return make_pipe(call, 0); }
 std::int64_t sys_pipe2(Call& call) { return make_pipe(call, call.integer(1)); }
 
 std::int64_t sys_socketpair(Call& call) {
-  std::array<int, 2> fds;
+  std::array<int, 2> fds{-1, -1};
+  // Linux stores the numbers before it asks whether there can be such sockets.
+  if (auto stored = call.memory().store(call.address(3), fds); !stored) {
+    return raw(stored.error());
+  }
   const std::int64_t result = call.host(
       SYS_socketpair,
       {call[0], call[1] | SOCK_CLOEXEC, call[2], reinterpret_cast<std::uint64_t>(fds.data())});

@@ -29,6 +29,9 @@ std::int64_t sys_sendfile(Call& call);
 std::int64_t sys_copy_file_range(Call& call);
 std::int64_t sys_splice(Call& call);
 
+/// The host's file has its new size: what lies past it goes from page tables and cache.
+std::int64_t follow_size(Call& call, const OpenFile& file, std::uint64_t size);
+
 // open_calls.cc
 std::int64_t sys_open(Call& call);
 std::int64_t sys_creat(Call& call);

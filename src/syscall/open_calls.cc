@@ -49,7 +49,12 @@ std::int64_t open_with(Call& call, const OpenRequest& request, HostOpen host_ope
   }
   const std::int64_t fd = host_open(directory, path->c_str());
   if (fd < 0) return fd;
-  return raw(new_descriptor(call.files(), static_cast<int>(fd), close_on_exec(request.flags)));
+  auto file = new_open_file(static_cast<int>(fd));
+  if (!file) return raw(file.error());
+  if ((request.flags & O_TRUNC) != 0) {
+    if (const std::int64_t followed = follow_size(call, **file, 0); followed < 0) return followed;
+  }
+  return raw(call.files().insert(std::move(*file), close_on_exec(request.flags)));
 }
 
 std::int64_t open_at(Call& call, const OpenRequest& request) {

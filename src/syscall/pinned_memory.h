@@ -31,6 +31,9 @@ class PinnedMemory {
   PinnedMemory(const PinnedMemory&) = delete;
   PinnedMemory& operator=(const PinnedMemory&) = delete;
 
+  /// After a fault: `length` bytes more, which the host finds to be bad where the guest's are.
+  void append_bad(void* bad, std::uint64_t length) { iovecs_[iovec_count_++] = {bad, length}; }
+
   std::span<iovec> iovecs() { return {iovecs_.data(), iovec_count_}; }
   std::uint64_t bytes() const { return bytes_; }
   /// It ended at a page that cannot be had.

@@ -65,7 +65,7 @@ class DescriptorSets {
   Result<void> load() {
     for (unsigned set = 0; set < 3; ++set) {
       sets_[set].assign(words(), 0);
-      if (call_.is_null(1 + set)) continue;
+      if (call_.is_null(1 + set) || words() == 0) continue;
       GONZO_TRY(call_.memory().copy_in(std::as_writable_bytes(std::span(sets_[set])),
                                        call_.address(1 + set)));
     }
@@ -101,7 +101,7 @@ class DescriptorSets {
       }
     }
     for (unsigned set = 0; set < 3; ++set) {
-      if (call_.is_null(1 + set)) continue;
+      if (call_.is_null(1 + set) || words() == 0) continue;
       GONZO_TRY(
           call_.memory().copy_out(call_.address(1 + set), std::as_bytes(std::span(out[set]))));
     }

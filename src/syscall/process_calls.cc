@@ -185,6 +185,11 @@ std::int64_t sys_sched_getaffinity(Call& call) {
 
 /// The guest runs on the processors of the machine's own threads, which it cannot choose.
 std::int64_t sys_sched_setaffinity(Call& call) {
+  std::array<std::byte, 128> set;
+  const auto part = std::span(set).first(std::min<std::size_t>(call.word(1), set.size()));
+  if (auto copied = call.memory().copy_in(part, call.address(2)); !copied) {
+    return raw(copied.error());
+  }
   return is_own(call, call.integer(0)) ? -EPERM : -ESRCH;
 }
 

@@ -22,14 +22,19 @@ constexpr std::uint32_t kDirectoryBuffer = 1 << 20;
 constexpr Argument two_times(Style style) { return in_struct(kTwoTimes).shown_as(style).or_null(); }
 constexpr Argument stat_out() { return pointer(Direction::kOut, Style::kStat, kStatBytes); }
 constexpr Argument open_flags() { return flags(symbols::kOpen); }
+/// O_TMPFILE includes O_DIRECTORY, which alone has no mode.
+constexpr Argument created_mode(std::uint8_t flags_at) {
+  return mode().only_with(flags_at, O_CREAT | (O_TMPFILE & ~O_DIRECTORY));
+}
 constexpr Argument at_flags() { return flags(symbols::kAt); }
 
 constexpr SyscallRow kRows[] = {
     {SYS_open, "open",
-     call(sys_open, path(), open_flags(), mode()).when_interrupted(Interruption::kRestarts)},
+     call(sys_open, path(), open_flags(), created_mode(1))
+         .when_interrupted(Interruption::kRestarts)},
     {SYS_creat, "creat", call(sys_creat, path(), mode()).when_interrupted(Interruption::kRestarts)},
     {SYS_openat, "openat",
-     call(sys_openat, dirfd(), path(), open_flags(), mode())
+     call(sys_openat, dirfd(), path(), open_flags(), created_mode(2))
          .when_interrupted(Interruption::kRestarts)},
     {SYS_openat2, "openat2",
      call(sys_openat2, dirfd(), path(), pointer(), size())

@@ -1,4 +1,5 @@
 // Memory.
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "syscall/handlers.h"
@@ -21,7 +22,8 @@ constexpr SyscallRow kRows[] = {
     {SYS_mprotect, "mprotect", call(sys_mprotect, address(), size(), flags(symbols::kProtection))},
     {SYS_brk, "brk", call(sys_brk, address()).returns(Returns::kAddress)},
     {SYS_mremap, "mremap",
-     call(sys_mremap, address(), size(), size(), flags(symbols::kRemap), address())
+     call(sys_mremap, address(), size(), size(), flags(symbols::kRemap),
+          address().only_with(3, MREMAP_FIXED | MREMAP_DONTUNMAP))
          .returns(Returns::kAddress)},
     {SYS_madvise, "madvise", call(sys_madvise, address(), size(), flags(symbols::kAdvice))},
     {SYS_msync, "msync", call(sys_msync, address(), size(), flags(symbols::kSync))},

@@ -2,11 +2,9 @@
 // translated.
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstring>
 #include <vector>
 
@@ -65,10 +63,8 @@ std::int64_t send_message(Call& call, Message& message) {
   HostMessage host;
   if (message.has_name) {
     const auto bytes = std::as_writable_bytes(std::span(&host.name, 1)).first(message.name_length);
-    if (auto copied = call.memory().copy_in(bytes, message.name); !copied) {
-      return raw(copied.error());
-    }
-    host.header.msg_name = &host.name;
+    const bool readable = call.memory().copy_in(bytes, message.name).has_value();
+    host.header.msg_name = readable ? &host.name : host_pointer(call.bad_pointer.user());
     host.header.msg_namelen = message.name_length;
   }
   PinnedMemory pinned(call.memory(), Access::kRead, message.spans, 0, kMostTransferred);
@@ -78,10 +74,7 @@ std::int64_t send_message(Call& call, Message& message) {
   const std::int64_t result = call.host(
       SYS_sendmsg, {static_cast<std::uint64_t>((*file)->host_fd()), pointer_of(&host.header),
                     static_cast<std::uint64_t>(message.flags | MSG_NOSIGNAL)});
-  if (result == -EPIPE && (message.flags & MSG_NOSIGNAL) == 0) {
-    static_cast<void>(
-        send_signal(call.task, SignalInfo::sent(SIGPIPE, SI_USER, call.process().pid(), getuid())));
-  }
+  if (result == -EPIPE && (message.flags & MSG_NOSIGNAL) == 0) call.raise_sigpipe();
   return result;
 }
 
@@ -100,6 +93,14 @@ std::int64_t receive_message(Call& call, const Message& message, HostMessage& ho
   return call.host(SYS_recvmsg,
                    {static_cast<std::uint64_t>((*file)->host_fd()), pointer_of(&host.header),
                     static_cast<std::uint64_t>(message.flags | MSG_CMSG_CLOEXEC)});
+}
+
+/// The host looks at the socket before it finds the header to be bad.
+std::int64_t with_bad_header(Call& call) {
+  const auto file = call.file(0);
+  if (!file) return raw(file.error());
+  return call.host(call.row.number, {static_cast<std::uint64_t>((*file)->host_fd()),
+                                     call.bad_pointer.user(), call[2]});
 }
 
 /// Calls `change` with each descriptor passed along in control messages (SCM_RIGHTS). False when it
@@ -143,6 +144,7 @@ Result<void> store_name(Call& call, VirtAddr to, std::uint32_t room, const HostM
 }  // namespace
 
 std::int64_t sys_sendto(Call& call) {
+  if (call.leaves_user_half(call.address(1), call[2])) return -EFAULT;
   Message message{.spans = {{call.address(1), std::min(call[2], kMostTransferred)}},
                   .name = call.address(4),
                   .name_length = call.word(5),
@@ -152,6 +154,7 @@ std::int64_t sys_sendto(Call& call) {
 }
 
 std::int64_t sys_recvfrom(Call& call) {
+  if (call.leaves_user_half(call.address(1), call[2])) return -EFAULT;
   Message message{.spans = {{call.address(1), std::min(call[2], kMostTransferred)}},
                   .has_name = !call.is_null(4),
                   .flags = call.integer(3)};
@@ -171,7 +174,7 @@ std::int64_t sys_recvfrom(Call& call) {
 
 std::int64_t sys_sendmsg(Call& call) {
   const auto header = call.memory().load<msghdr>(call.address(1));
-  if (!header) return raw(header.error());
+  if (!header) return with_bad_header(call);
   auto message = load_message(call, *header);
   if (!message) return raw(message.error());
   if (header->msg_controllen > kMostControl) return -ENOBUFS;
@@ -197,7 +200,7 @@ std::int64_t sys_sendmsg(Call& call) {
 
 std::int64_t sys_recvmsg(Call& call) {
   auto header = call.memory().load<msghdr>(call.address(1));
-  if (!header) return raw(header.error());
+  if (!header) return with_bad_header(call);
   const auto message = load_message(call, *header);
   if (!message) return raw(message.error());
   std::vector<std::byte> control(

@@ -202,12 +202,6 @@ std::int64_t sys_readlinkat(Call& call) {
       2);
 }
 
-std::int64_t sys_lseek(Call& call) {
-  const auto file = call.file(0);
-  if (!file) return raw(file.error());
-  const std::int64_t result = PassThrough(call).run();
-  if (result == 0) (*file)->rewound();
-  return result;
-}
+std::int64_t sys_lseek(Call& call) { return PassThrough(call).run(); }
 
 }  // namespace gonzo

@@ -94,8 +94,8 @@ constexpr Symbol kMessageFlags[] = {
     S(MSG_OOB),      S(MSG_PEEK), S(MSG_DONTROUTE),  S(MSG_CTRUNC),      S(MSG_TRUNC),
     S(MSG_DONTWAIT), S(MSG_EOR),  S(MSG_WAITALL),    S(MSG_CONFIRM),     S(MSG_ERRQUEUE),
     S(MSG_NOSIGNAL), S(MSG_MORE), S(MSG_WAITFORONE), S(MSG_CMSG_CLOEXEC)};
-constexpr Symbol kLevels[] = {{0, "SOL_IP"},       S(SOL_SOCKET), {6, "SOL_TCP"},
-                              {17, "SOL_UDP"}, {41, "SOL_IPV6"},   S(SOL_NETLINK)};
+constexpr Symbol kLevels[] = {{0, "SOL_IP"},   S(SOL_SOCKET),    {6, "SOL_TCP"},
+                              {17, "SOL_UDP"}, {41, "SOL_IPV6"}, S(SOL_NETLINK)};
 constexpr Symbol kShutdowns[] = {S(SHUT_RD), S(SHUT_WR), S(SHUT_RDWR)};
 constexpr Symbol kEpollCreateFlags[] = {S(EPOLL_CLOEXEC)};
 constexpr Symbol kEpollOperations[] = {S(EPOLL_CTL_ADD), S(EPOLL_CTL_DEL), S(EPOLL_CTL_MOD)};

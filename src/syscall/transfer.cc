@@ -38,9 +38,8 @@ class Transfer {
   bool reads() const { return request_.kind == TransferKind::kRead; }
 
   bool leaves_user_half() const {
-    const VirtAddr end = call_.memory().page_table().user_end();
     return std::ranges::any_of(request_.spans, [&](const GuestSpan& span) {
-      return span.start > end || span.length > end - span.start;
+      return call_.leaves_user_half(span.start, span.length);
     });
   }
 
@@ -61,13 +60,15 @@ class Transfer {
       const std::uint64_t room = std::min(wanted_ - done, useful(facts, done));
       PinnedMemory pinned(call_.memory(), reads() ? Access::kWrite : Access::kRead, request_.spans,
                           done, room);
-      if (pinned.bytes() == 0) {
-        return done != 0 ? static_cast<std::int64_t>(done) : host_with_bad_pointer();
+      const std::uint64_t good = pinned.bytes();
+      if (pinned.hit_fault()) {
+        // How much of it counts before the bad page is the host's to say: a pipe takes whole pages.
+        pinned.append_bad(reinterpret_cast<void*>(call_.bad_pointer.user()), wanted_ - done - good);
       }
       const std::int64_t moved = round(pinned, facts, done);
       if (moved < 0) return done != 0 ? static_cast<std::int64_t>(done) : moved;
       done += static_cast<std::uint64_t>(moved);
-      const bool short_round = static_cast<std::uint64_t>(moved) < pinned.bytes();
+      const bool short_round = static_cast<std::uint64_t>(moved) < good;
       const bool over = reads() && facts.kind == FileKind::kStream;
       if (short_round || over || pinned.hit_fault() || done == wanted_) break;
     }
@@ -156,11 +157,13 @@ class Transfer {
 }  // namespace
 
 std::int64_t transfer(Call& call, const OpenFile& file, const TransferRequest& request) {
+  if (request.kind == TransferKind::kRead) file.about_to_read(request.offset);
   return Transfer(call, file, request).run();
 }
 
 Result<std::vector<GuestSpan>> load_iovecs(Call& call, VirtAddr address, std::uint64_t count) {
   if (count > PinnedMemory::kMostPieces) return fail(Errno::kInval);
+  if (count == 0) return std::vector<GuestSpan>{};
   std::vector<iovec> vectors(count);
   GONZO_TRY(call.memory().copy_in(std::as_writable_bytes(std::span(vectors)), address));
   std::vector<GuestSpan> spans;

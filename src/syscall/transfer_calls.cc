@@ -2,8 +2,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <csignal>
-
 #include "syscall/bad_pointer.h"
 #include "syscall/handlers.h"
 #include "syscall/table.h"
@@ -14,11 +12,7 @@ namespace gonzo {
 namespace {
 
 std::int64_t after_write(Call& call, std::int64_t result) {
-  // The runner ignores the host's SIGPIPE: this one is the guest's.
-  if (result == -EPIPE) {
-    static_cast<void>(
-        send_signal(call.task, SignalInfo::sent(SIGPIPE, SI_USER, call.process().pid(), getuid())));
-  }
+  if (result == -EPIPE) call.raise_sigpipe();
   return result;
 }
 

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Our own guest programs, natively and on Gonzo.   guests.sh GONZO GUESTS
+GONZO=$1 GUESTS=$2
+. "$(dirname "$0")/lib.sh"
+export LC_ALL=C GUEST_VARIABLE=value GUEST_EMPTY=
+ulimit -c 0
+
+for kind in "" -static; do
+  for guest in files memory signals transfers; do
+    same "$guest$kind" "$GUESTS/$guest$kind"
+  done
+  same "environment$kind" "$GUESTS/environment$kind" 7 "two words" ""
+  gonzo_options=(--fault-around 1)
+  same "memory$kind, page by page" "$GUESTS/memory$kind"
+  gonzo_options=()
+
+  # The same addresses in every run.
+  "$GONZO" run "$GUESTS/segments$kind" >"$work/first" || fail "segments$kind"
+  "$GONZO" run "$GUESTS/segments$kind" >"$work/second"
+  checks=$((checks + 1))
+  cmp -s "$work/first" "$work/second" || fail "segments$kind: addresses differ between runs"
+  equal "segments$kind: order" "order  1" "$(grep order "$work/first")"
+
+  for fault in null write-null text constant stack jump-null kernel non-canonical last-page bus \
+    overflow divide illegal breakpoint privileged abort kill term none-mapping; do
+    same "faults$kind $fault" "$GUESTS/faults$kind" "$fault"
+  done
+done
+
+status "a null pointer" 139 "$GONZO" run "$GUESTS/faults" null
+one_line "a null pointer" 'faults: killed by SIGSEGV .*address 0x0'
+status "past the end" 135 "$GONZO" run "$GUESTS/faults" bus
+one_line "past the end" 'killed by SIGBUS .*address 0x7'
+status "an exit code" 42 "$GONZO" run "$GUESTS/environment" 42
+silent "an exit code"
+finish

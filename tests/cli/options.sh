@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The command's own options, help and failures.   options.sh GONZO GUESTS
+GONZO=$1 GUESTS=$2
+. "$(dirname "$0")/lib.sh"
+export LC_ALL=C
+
+status "--version" 0 "$GONZO" --version
+equal "--version" "gonzo" "$(cut -d' ' -f1 "$work/out")"
+status "help" 0 "$GONZO" help
+grep -q 'run' "$work/out" || fail "help does not name run"
+status "--help" 0 "$GONZO" --help
+status "run --help" 0 "$GONZO" run --help
+for option in --memory --stats --maps --strace --machine --fault-around; do
+  grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
+done
+status "no command" 125 "$GONZO"
+status "no program" 125 "$GONZO" run
+one_line "no program" 'which PROGRAM'
+status "an unknown command" 125 "$GONZO" walk
+one_line "an unknown command" 'walk'
+status "an unknown option" 125 "$GONZO" run --nonsense true
+one_line "an unknown option" 'nonsense'
+for size in 0 1k abc 12X -5 99999999999G 2.5; do
+  status "--memory $size" 125 "$GONZO" run --memory "$size" true
+done
+one_line "--memory" 'not a size'
+status "--fault-around 3" 125 "$GONZO" run --fault-around 3 true
+status "--fault-around 0" 125 "$GONZO" run --fault-around 0 true
+status "--machine soft" 125 "$GONZO" run --machine soft true
+one_line "--machine soft" 'executes no instructions'
+status "--machine none" 125 "$GONZO" run --machine none true
+status "--stats=xml" 125 "$GONZO" run --stats=xml true
+status "--strace into nowhere" 125 "$GONZO" run --strace=/nonexistent/file true
+one_line "--strace into nowhere" '/nonexistent/file'
+
+# Options end before the program.
+status "the program's options" 0 "$GONZO" run ls -l /
+status "after --" 0 "$GONZO" run -- ls -l /
+status "an option that is the program's too" 0 "$GONZO" run echo --stats
+equal "an option that is the program's too" "--stats" "$(cat "$work/out")"
+status "an empty argument" 0 "$GONZO" run printf '[%s]' ''
+equal "an empty argument" "[]" "$(cat "$work/out")"
+
+status "--stats" 0 "$GONZO" run --stats true
+for word in 'page faults' 'peak resident' 'page-table frames' 'areas' 'system calls' 'traps' 'shadow' 'time'; do
+  grep -q "$word" "$work/err" || fail "--stats does not tell $word"
+done
+status "--stats=json" 0 "$GONZO" run --stats=json true
+equal "--stats=json: lines" 1 "$(wc -l <"$work/err")"
+grep -Eq '^\{"faults":\{"minor":[0-9]+,"major":[0-9]+\},.*"time_ns":\{.*\}\}$' "$work/err" || fail "--stats=json"
+status "--maps" 0 "$GONZO" run --maps true
+grep -q '\[stack\]$' "$work/err" || fail "--maps shows no stack"
+status "--strace" 3 "$GONZO" run --strace sh -c 'exit 3'
+grep -q '^exit_group(3) *= ?$' "$work/err" || fail "--strace: no exit_group"
+grep -q '^+++ exited with 3 +++$' "$work/err" || fail "--strace: no end"
+status "--strace=FILE" 1 "$GONZO" run --strace="$work/trace" cat /nonexistent
+silent_lines=$(grep -vc '^cat: ' "$work/err")
+equal "--strace=FILE: standard error" 0 "$silent_lines"
+grep -Eq '^openat\(AT_FDCWD, "/nonexistent", O_RDONLY\) += -1 ENOENT \(No such file or directory\)$' "$work/trace" ||
+  fail "--strace=FILE: openat"
+
+# Little memory: the program hears of it, the runner does not fall.
+status "--memory 16M" 0 "$GONZO" run --memory 16M ls -l /
+"$GONZO" run --memory 24M sort -S 200M /dev/zero >/dev/null 2>"$work/err" &
+pid=$!
+( sleep 20; kill -KILL $pid ) 2>/dev/null &
+watch=$!
+wait $pid
+got=$?
+kill $watch 2>/dev/null
+checks=$((checks + 1))
+grep -q 'internal error' "$work/err" && fail "too little memory: $(head -1 "$work/err")"
+[ "$got" = 125 ] && fail "too little memory: status 125: $(head -1 "$work/err")"
+
+# Counts are exact with one page a fault: the same in every run.
+"$GONZO" run --fault-around 1 --stats=json "$GUESTS/segments-static" 2>&1 >/dev/null | grep -o '"faults":{[^}]*}' >"$work/one"
+"$GONZO" run --fault-around 1 --stats=json "$GUESTS/segments-static" 2>&1 >/dev/null | grep -o '"faults":{[^}]*}' >"$work/two"
+equal "fault counts of two runs" "$(cat "$work/one")" "$(cat "$work/two")"
+finish
