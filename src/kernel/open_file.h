@@ -3,7 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include <gonzo/base/result.h>
 
@@ -20,8 +22,9 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   int host_fd() const { return host_fd_; }
-  /// The guest moved the offset to the start: files that are made of text (procfs) are made anew.
-  virtual void rewound() {}
+  /// A read comes next, from `offset` or, without one, from the file's own. Files that are made of
+  /// text (procfs) are made anew when they are read from the start, as Linux's seq_file does.
+  virtual void about_to_read(std::optional<std::int64_t>) const {}
   /// Where fstat must tell another story than the host's descriptor (procfs: mode, size 0).
   virtual void amend_stat(struct stat&) const {}
 

@@ -40,7 +40,11 @@ class ProcTextFile final : public OpenFile {
         status_(status) {}
   ~ProcTextFile() override { ::close(write_fd_); }
 
-  void rewound() override { set_text(write_fd_, generator_(task_)); }
+  void about_to_read(std::optional<std::int64_t> offset) const override {
+    if (offset.value_or(lseek(host_fd(), 0, SEEK_CUR)) == 0) {
+      set_text(write_fd_, generator_(task_));
+    }
+  }
   void amend_stat(struct stat& status) const override { status = status_; }
 
  private:
@@ -170,7 +174,7 @@ Result<OpenFileRef> ProcNode::open(int flags) const {
   if ((flags & O_DIRECTORY) != 0) return fail(Errno::kNotDir);
   const int memory = memfd_create("gonzo-proc", MFD_CLOEXEC);
   if (memory < 0) return fail_from_host();
-  set_text(memory, generator_(*task_));
+  set_text(memory, generator_(*task_));  // for calls that move bytes without a read (sendfile)
   const int readable = ::open(fmt::format("/proc/self/fd/{}", memory).c_str(),
                               O_RDONLY | O_CLOEXEC | (flags & O_NONBLOCK));
   if (readable < 0) {

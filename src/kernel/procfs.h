@@ -28,7 +28,8 @@ class ProcNode {
   /// Links: what to ask the host for in place of the guest's path, when a call follows the link
   /// (open, stat). It may differ from the target, which for a pipe is no path at all.
   const std::string& host_path() const { return host_path_; }
-  /// Not for links. A file that holds the text of now, and is made anew when the guest rewinds it.
+  /// Not for links. A file that holds the text of now, and is made anew when it is read from the
+  /// start.
   /// Flags as in open(2). EACCES for writing; ENFILE, ENOMEM, EMFILE.
   Result<OpenFileRef> open(int flags) const;
   /// What lstat says.

@@ -203,7 +203,7 @@ TEST_F(ProcfsTest, DescriptorsLinkToTheGuestsFiles) {
   EXPECT_EQ(::access(missing->host_path().c_str(), F_OK), -1);
 }
 
-TEST_F(ProcfsTest, AFileIsReadOnlyAndMadeAnewWhenRewound) {
+TEST_F(ProcfsTest, AFileIsReadOnlyAndMadeAnewWhenReadFromTheStart) {
   const auto node = find_proc(*task, "/proc/self/comm");
   EXPECT_EQ(node->open(O_WRONLY).error(), Errno::kAcces);
   EXPECT_EQ(node->open(O_RDWR).error(), Errno::kAcces);
@@ -212,11 +212,17 @@ TEST_F(ProcfsTest, AFileIsReadOnlyAndMadeAnewWhenRewound) {
   EXPECT_EQ(::write(file->host_fd(), "x", 1), -1);
   EXPECT_EQ(read_all(file->host_fd()), "cat\n");
   world.process().image().name = "dog";
+  file->about_to_read(std::nullopt);
   lseek(file->host_fd(), 0, SEEK_SET);
-  EXPECT_EQ(read_all(file->host_fd()), "cat\n");
+  EXPECT_EQ(read_all(file->host_fd()), "cat\n") << "read from elsewhere, it stays";
   lseek(file->host_fd(), 0, SEEK_SET);
-  file->rewound();
+  file->about_to_read(std::nullopt);
   EXPECT_EQ(read_all(file->host_fd()), "dog\n");
+  world.process().image().name = "cat";
+  file->about_to_read(0);
+  std::array<char, 4> text{};
+  EXPECT_EQ(pread(file->host_fd(), text.data(), 4, 0), 4);
+  EXPECT_EQ(std::string_view(text.data(), 4), "cat\n");
   struct stat status{};
   ASSERT_EQ(fstat(file->host_fd(), &status), 0);
   file->amend_stat(status);
