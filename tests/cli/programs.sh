@@ -26,7 +26,7 @@ same "grep -r" grep -r root /etc/passwd /etc/group /etc/profile
 same "grep, no match" grep nothing-like-this /etc/passwd
 same "wc" wc "$work/lines"
 same "head" head -c 1000 "$work/large"
-same "env" env -u _
+same "env" env -u _ -u SHLVL
 same "pwd" pwd
 same "false" false
 same "dd" dd if=/dev/zero bs=1M count=30 status=none
