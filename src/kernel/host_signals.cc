@@ -148,7 +148,9 @@ Forwarder::~Forwarder() {
 
 void Forwarder::collect(Task& task) {
   SignalInfo info;
-  while (mailbox_.take(info)) static_cast<void>(send_signal(task.process(), info));
+  while (mailbox_.take(info)) {
+    if (!send_signal(task.process(), info)) continue;  // the queue is full: lost, as on Linux
+  }
 }
 
 void Forwarder::mask_changed(SignalSet mask) {

@@ -7,6 +7,7 @@
 
 #include "kernel/extended_state.h"
 #include "kernel/signal_frame.h"
+#include <gonzo/base/check.h>
 
 namespace gonzo {
 namespace {
@@ -166,7 +167,8 @@ void force_signal(Task& task, const SignalInfo& info) {
     task.set_signal_mask(task.signal_mask() & ~bit);
   }
   // The queue's limit is not for the kernel's own signals.
-  static_cast<void>(task.pending().add(info, ~std::size_t{0}));
+  const auto added = task.pending().add(info, ~std::size_t{0});
+  GONZO_CHECK(added.has_value());
   task.call_attention();
 }
 

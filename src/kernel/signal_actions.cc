@@ -91,9 +91,13 @@ void SignalActions::make_default(int signal) {
 
 void SignalActions::ignore(SignalSet signals) {
   for (int signal = 1; signal <= kSignals; ++signal) {
-    if ((signals & signal_bit(signal)) != 0) {
-      static_cast<void>(set(signal, SignalAction{.handler = 1}));
+    if ((signals & ~kUnblockable & signal_bit(signal)) == 0) continue;
+    const SignalAction ignored{.handler = 1};
+    {
+      const LockGuard guard(lock_);
+      actions_[slot(signal)] = ignored;
     }
+    announce(signal, ignored);
   }
 }
 

@@ -167,7 +167,7 @@ Result<void> pop_signal_frame(Task& task) {
   task.set_signal_mask(context.mask);
   restore_registers(task.registers(), context.registers);
   // As Linux, after the registers, and whatever comes of it.
-  static_cast<void>(change_signal_stack(task, &context.stack));
+  [[maybe_unused]] const bool restored = change_signal_stack(task, &context.stack).has_value();
   return {};
 }
 

@@ -17,6 +17,7 @@
 #include "unit/kernel/native_exec.h"
 #include "unit/kernel/soft_world.h"
 #include "unit/kernel/temporary_directory.h"
+#include <gonzo/cache/page_cache.h>
 
 namespace gonzo {
 namespace {
@@ -24,10 +25,14 @@ namespace {
 const std::vector<std::string> kArguments{"the program", "one", ""};
 const std::vector<std::string> kEnvironment{"A=1", "LONGER=a value with blanks"};
 
+ExecOutcome<ExecResult> exec_in(Process& process, const std::string& path,
+                                const std::vector<std::string>& arguments) {
+  return exec_program(process, {.path = path, .arguments = arguments, .environment = kEnvironment});
+}
+
 ExecOutcome<ExecResult> exec_in(SoftWorld& world, const std::string& path,
                                 const std::vector<std::string>& arguments = kArguments) {
-  return exec_program(world.process(),
-                      {.path = path, .arguments = arguments, .environment = kEnvironment});
+  return exec_in(world.process(), path, arguments);
 }
 
 /// What both would see of one file: an errno, a death past the point of no return, or an image.
@@ -249,6 +254,33 @@ TEST(Exec, AnyFlippedByteOfTheHeadersGivesAnImageOrOneLine) {
     }
     EXPECT_EQ((*process)->memory().verify(), "") << "round " << round;
   }
+}
+
+TEST(Exec, EachAllocationThatFailsIsAnsweredAndLeavesNothingBehind) {
+  SoftWorld world;
+  FrameAllocator& frames = world.system().frames();
+  const auto free_frames = [&] {
+    world.system().page_cache().drop_clean();
+    return frames.stats().free;
+  };
+  const std::uint64_t before = free_frames();
+  int failures = 0;
+  for (std::uint64_t n = 1; n <= 60; ++n) {
+    frames.fail_nth(n);
+    {
+      const auto process = Process::create(world.system(), 2);
+      if (!process) continue;
+      const auto result = exec_in(**process, "/bin/cat", kArguments);
+      EXPECT_EQ((*process)->memory().verify(), "") << n;
+      if (!result) {
+        ++failures;
+        EXPECT_THAT(result.error().text, testing::Not(testing::IsEmpty()));
+      }
+    }
+    frames.fail_nth(0);
+    EXPECT_EQ(free_frames(), before) << n;
+  }
+  EXPECT_GT(failures, 5) << "tables, the stack's page, bss";
 }
 
 // --- What a right program looks like ------------------------------------------------------------
