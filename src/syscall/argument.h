@@ -77,6 +77,14 @@ struct Argument {
   std::uint8_t flag_argument = 0;  ///< looked at only if that argument has one of `flag_bits`
   std::uint32_t flag_bits = 0;     ///< 0: always looked at
 
+  /// Defined before its users, which are evaluated at compile time.
+  template <typename Member, typename Value>
+  constexpr Argument with(Member Argument::* member, Value value) const {
+    Argument copy = *this;
+    copy.*member = value;
+    return copy;
+  }
+
   constexpr Argument shown_as(Style s) const { return with(&Argument::style, s); }
   constexpr Argument or_null() const { return with(&Argument::presence, Presence::kOptional); }
   constexpr Argument at_most(std::uint32_t bytes) const { return with(&Argument::limit, bytes); }
@@ -92,14 +100,6 @@ struct Argument {
   }
   constexpr bool goes_in() const { return direction != Direction::kOut; }
   constexpr bool goes_out() const { return direction != Direction::kIn; }
-
- private:
-  template <typename Member, typename Value>
-  constexpr Argument with(Member Argument::* member, Value value) const {
-    Argument copy = *this;
-    copy.*member = value;
-    return copy;
-  }
 };
 
 // The words that rows are written in.

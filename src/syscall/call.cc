@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <tuple>
 
 #include "kernel/interruptible_call.h"
 #include "syscall/table.h"
@@ -31,8 +32,8 @@ std::int64_t Call::host_uninterrupted(long number, const Arguments& host_argumen
 }
 
 void Call::raise_sigpipe() const {
-  static_cast<void>(
-      send_signal(task, SignalInfo::sent(SIGPIPE, SI_USER, task.process().pid(), getuid())));
+  std::ignore =
+      send_signal(task, SignalInfo::sent(SIGPIPE, SI_USER, task.process().pid(), getuid()));
 }
 
 bool Call::leaves_user_half(VirtAddr start, std::uint64_t length) const {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <tuple>
 
 #include "syscall/bad_pointer.h"
 #include "syscall/file_facts.h"
@@ -135,7 +136,7 @@ std::int64_t sys_fallocate(Call& call) {
 
 std::int64_t sys_fsync(Call& call) {
   if (call.row.number == SYS_syncfs) {
-    static_cast<void>(call.process().system().page_cache().sync_all());
+    std::ignore = call.process().system().page_cache().sync_all();
   } else if (const CachedFileRef cached = cached_behind(call, 0); cached != nullptr) {
     if (auto synced = cached->sync(0, kAllPages); !synced) return raw(synced.error());
   }

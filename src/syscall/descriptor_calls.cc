@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <tuple>
 
 #include "syscall/bad_pointer.h"
 #include "syscall/handlers.h"
@@ -42,8 +43,8 @@ std::int64_t hand_out_pair(Call& call, const std::array<int, 2>& host_fds, VirtA
   }
   const auto second = new_descriptor(call.files(), host_fds[1], cloexec);
   const auto undo = [&](Errno error) {
-    static_cast<void>(call.files().close(*first));
-    if (second) static_cast<void>(call.files().close(*second));
+    std::ignore = call.files().close(*first);
+    if (second) std::ignore = call.files().close(*second);
     return raw(error);
   };
   if (!second) return undo(second.error());
@@ -104,9 +105,9 @@ std::int64_t sys_close_range(Call& call) {
   for (const int fd : call.files().numbers()) {
     if (static_cast<unsigned>(fd) < first || static_cast<unsigned>(fd) > last) continue;
     if ((flags & CLOSE_RANGE_CLOEXEC) != 0) {
-      static_cast<void>(call.files().set_cloexec(fd, CloseOnExec::kYes));
+      std::ignore = call.files().set_cloexec(fd, CloseOnExec::kYes);
     } else {
-      static_cast<void>(call.files().close(fd));
+      std::ignore = call.files().close(fd);
     }
   }
   return 0;

@@ -10,7 +10,7 @@
 
 namespace gonzo {
 
-std::string host_path(Call& call, int directory_fd, std::string path) {
+std::string host_path(Call& call, int directory_fd, const std::string& path) {
   const auto node = proc_node(call, directory_fd, path);
   return node && node->is_link() ? node->host_path() : path;
 }

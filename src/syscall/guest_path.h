@@ -10,7 +10,7 @@ namespace gonzo {
 
 /// What to ask the host for: links of /proc that are the guest's (/proc/self/exe, /proc/self/fd/3,
 /// /dev/stdin) become what they lead to; other names stay as they are.
-std::string host_path(Call& call, int directory_fd, std::string path);
+std::string host_path(Call& call, int directory_fd, const std::string& path);
 
 /// `path` as seen from the root, symbolic links left alone; empty when it is relative and its
 /// directory cannot be named.

@@ -14,8 +14,8 @@ inline constexpr std::size_t kLargestIoctl = 256;
 
 struct IoctlRow {
   unsigned request;
+  Direction direction;
   const char* name;
-  Direction direction = Direction::kIn;
   std::uint32_t bytes = 0;  ///< 0: the argument is a number
   bool descriptor = false;  ///< the argument is a descriptor
   /// Between guest and host where the bytes name something that differs (descriptors, pids).

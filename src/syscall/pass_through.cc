@@ -79,7 +79,7 @@ void PassThrough::prepare_string(unsigned index) {
   // Too long: a string that is too long for the host as well.
   std::string host_text = text ? std::move(*text) : std::string(argument.limit, 'x');
   if (argument.kind == ArgumentKind::kPath) {
-    host_text = host_path(call_, directory_before(index), std::move(host_text));
+    host_text = host_path(call_, directory_before(index), host_text);
   }
   auto bytes = scratch_.take(host_text.size() + 1);
   std::memcpy(bytes.data(), host_text.c_str(), host_text.size() + 1);

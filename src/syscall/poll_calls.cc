@@ -10,6 +10,7 @@
 #include <climits>
 #include <ctime>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "syscall/handlers.h"
@@ -153,9 +154,9 @@ void store_remaining(Call& call, unsigned argument, const std::optional<timespec
   if (!left) return;
   if (as_timeval) {
     const timeval value{left->tv_sec, left->tv_nsec / 1000};
-    static_cast<void>(call.memory().store(call.address(argument), value));
+    std::ignore = call.memory().store(call.address(argument), value);
   } else {
-    static_cast<void>(call.memory().store(call.address(argument), *left));
+    std::ignore = call.memory().store(call.address(argument), *left);
   }
 }
 

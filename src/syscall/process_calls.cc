@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 #include "syscall/bad_pointer.h"
 #include "syscall/handlers.h"
@@ -124,7 +125,7 @@ std::int64_t sys_prctl(Call& call) {
     case PR_GET_DUMPABLE:
       return 1;
     case PR_GET_PDEATHSIG:
-      return raw(call.memory().store(call.address(1), int{0}));
+      return raw(call.memory().store(call.address(1), 0));
     case PR_CAPBSET_READ:
     case PR_GET_KEEPCAPS:
     case PR_GET_SECUREBITS:
@@ -155,7 +156,7 @@ std::int64_t sys_capget(Call& call) {
       call.host(SYS_capget, {reinterpret_cast<std::uint64_t>(&*header),
                              call.is_null(1) ? 0 : reinterpret_cast<std::uint64_t>(&data)});
   if (result < 0) {
-    static_cast<void>(call.memory().store(call.address(0), header->version));
+    std::ignore = call.memory().store(call.address(0), header->version);
     return result;
   }
   return call.is_null(1) ? 0 : raw(call.memory().store(call.address(1), data));

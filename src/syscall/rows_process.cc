@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uint32_t kRlimitBytes = 16;
 constexpr std::uint32_t kUsageBytes = sizeof(rusage);
-constexpr std::uint32_t kSchedParam = sizeof(sched_param);
 
 constexpr Argument user() { return integer(); }
 constexpr Argument user_out() { return out_struct(sizeof(unsigned)).shown_as(Style::kIntegers); }

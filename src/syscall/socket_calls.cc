@@ -24,12 +24,10 @@ constexpr std::uint64_t kPinnedAtOnce = 256
 
 std::uint64_t pointer_of(const void* p) { return reinterpret_cast<std::uint64_t>(p); }
 
-void* host_pointer(std::uint64_t value) { return reinterpret_cast<void*>(value); }
-
 /// A message as the guest describes it.
 struct Message {
   std::vector<GuestSpan> spans;
-  VirtAddr name{};
+  VirtAddr name;
   std::uint32_t name_length = 0;
   bool has_name = false;
   std::vector<std::byte> control;
@@ -46,7 +44,7 @@ struct HostMessage {
     std::uint64_t wanted = 0;
     for (const GuestSpan& span : message.spans) wanted += span.length;
     if (wanted != 0 && pinned.bytes() == 0) {
-      bad = {host_pointer(call.bad_pointer.user()), wanted};
+      bad = {call.bad_pointer.user_pointer(), wanted};
       header.msg_iov = &bad;
       header.msg_iovlen = 1;
     } else {
@@ -64,7 +62,7 @@ std::int64_t send_message(Call& call, Message& message) {
   if (message.has_name) {
     const auto bytes = std::as_writable_bytes(std::span(&host.name, 1)).first(message.name_length);
     const bool readable = call.memory().copy_in(bytes, message.name).has_value();
-    host.header.msg_name = readable ? &host.name : host_pointer(call.bad_pointer.user());
+    host.header.msg_name = readable ? &host.name : call.bad_pointer.user_pointer();
     host.header.msg_namelen = message.name_length;
   }
   PinnedMemory pinned(call.memory(), Access::kRead, message.spans, 0, kMostTransferred);
@@ -125,7 +123,7 @@ Result<Message> load_message(Call& call, const msghdr& header) {
   Message message;
   message.flags = call.integer(2);
   if (header.msg_iovlen > PinnedMemory::kMostPieces) {
-    return fail(static_cast<Errno>(EMSGSIZE));
+    return fail(Errno::kMsgSize);
   }
   GONZO_ASSIGN(message.spans,
                load_iovecs(call, VirtAddr(pointer_of(header.msg_iov)), header.msg_iovlen));

@@ -46,9 +46,9 @@ class Transfer {
   /// The host makes its checks, finds nothing to do, the end of the file, or the bad pointer.
   std::int64_t host_with_bad_pointer() {
     const GuestSpan first = request_.spans.empty() ? GuestSpan{} : request_.spans.front();
-    iovec bad{reinterpret_cast<void*>(call_.bad_pointer.user()), wanted_};
+    iovec bad{call_.bad_pointer.user_pointer(), wanted_};
     if (leaves_user_half()) {
-      bad = {reinterpret_cast<void*>(BadPointer::kernel()), std::max<std::size_t>(wanted_, 1)};
+      bad = {BadPointer::kernel_pointer(), std::max<std::size_t>(wanted_, 1)};
     }
     if (first.length == 0 && wanted_ == 0) bad.iov_len = 0;
     return host({&bad, 1}, 0);
@@ -63,7 +63,7 @@ class Transfer {
       const std::uint64_t good = pinned.bytes();
       if (pinned.hit_fault()) {
         // How much of it counts before the bad page is the host's to say: a pipe takes whole pages.
-        pinned.append_bad(reinterpret_cast<void*>(call_.bad_pointer.user()), wanted_ - done - good);
+        pinned.append_bad(call_.bad_pointer.user_pointer(), wanted_ - done - good);
       }
       const std::int64_t moved = round(pinned, facts, done);
       if (moved < 0) return done != 0 ? static_cast<std::int64_t>(done) : moved;

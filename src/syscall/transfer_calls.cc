@@ -79,7 +79,7 @@ std::int64_t sys_getrandom(Call& call) {
   std::uint64_t done = 0;
   do {
     PinnedMemory pinned(call.memory(), Access::kWrite, {&span, 1}, done, span.length - done);
-    iovec bad{reinterpret_cast<void*>(call.bad_pointer.user()), span.length - done};
+    iovec bad{call.bad_pointer.user_pointer(), span.length - done};
     const iovec& into = pinned.bytes() != 0 ? pinned.iovecs().front() : bad;
     const std::int64_t result = call.host(
         SYS_getrandom, {reinterpret_cast<std::uint64_t>(into.iov_base), into.iov_len, call[2]});

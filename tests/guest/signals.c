@@ -130,10 +130,19 @@ static void masks(void) {
   }
 }
 
+static int ends[2];
+
+static void feed(int signal, siginfo_t *info, void *context) {
+  note(signal, info, context);
+  if (write(ends[1], "f", 1) != 1) die("write");
+}
+
 static void interrupted_calls(void) {
-  int ends[2];
   char byte;
   if (pipe(ends) != 0) die("pipe");
+  on(SIGALRM, feed, SA_RESTART);
+  alarm_in(30);
+  SHOW("read restarted", read(ends[0], &byte, 1));
   on(SIGALRM, note, 0);
   alarm_in(30);
   SHOW("read interrupted", read(ends[0], &byte, 1));

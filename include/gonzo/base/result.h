@@ -45,6 +45,7 @@ enum class Errno : int {
   kLoop = ELOOP,
   kOverflow = EOVERFLOW,
   kLibBad = ELIBBAD,
+  kMsgSize = EMSGSIZE,
   kOpNotSupp = EOPNOTSUPP,
 };
 
