@@ -49,7 +49,7 @@ FaultOutcome AddressSpace::fault_anonymous(FaultContext& context) {
   if (!context.make_slot()) return FaultOutcome::kOutOfMemory;
   const std::uint64_t flags = entry_flags(context.vma) | pte::kAccessed;
   if (context.access != Access::kWrite) {
-    context.install(Entry::map(manager_.zero_page(), flags | pte::kSpecial));
+    map_zero_pages(context, flags | pte::kSpecial);
     return FaultOutcome::kMinor;
   }
   note_own_pages(context.vma);
@@ -65,6 +65,23 @@ FaultOutcome AddressSpace::fault_anonymous(FaultContext& context) {
     frames_.put(*pfn);
   }
   return FaultOutcome::kMinor;
+}
+
+/// Costs no memory, so it takes what is blank around the fault without asking whether it pays.
+void AddressSpace::map_zero_pages(const FaultContext& context, std::uint64_t flags) {
+  const AddressRange window = context.block(manager_.zero_page_count());
+  const auto target = static_cast<unsigned>((context.page - window.start) / kPageSize);
+  const EntryRef window_slot = table_->find(window.start);
+  const BlankRun run = find_blank_run(window_slot, static_cast<unsigned>(window.pages()), target);
+  const EntryRef slots = window_slot.at(run.first);
+  const VirtAddr start = window.start + run.first * kPageSize;
+  unsigned filled = 0;
+  for (unsigned i = 0; i < run.pages; ++i) {
+    Entry blank;
+    const Pfn zeros = manager_.zero_page(start + i * kPageSize);
+    if (slots.at(i).compare_exchange(blank, Entry::map(zeros, flags))) ++filled;
+  }
+  if (filled > 0) table_->entry_filled(slots, filled);
 }
 
 FaultOutcome AddressSpace::fill_around(FaultContext& context) {

@@ -70,7 +70,7 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
   if (reuse) context.slot.store(written(context.entry));
 
   const unsigned around = std::min(manager_.config().anonymous_fault_around, kMaxCopyRun);
-  const AddressRange block = context.block(blank ? 1 : around);
+  const AddressRange block = context.block(around);
   std::array<CopySlot, kMaxCopyRun> storage;
   const std::span<CopySlot> slots = std::span(storage).first(block.pages());
   const auto target = static_cast<unsigned>((context.page - block.start) / kPageSize);
@@ -83,10 +83,18 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
     return FaultOutcome::kMinor;
   }
   std::size_t first = target, end = target + 1;
-  while (first > 0 && claim_shared(slots[first - 1])) --first;
-  while (end < slots.size() && claim_shared(slots[end])) ++end;
+  const auto claim = [&](CopySlot& page) { return blank ? claim_zero(page) : claim_shared(page); };
+  while (first > 0 && claim(slots[first - 1])) --first;
+  while (end < slots.size() && claim(slots[end])) ++end;
   return copy_claimed(context, slots.subspan(first, end - first),
                       static_cast<unsigned>(target - first));
+}
+
+/// Claims an entry that maps zeros.
+bool AddressSpace::claim_zero(CopySlot& page) {
+  page.old = page.slot.load();
+  return page.old.is_present() && page.old.has(pte::kSpecial) &&
+         replace(page.slot, page.old, claimed);
 }
 
 /// Claims an entry that waits for its copy after a fork.

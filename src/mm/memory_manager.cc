@@ -1,16 +1,28 @@
+#include <algorithm>
+#include <bit>
+
 #include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
 
 Result<std::unique_ptr<MemoryManager>> MemoryManager::create(FrameAllocator& frames,
                                                              const Config& config) {
-  GONZO_ASSIGN(const Pfn zero_page, frames.allocate(0, FrameState::kReserved, ZeroPolicy::kZeroed));
-  return std::unique_ptr<MemoryManager>(new MemoryManager(frames, config, zero_page));
+  const unsigned count = std::min(config.anonymous_fault_around, kMaxZeroPages);
+  const auto order = static_cast<unsigned>(std::countr_zero(count));
+  GONZO_ASSIGN(const Pfn zero_pages,
+               frames.allocate_split(order, FrameState::kReserved, ZeroPolicy::kZeroed));
+  return std::unique_ptr<MemoryManager>(new MemoryManager(frames, config, zero_pages, count));
 }
 
-MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_page)
-    : frames_(frames), config_(config), zero_page_(zero_page) {}
+MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
+                             unsigned zero_page_count)
+    : frames_(frames),
+      config_(config),
+      zero_pages_(zero_pages),
+      zero_page_count_(zero_page_count) {}
 
-MemoryManager::~MemoryManager() { frames_.put(zero_page_); }
+MemoryManager::~MemoryManager() {
+  for (unsigned i = 0; i < zero_page_count_; ++i) frames_.put(zero_pages_ + i);
+}
 
 }  // namespace gonzo

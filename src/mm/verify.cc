@@ -87,8 +87,8 @@ std::string AddressSpace::verify_entry(const Vma* vma, const LeafSlot& leaf, Cen
     return complain("disagrees with PROT_EXEC of its area");
   }
   if (entry.has(pte::kSpecial)) {
-    if (entry.pfn() != manager_.zero_page()) return complain("is special, but not the zero page");
-    return entry.is_writable() ? complain("makes the zero page writable") : std::string();
+    if (!manager_.is_zero_page(entry.pfn())) return complain("is special, but not a zero page");
+    return entry.is_writable() ? complain("makes a zero page writable") : std::string();
   }
   const std::string wrong = verify_mapped_frame(*vma, leaf.address, entry, census);
   return wrong.empty() ? wrong : complain(wrong);

@@ -193,6 +193,8 @@ class AddressSpace {
   // Faults: mm/fault*.cc.
   FaultOutcome fault_locked(VirtAddr address, Access access) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_anonymous(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  void map_zero_pages(const FaultContext& context, std::uint64_t flags)
+      GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fill_around(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   AddressRange anonymous_window(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_file(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
@@ -203,6 +205,7 @@ class AddressSpace {
   bool map_resident(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_present(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  bool claim_zero(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   bool claim_shared(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome copy_claimed(const FaultContext& context, std::span<CopySlot> pages, unsigned target)

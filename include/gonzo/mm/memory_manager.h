@@ -1,4 +1,4 @@
-// What all address spaces of one machine share: frames, the zero page, policy knobs, system-wide
+// What all address spaces of one machine share: frames, the zero pages, policy knobs, system-wide
 // counts.
 #pragma once
 
@@ -17,7 +17,7 @@ class MemoryManager {
   struct Config {
     /// Frames that one fault on untouched anonymous memory brings, a power of two up to 512: an
     /// aligned block, cut at the area's edges. 1 is Linux with 4 KiB folios only; 16 is Linux with
-    /// 64 KiB mTHP always.
+    /// 64 KiB mTHP always. A read maps at most kMaxZeroPages of them, to zero pages.
     unsigned anonymous_fault_around = 1;
     /// Pages around a file read fault that are mapped when they are already in the cache
     /// (Linux: fault_around_bytes / PAGE_SIZE, 16).
@@ -30,7 +30,9 @@ class MemoryManager {
     std::uint64_t mmap_min_addr = 65536;
   };
 
-  /// Allocates the zero page. ENOMEM.
+  static constexpr unsigned kMaxZeroPages = 16;
+
+  /// Allocates the zero pages. ENOMEM.
   static Result<std::unique_ptr<MemoryManager>> create(FrameAllocator& frames,
                                                        const Config& config);
   ~MemoryManager();
@@ -39,8 +41,17 @@ class MemoryManager {
 
   FrameAllocator& frames() { return frames_; }
   const Config& config() const { return config_; }
-  /// Never freed or counted by entries; its reference belongs to this.
-  Pfn zero_page() const { return zero_page_; }
+  /// A frame of zeros that any number of entries may map read-only. Neighbouring addresses get
+  /// neighbouring frames, so that a machine can map a run of them at once (Linux: ZERO_PAGE, of
+  /// which MIPS has several, by address too). Never freed or counted by entries.
+  Pfn zero_page(VirtAddr address) const {
+    return zero_pages_ + (address.page_number() & (zero_page_count_ - 1));
+  }
+  bool is_zero_page(Pfn pfn) const {
+    return pfn.value >= zero_pages_.value && pfn.value - zero_pages_.value < zero_page_count_;
+  }
+  /// A power of two.
+  unsigned zero_page_count() const { return zero_page_count_; }
   /// For the /dev/zero that backs a shared anonymous mapping (Linux: get_next_ino on shm_mnt).
   /// Thread-safe.
   std::uint64_t next_shared_inode() {
@@ -48,11 +59,13 @@ class MemoryManager {
   }
 
  private:
-  MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_page);
+  MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
+                unsigned zero_page_count);
 
   FrameAllocator& frames_;
   Config config_;
-  Pfn zero_page_;
+  Pfn zero_pages_;  ///< the first
+  unsigned zero_page_count_;
   std::atomic<std::uint64_t> next_shared_inode_{1};
 };
 

@@ -69,7 +69,7 @@ TEST_F(ForkTest, ZeroPageAndProtNoneEntriesAreCopied) {
   poke(page(4), 4);
   ASSERT_TRUE(space_->protect(page(4), kPageSize, PROT_NONE));
   auto child = verified_fork();
-  EXPECT_EQ(entry_of(*child, page(0)).pfn(), manager_->zero_page());
+  EXPECT_EQ(entry_of(*child, page(0)).pfn(), manager_->zero_page(kBase));
   EXPECT_TRUE(entry_of(*child, page(8)).is_blank()) << "nothing but zeros there: no need";
   EXPECT_TRUE(entry_of(*child, page(4)).is_prot_none());
   ASSERT_TRUE(child->protect(page(4), kPageSize, kReadWrite));

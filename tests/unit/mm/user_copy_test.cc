@@ -166,8 +166,8 @@ TEST_F(UserCopyTest, PinStopsAtWhatCannotBeHad) {
   EXPECT_EQ(space_->pin(page(2), 1, Access::kRead, pieces).error(), Errno::kFault);
   EXPECT_EQ(space_->pin(VirtAddr(~0ULL), 10, Access::kRead, pieces).error(), Errno::kFault);
   ASSERT_EQ(space_->pin(page(1), 3 * kPageSize, Access::kRead, pieces), 1U);
-  EXPECT_EQ(pieces[0].pfn, manager_->zero_page());
-  EXPECT_EQ(entry(page(1)).pfn(), manager_->zero_page());
+  EXPECT_EQ(pieces[0].pfn, manager_->zero_page(kBase));
+  EXPECT_EQ(entry(page(1)).pfn(), manager_->zero_page(kBase));
   space_->unpin(std::span(pieces).first(1));
   ASSERT_EQ(space_->pin(page(0), 2 * kPageSize, Access::kRead, std::span(pieces).first(1)), 1U)
       << "no more than there is room for";

@@ -33,7 +33,7 @@ class VerifyTest : public Guest {
 
 TEST_F(VerifyTest, EntryOutsideOfAreas) {
   const EntryRef stray = slot(page(7));
-  stray.store(Entry::map(manager_->zero_page(), pte::kPresent | pte::kUser | pte::kSpecial));
+  stray.store(Entry::map(manager_->zero_page(kBase), pte::kPresent | pte::kUser | pte::kSpecial));
   space_->page_table().entry_filled(stray);
   expect_wrong("lies in no area");
   stray.store(Entry());
@@ -46,7 +46,7 @@ TEST_F(VerifyTest, EntryAgainstItsArea) {
                     "PROT_NONE");
   expect_wrong_with(page(0), right.without(pte::kNoExecute), "PROT_EXEC");
   expect_wrong_with(page(1), entry(page(1)).with(pte::kWrite), "zero page writable");
-  expect_wrong_with(page(0), right.without(pte::kWrite).with(pte::kSpecial), "not the zero page");
+  expect_wrong_with(page(0), right.without(pte::kWrite).with(pte::kSpecial), "not a zero page");
   expect_wrong_with(page(0), Entry::swap(1, 2), "neither blank nor a mapping");
 }
 
