@@ -53,7 +53,11 @@ class Zone {
   /// All but the watermarks; `free` without what per-thread lists hold.
   ZoneStats stats() const GONZO_EXCLUDES(mutex_);
   /// Marks each free frame's byte in `seen`, which is indexed by PFN; returns what is wrong, or "".
+  /// `seen` reaches to used_end() of the highest zone in use at least. Memory that was never used
+  /// is looked at in debug builds only.
   std::string verify(std::span<std::uint8_t> seen) const GONZO_EXCLUDES(mutex_);
+  /// No frame from here on was ever given out.
+  Pfn used_end() const GONZO_EXCLUDES(mutex_);
 
  private:
   static constexpr unsigned kOrders = kMaxOrder + 1;
@@ -65,6 +69,7 @@ class Zone {
   /// Removes a block of order `from` from its list and cuts it down to `to`.
   Block detach(unsigned from, unsigned to) GONZO_REQUIRES(mutex_);
   void merge(Pfn first, unsigned order, Contents contents) GONZO_REQUIRES(mutex_);
+  std::string verify_virgin() const GONZO_REQUIRES(mutex_);
   std::string verify_block(std::uint32_t pfn, unsigned order, std::uint32_t prev,
                            std::span<std::uint8_t> seen) const GONZO_REQUIRES(mutex_);
 
