@@ -7,7 +7,7 @@
 
 namespace gonzo {
 
-PageCache::~PageCache() { static_cast<void>(sync_all()); }
+PageCache::~PageCache() { std::ignore = sync_all(); }
 
 Result<CachedFileRef> PageCache::open(std::shared_ptr<BackingFile> file) {
   const FileIdentity identity = file->identity();

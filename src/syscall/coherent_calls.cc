@@ -138,7 +138,10 @@ std::int64_t sys_fsync(Call& call) {
   if (call.row.number == SYS_syncfs) {
     std::ignore = call.process().system().page_cache().sync_all();
   } else if (const CachedFileRef cached = cached_behind(call, 0); cached != nullptr) {
-    if (auto synced = cached->sync(0, kAllPages); !synced) return raw(synced.error());
+    // What was stored through mappings that are still there is part of the file.
+    auto synced = cached->write_back(0, kAllPages);
+    if (auto durable = cached->sync(0, kAllPages); synced) synced = durable;
+    if (!synced) return raw(synced.error());
   }
   return PassThrough(call).run();
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -85,29 +86,45 @@ class Transfer {
       return std::max(kPipeBytes, static_cast<std::uint64_t>(std::max(available, 0)));
     }
     if (facts.kind != FileKind::kRegular) return wanted_;
-    const std::int64_t position = request_.offset
-                                      ? *request_.offset + static_cast<std::int64_t>(done)
-                                      : lseek(file_.host_fd(), 0, SEEK_CUR);
-    if (position < 0 || facts.size == 0) return kPipeBytes;  // a kernel's file: /proc, /sys
-    const auto at = static_cast<std::uint64_t>(position);
+    if (facts.size == 0) return kPipeBytes;  // a kernel's file: /proc, /sys
+    const std::uint64_t at = position(done);
     return at < facts.size ? facts.size - at : 1;
+  }
+
+  /// Of the next byte in a regular file.
+  std::uint64_t position(std::uint64_t done) const {
+    const std::int64_t at = request_.offset ? *request_.offset + static_cast<std::int64_t>(done)
+                                            : lseek(file_.host_fd(), 0, SEEK_CUR);
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0));
+  }
+
+  /// Where the host put the last `length` bytes: with O_APPEND that is known only afterwards, and
+  /// not where the call's own offset says (pwrite(2), "BUGS").
+  std::uint64_t written_at(std::uint64_t length, std::uint64_t done) const {
+    if (!request_.offset) return position(done) - length;
+    const int flags = fcntl(file_.host_fd(), F_GETFL);
+    const bool appends = (request_.flags & RWF_APPEND) != 0 ||
+                         ((flags & O_APPEND) != 0 && (request_.flags & RWF_NOAPPEND) == 0);
+    struct stat status;
+    if (!appends || fstat(file_.host_fd(), &status) != 0) return position(done);
+    return static_cast<std::uint64_t>(status.st_size) - length;
   }
 
   std::int64_t round(PinnedMemory& pinned, const FileFacts& facts, std::uint64_t done) {
     if (cached_ == nullptr) return host(pinned.iovecs(), done, facts.kind);
     if (reads()) {
       // Stores through shared mappings come first.
-      if (auto written = cached_->write_back(0, UINT64_MAX >> kPageShift); !written) {
+      const ByteRange range{position(done), pinned.bytes()};
+      const std::uint64_t end = page_ceil(range.offset + range.length) >> kPageShift;
+      if (auto written = cached_->write_back(range.offset >> kPageShift, end); !written) {
         return raw(written.error());
       }
       return host(pinned.iovecs(), done, facts.kind);
     }
     const auto written = cached_->write_through([&]() -> Result<ByteRange> {
       GONZO_ASSIGN(const std::int64_t bytes, from_raw(host(pinned.iovecs(), done, facts.kind)));
-      const std::int64_t end = request_.offset
-                                   ? *request_.offset + static_cast<std::int64_t>(done) + bytes
-                                   : lseek(file_.host_fd(), 0, SEEK_CUR);
-      return ByteRange{static_cast<std::uint64_t>(end - bytes), static_cast<std::uint64_t>(bytes)};
+      const auto length = static_cast<std::uint64_t>(bytes);
+      return ByteRange{written_at(length, done), length};
     });
     return written ? static_cast<std::int64_t>(written->length) : raw(written.error());
   }

@@ -153,8 +153,10 @@ std::optional<VirtAddr> RedBlackVmaIndex::find_gap_bottom_up(const GapRequest& r
 }
 
 std::string RedBlackVmaIndex::verify_gap_cache() const {
-  const LockGuard guard(gap_lock_);
-  const GapCache& cache = gap_cache_;
+  const GapCache cache = [this] {
+    const LockGuard guard(gap_lock_);
+    return gap_cache_;
+  }();
   VirtAddr start(0);
   std::string wrong;
   const auto see = [&](VirtAddr end) {

@@ -85,6 +85,28 @@ static void write_back(void) {
   close(again);
 }
 
+static void appends_and_syncs(void) {
+  int fd = new_file("0123456789", 10);
+  int appending = open(name, O_RDWR | O_APPEND);
+  char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, appending, 0);
+  printf("before: %.12s\n", shared);
+  SHOW("append at an offset", pwrite(appending, "ab", 2, 3));
+  printf("after: %.12s\n", shared);
+  SHOW("append", write(appending, "cd", 2));
+  printf("after: %.14s\n", shared);
+  shared[0] = 'X';
+  SHOW("fsync", fsync(appending));
+  shared[1] = 'Y';
+  shared[2] = 'Z';
+  SHOW("fdatasync", fdatasync(fd));
+  char text[32] = {0};
+  pread(fd, text, 14, 0);
+  printf("synced: %s\n", text);
+  unlink(name);
+  close(fd);
+  close(appending);
+}
+
 static void refusals(void) {
   int fd = new_file("x", 4096);
   int reading = open(name, O_RDONLY), writing = open(name, O_WRONLY), directory = open("/", O_RDONLY);
@@ -128,6 +150,7 @@ int main(void) {
   sigaction(SIGSEGV, &action, NULL);
   private_and_shared();
   write_back();
+  appends_and_syncs();
   refusals();
   descriptor_goes();
   return 0;
