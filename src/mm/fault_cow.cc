@@ -83,23 +83,20 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
     return FaultOutcome::kMinor;
   }
   std::size_t first = target, end = target + 1;
-  const auto claim = [&](CopySlot& page) { return blank ? claim_zero(page) : claim_shared(page); };
-  while (first > 0 && claim(slots[first - 1])) --first;
-  while (end < slots.size() && claim(slots[end])) ++end;
+  while (first > 0 && claim_like(context.entry, slots[first - 1])) --first;
+  while (end < slots.size() && claim_like(context.entry, slots[end])) ++end;
   return copy_claimed(context, slots.subspan(first, end - first),
                       static_cast<unsigned>(target - first));
 }
 
-/// Claims an entry that maps zeros.
-bool AddressSpace::claim_zero(CopySlot& page) {
+/// Claims an entry that waits for the same as `target`: a frame in place of zeros, or a copy of its
+/// own after a fork.
+bool AddressSpace::claim_like(Entry target, CopySlot& page) {
   page.old = page.slot.load();
-  return page.old.is_present() && page.old.has(pte::kSpecial) &&
-         replace(page.slot, page.old, claimed);
-}
-
-/// Claims an entry that waits for its copy after a fork.
-bool AddressSpace::claim_shared(CopySlot& page) {
-  page.old = page.slot.load();
+  if (target.has(pte::kSpecial)) {
+    return page.old.is_present() && page.old.has(pte::kSpecial) &&
+           replace(page.slot, page.old, claimed);
+  }
   if (!is_write_protected(page.old) || !replace(page.slot, page.old, claimed)) return false;
   const Frame& frame = frames_.frame(page.old.pfn());
   if (frame.state == FrameState::kAnonymous && !is_exclusive(frame)) return true;

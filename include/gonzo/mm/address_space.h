@@ -205,8 +205,7 @@ class AddressSpace {
   bool map_resident(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_present(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
-  bool claim_zero(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
-  bool claim_shared(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
+  bool claim_like(Entry target, CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome copy_claimed(const FaultContext& context, std::span<CopySlot> pages, unsigned target)
       GONZO_REQUIRES_SHARED(lock_);
