@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 export CCACHE_NOHASHDIR = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check tidy bench tsan coverage install clean
+.PHONY: help run build test check analyze bench tsan coverage install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,13 +33,13 @@ tsan: ## the tests under TSan
 	@cmake --build --preset tsan -j $(JOBS)
 	@ctest --test-dir $(BUILD)/tsan --output-on-failure -j $(JOBS)
 
-check: ## clang-format and include direction
-	@tools/install-packages check
-	@tools/check
-
-tidy: ## clang-tidy and Clang's thread-safety analysis (ten minutes on two cores)
+check: ## clang-format, include direction, thread-safety analysis, clang-tidy
 	$(call configure,clang,build test check)
-	@tools/tidy $(BUILD)/clang
+	@tools/check $(BUILD)/clang
+
+analyze: ## make check's clang-tidy with Clang's static analyzer too (slow)
+	$(call configure,clang,build test check)
+	@tools/tidy $(BUILD)/clang 'clang-analyzer-*'
 
 bench: ## the table of figures: our core, gonzo run, and the host kernel in one run
 	$(call configure,release,build test bench)
