@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 export CCACHE_NOHASHDIR = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check analyze bench tsan coverage install clean
+.PHONY: help run build test check analyze bench fuzz oracle tsan coverage install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,16 @@ bench: ## the table of figures: our core, gonzo run, and the host kernel in one 
 	$(call configure,release,build test bench)
 	@cmake --build --preset release -j $(JOBS)
 	@tools/bench $(BUILD)/release
+
+fuzz: ## a minute (SECONDS=60) of libFuzzer on each target of tests/fuzz
+	$(call configure,fuzz,build test check)
+	@cmake --build --preset fuzz --target fuzz_operations fuzz_elf -j $(JOBS)
+	@tools/fuzz $(BUILD)/fuzz $(or $(SECONDS),60)
+
+oracle: ## OPS (default 10,000,000) random memory calls on the live kernel and on Gonzo
+	$(call configure,debug,build test)
+	@cmake --build --preset debug --target oracle -j $(JOBS)
+	@GONZO_ORACLE_OPS=$(or $(OPS),10000000) GONZO_ORACLE_SEED=$(or $(SEED),1) $(BUILD)/debug/tests/oracle
 
 coverage: ## the tests with coverage counters (build/coverage)
 	$(call configure,coverage,build test)

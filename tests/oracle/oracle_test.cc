@@ -1,6 +1,6 @@
 // The same random sequence on the live kernel and on Gonzo: every result, byte, signal, residency
 // and maps line agrees.
-//   GONZO_ORACLE_OPS=N    operations in all (default 20,000)
+//   GONZO_ORACLE_OPS=N    operations in all (default 100,000)
 //   GONZO_ORACLE_SEED=N   first seed (default 1)
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -70,7 +70,7 @@ std::string report(std::uint64_t seed, std::vector<Operation> operations, std::s
 }
 
 TEST(Oracle, TheLiveKernelAndGonzoAgree) {
-  const std::uint64_t total = setting("GONZO_ORACLE_OPS", 20000);
+  const std::uint64_t total = setting("GONZO_ORACLE_OPS", 100000);
   const std::uint64_t first_seed = setting("GONZO_ORACLE_SEED", 1);
   for (std::uint64_t done = 0; done < total; done += kOperationsASeed) {
     const std::uint64_t seed = first_seed + done / kOperationsASeed;
