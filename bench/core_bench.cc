@@ -21,16 +21,16 @@
 namespace gonzo {
 namespace {
 
-/// A machine of 1 GiB whose memory the host has backed already.
+/// A machine whose memory the host has backed already.
 class Machine {
  public:
-  explicit Machine(MemoryManager::Config config = {}) {
-    void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+  explicit Machine(std::size_t bytes = kBytes) {
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     GONZO_CHECK(memory != MAP_FAILED);
-    memory_ = std::span(static_cast<std::byte*>(memory), kBytes);
+    memory_ = std::span(static_cast<std::byte*>(memory), bytes);
     frames_ = FrameAllocator::create({.memory = memory_}).value();
-    manager_ = MemoryManager::create(*frames_, config).value();
+    manager_ = MemoryManager::create(*frames_, {}).value();
     space_ = AddressSpace::create(*manager_, cache_, {}).value();
   }
   ~Machine() {
@@ -167,6 +167,59 @@ void brk_up_down(benchmark::State& state) {
   }
 }
 
+void remap_grow(benchmark::State& state) {
+  Machine machine;
+  const VirtAddr base = machine.map(32 * kPageSize);
+  AddressSpace& space = machine.space();
+  for (auto _ : state) {
+    GONZO_CHECK(space.remap(base, 32 * kPageSize, 16 * kPageSize, 0, VirtAddr()).has_value());
+    GONZO_CHECK(space.remap(base, 16 * kPageSize, 32 * kPageSize, 0, VirtAddr()).has_value());
+  }
+}
+
+/// To another place and back.
+void remap_move(benchmark::State& state) {
+  constexpr std::uint64_t kMoved = 16 * kPageSize;
+  Machine machine;
+  AddressSpace& space = machine.space();
+  const VirtAddr home = machine.map(2 * kMoved), away = home + kMoved;
+  GONZO_CHECK(space.unmap(away, kMoved).has_value());
+  for (VirtAddr at = home; at < away; at += kPageSize) machine.touch(at, Access::kWrite);
+  for (auto _ : state) {
+    const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    GONZO_CHECK(space.remap(home, kMoved, kMoved, flags, away).has_value());
+    GONZO_CHECK(space.remap(away, kMoved, kMoved, flags, home).has_value());
+  }
+}
+
+void dont_need(benchmark::State& state) {
+  constexpr std::uint64_t kDropped = 16 * kPageSize;
+  Machine machine;
+  const VirtAddr base = machine.map(kDropped);
+  for (auto _ : state) {
+    for (VirtAddr at = base; at < base + kDropped; at += kPageSize) {
+      machine.touch(at, Access::kWrite);
+    }
+    GONZO_CHECK(machine.space().advise(base, kDropped, MADV_DONTNEED).has_value());
+  }
+}
+
+/// The parent's part: the child goes untimed.
+void fork_resident(benchmark::State& state) {
+  const std::uint64_t bytes = static_cast<std::uint64_t>(state.range(0)) << 20;
+  Machine machine(bytes + bytes / 8 + (std::size_t{16} << 20));
+  const VirtAddr base = machine.map(bytes);
+  for (VirtAddr at = base; at < base + bytes; at += kPageSize) machine.touch(at, Access::kWrite);
+  NoTranslationCache cache;
+  for (auto _ : state) {
+    auto child = machine.space().fork(cache);
+    GONZO_CHECK(child.has_value());
+    state.PauseTiming();
+    child->reset();
+    state.ResumeTiming();
+  }
+}
+
 /// find_vma alone, among areas that alternate in protection so that none merge.
 void find_among(benchmark::State& state) {
   const auto areas = static_cast<std::uint64_t>(state.range(0));
@@ -195,6 +248,10 @@ BENCHMARK(file_private_read);
 BENCHMARK(map_unmap);
 BENCHMARK(protect_middle);
 BENCHMARK(brk_up_down);
+BENCHMARK(remap_grow);
+BENCHMARK(remap_move);
+BENCHMARK(dont_need);
+BENCHMARK(fork_resident)->Name("fork")->Arg(1)->Arg(64)->Arg(1024);
 BENCHMARK(find_among)->Name("find")->Arg(10)->Arg(1000)->Arg(50000)->Arg(100000);
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,6 +159,70 @@ static double brk_up_down(void) {
   return (now() - start) / rounds;
 }
 
+static double remap_grow(void) {
+  const int rounds = 20000;
+  char* p = map_anonymous(32 * kPage);
+  const double start = now();
+  for (int i = 0; i < rounds; i++) {
+    if (mremap(p, 32 * kPage, 16 * kPage, 0) == MAP_FAILED) die("mremap");
+    if (mremap(p, 16 * kPage, 32 * kPage, 0) == MAP_FAILED) die("mremap");
+  }
+  const double spent = now() - start;
+  munmap(p, 32 * kPage);
+  return spent / rounds;
+}
+
+// To another place and back.
+static double remap_move(void) {
+  const int rounds = 20000, flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+  const size_t bytes = 16 * kPage;
+  char *home = map_anonymous(2 * bytes), *away = home + bytes;
+  munmap(away, bytes);
+  memset(home, 1, bytes);
+  const double start = now();
+  for (int i = 0; i < rounds; i++) {
+    if (mremap(home, bytes, bytes, flags, away) == MAP_FAILED) die("mremap");
+    if (mremap(away, bytes, bytes, flags, home) == MAP_FAILED) die("mremap");
+  }
+  const double spent = now() - start;
+  munmap(home, bytes);
+  return spent / rounds;
+}
+
+static double dont_need(void) {
+  const int rounds = 5000;
+  const size_t bytes = 16 * kPage;
+  char* p = map_anonymous(bytes);
+  const double start = now();
+  for (int i = 0; i < rounds; i++) {
+    for (size_t at = 0; at < bytes; at += kPage) p[at] = 1;
+    madvise(p, bytes, MADV_DONTNEED);
+  }
+  const double spent = now() - start;
+  munmap(p, bytes);
+  return spent / rounds;
+}
+
+// The parent's part of fork.
+static double fork_resident(size_t bytes, int rounds) {
+  char* p = map_anonymous(bytes);
+  for (size_t at = 0; at < bytes; at += kPage) p[at] = 1;
+  double spent = 0;
+  for (int i = 0; i < rounds; i++) {
+    const double start = now();
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    spent += now() - start;
+    if (child < 0) return -1;
+    waitpid(child, NULL, 0);
+  }
+  munmap(p, bytes);
+  return spent / rounds;
+}
+static double fork_1(void) { return fork_resident((size_t)1 << 20, 50); }
+static double fork_64(void) { return fork_resident((size_t)64 << 20, 10); }
+static double fork_1024(void) { return fork_resident((size_t)1024 << 20, 3); }
+
 static double null_syscall(void) {
   const int rounds = 100000;
   const double start = now();
@@ -223,6 +288,12 @@ static const struct {
     {"map_unmap", map_unmap},
     {"protect_middle", protect_middle},
     {"brk_up_down", brk_up_down},
+    {"remap_grow", remap_grow},
+    {"remap_move", remap_move},
+    {"dont_need", dont_need},
+    {"fork_1", fork_1},
+    {"fork_64", fork_64},
+    {"fork_1024", fork_1024},
     {"find_10", find_10},
     {"find_1000", find_1000},
     {"find_50000", find_50000},
