@@ -13,6 +13,7 @@
 #include <gonzo/base/address.h>
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
+#include <gonzo/mm/area_usage.h>
 #include <gonzo/mm/memory_manager.h>
 #include <gonzo/paging/page_table.h>
 #include <gonzo/paging/software_mmu.h>
@@ -162,6 +163,26 @@ class AddressSpace {
   // What others see.
   /// /proc/PID/maps, byte for byte as Linux writes it. `device_bits`: as in fs/proc/task_mmu.c.
   std::string maps_text() GONZO_EXCLUDES(lock_);
+  /// /proc/PID/smaps and smaps_rollup, likewise (mm/smaps_text.cc).
+  std::string smaps_text() GONZO_EXCLUDES(lock_);
+  std::string smaps_rollup_text() GONZO_EXCLUDES(lock_);
+  /// /proc/PID/numa_maps of a machine with one node (mm/numa_maps_text.cc).
+  std::string numa_maps_text() GONZO_EXCLUDES(lock_);
+  /// One word a page from `start` on, as in /proc/PID/pagemap (mm/pagemap.cc). Nothing is faulted
+  /// in; pages past the user half have none.
+  void pagemap(VirtAddr start, std::span<std::uint64_t> out) GONZO_EXCLUDES(lock_);
+  /// Forgets which pages were used: the accessed bits go, until the next access of each page
+  /// (Linux: clear_refs_write; mm/clear_references.cc).
+  void clear_references(ReferenceScope scope) GONZO_EXCLUDES(lock_);
+  /// The peak of the resident set is that of now (Linux: reset_mm_hiwater_rss).
+  void reset_peak_rss();
+  /// A debugger's access: what no protection of the area's forbids to the program's owner, who
+  /// could change it. Reads also where reading is not allowed; writes into read-only private areas,
+  /// whose page becomes the area's own and stays read-only. The bytes done, which end at the first
+  /// page that cannot be had: no area, a shared area that may not be written, no page behind it, no
+  /// frame (Linux: access_remote_vm with FOLL_FORCE; mm/forced_access.cc).
+  std::size_t read_forced(VirtAddr from, std::span<std::byte> to) GONZO_EXCLUDES(lock_);
+  std::size_t write_forced(VirtAddr to, std::span<const std::byte> from) GONZO_EXCLUDES(lock_);
   AddressSpaceCounts counts() GONZO_EXCLUDES(lock_);
   SegmentBounds bounds() GONZO_EXCLUDES(lock_);
   void set_bounds(const SegmentBounds& bounds) GONZO_EXCLUDES(lock_);
@@ -233,6 +254,15 @@ class AddressSpace {
   bool visit_mapped(VirtAddr& at, VirtAddr end, Access access, const UserVisitor& visit)
       GONZO_EXCLUDES(lock_);
   Pfn pin_page(VirtAddr page, Access access) GONZO_EXCLUDES(lock_);
+
+  /// What /proc shows of an area (mm/area_usage.cc). Alone in the address space: the descriptors of
+  /// frames are looked at that a fault might give back.
+  AreaUsage measure(const Vma& vma) GONZO_REQUIRES(lock_);
+  // mm/forced_access.cc
+  bool reach_area(VirtAddr address) GONZO_EXCLUDES(lock_);
+  bool read_page_forced(VirtAddr from, std::span<std::byte> to) GONZO_EXCLUDES(lock_);
+  bool write_page_forced(VirtAddr to, std::span<const std::byte> from) GONZO_EXCLUDES(lock_);
+  Result<Pfn> own_page(const Vma& vma, VirtAddr page) GONZO_REQUIRES(lock_);
 
   // mm/rss.cc. The peak is noted before the counts fall, and read as the larger of note and
   // present.

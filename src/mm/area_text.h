@@ -1,0 +1,33 @@
+// What the texts of /proc/PID that go area by area have in common.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+
+/// Where a name begins in a line of maps: seq_setwidth(m, 25 + sizeof(void *) * 6 - 1), then a
+/// space.
+std::size_t name_column(PagingFormat format);
+
+/// One line of maps, its end included (Linux: show_map_vma).
+void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds,
+                 std::size_t column);
+
+/// "[heap]", "[stack]" or nothing. Linux: vma_is_initial_heap, vma_is_initial_stack. The break need
+/// not lie in an area of its own.
+std::string_view segment_name(const Vma& vma, const SegmentBounds& bounds);
+
+/// A path with its characters of `special` as octal escapes (Linux: mangle_path).
+void append_escaped(std::string& text, std::string_view path, std::string_view special);
+
+/// Maps something of a file system: neither anonymous nor [vdso] and its like, whose objects are
+/// ours.
+inline bool maps_file(const Vma& vma) {
+  return !vma.is_anonymous() && vma.attributes().special_name == nullptr;
+}
+
+}  // namespace gonzo

@@ -1,0 +1,46 @@
+// /proc/PID/pagemap. Linux: pagemap_pmd_range, pte_to_pagemap_entry (fs/proc/task_mmu.c),
+// Documentation/admin-guide/mm/pagemap.rst.
+#include <algorithm>
+
+#include "mm/filled_entries.h"
+#include <gonzo/mm/address_space.h>
+
+namespace gonzo {
+namespace {
+
+constexpr std::uint64_t kExclusive = 1ULL << 56;  ///< one entry maps it
+constexpr std::uint64_t kFileOrShared = 1ULL << 61;
+constexpr std::uint64_t kSwapped = 1ULL << 62;
+constexpr std::uint64_t kPresent = 1ULL << 63;
+constexpr unsigned kSwapTypeBits = 5;
+
+/// A kernel without soft-dirty tracking leaves bit 55 clear. PROT_NONE pages are present.
+std::uint64_t word_of(Entry entry, const FrameAllocator& frames) {
+  if (!entry.is_mapping()) {
+    return kSwapped | entry.swap_type() | entry.swap_offset() << kSwapTypeBits;
+  }
+  const std::uint64_t word = kPresent | entry.pfn().value;
+  if (entry.has(pte::kSpecial)) return word;
+  const Frame& frame = frames.frame(entry.pfn());
+  const bool anonymous = frame.state == FrameState::kAnonymous;
+  const bool alone = frame.maps.load(std::memory_order_relaxed) == 1;
+  return word | (anonymous ? 0 : kFileOrShared) | (alone ? kExclusive : 0);
+}
+
+}  // namespace
+
+void AddressSpace::pagemap(VirtAddr start, std::span<std::uint64_t> out) {
+  std::ranges::fill(out, 0);
+  const VirtAddr limit = table_->user_end();
+  start = std::min(start.page_floor(), limit);
+  const AddressRange range{start, start + std::min(out.size() * kPageSize, limit - start)};
+  const LockGuard guard(lock_);
+  table_->for_each_table(range, [&](VirtAddr first, EntryRef slots, unsigned count) {
+    for_each_filled(first, slots, count, [&](VirtAddr address, EntryRef, Entry entry) {
+      out[(address - start) / kPageSize] = word_of(entry, frames_);
+    });
+    return true;
+  });
+}
+
+}  // namespace gonzo
