@@ -46,6 +46,7 @@ struct RawOptions {
   std::string machine = "host";
   bool maps = false;
   unsigned fault_around = 16;
+  std::uint64_t fail_frame = 0;
 };
 
 class RunFormatter : public CLI::Formatter {
@@ -69,6 +70,11 @@ void describe_run(CLI::App& run, RawOptions& raw) {
                  "1 gives Linux's residency with 4 KiB pages, exactly")
       ->type_name("N")
       ->capture_default_str()
+      ->group("Machine");
+  run.add_option("--fail-frame", raw.fail_frame,
+                 "Fails the Nth frame allocation after the program's start, as if memory had\n"
+                 "run out for that moment")
+      ->type_name("N")
       ->group("Machine");
   run.add_option("--machine", raw.machine, "What executes the program: host")
       ->type_name("NAME")
@@ -104,6 +110,7 @@ std::expected<RunOptions, Exit> checked(const RawOptions& raw, std::vector<std::
         "--fault-around {}: not a power of two from 1 to {}", raw.fault_around, kMostFaultAround)));
   }
   options.fault_around = raw.fault_around;
+  options.fail_frame = raw.fail_frame;
   if (raw.stats == "json") {
     options.stats = StatsFormat::kJson;
   } else if (raw.stats == "text") {

@@ -17,6 +17,7 @@ struct RunOptions {
   bool maps = false;
   std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
+  std::uint64_t fail_frame = 0;      ///< fail the Nth allocation of a frame; 0: none
   std::vector<std::string> command;  ///< program and its arguments, at least one
 };
 

@@ -72,6 +72,15 @@ void trace_end(const Trace* trace, const ExitStatus& status) {
                                  : fmt::format("+++ exited with {} +++", status.code));
 }
 
+/// In debug builds: it costs as much as the program has pages.
+std::string check_memory([[maybe_unused]] Task& task) {
+#ifdef NDEBUG
+  return {};
+#else
+  return task.memory().verify();
+#endif
+}
+
 /// The task's whole life; everything that belongs to it is gone afterwards.
 int run_in(System& system, const RunOptions& options, const std::string& path,
            Inheritance inheritance, const Trace* trace) {
@@ -93,6 +102,7 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   if (!syscalls) return own_failure("cannot start", syscalls.error());
   RunCounters counters;
   ExitStatus status;
+  system.frames().fail_nth(options.fail_frame);
   {
     const auto signals = HostSignals::install(**task);
     if (!signals) return own_failure("cannot take over signals", signals.error());
@@ -100,6 +110,10 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   }
   trace_end(trace, status);
   if (status.signal != 0) report_death(**task, name, status.signal);
+  if (const std::string wrong = check_memory(**task); !wrong.empty()) {
+    say(fmt::format("{}: its address space is inconsistent: {}", name, wrong));
+    return exit_code::kOwnFailure;
+  }
   if (options.maps) fmt::print(stderr, "{}", (*task)->memory().maps_text());
   if (options.stats != StatsFormat::kNone) {
     const RunStats stats = RunStats::of(**task, counters);

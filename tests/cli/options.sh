@@ -10,7 +10,7 @@ status "help" 0 "$GONZO" help
 grep -q 'run' "$work/out" || fail "help does not name run"
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"
