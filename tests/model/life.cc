@@ -225,6 +225,12 @@ void Life::note_placed(const Operation& op, const Outcome& outcome) {
   if (places && outcome.ending == Ending::kDone) placed_ = outcome.value >> kPageShift;
 }
 
+/// The target is unmapped before anything is moved, and stays so, as on Linux (mremap_to).
+void Life::follow_failed_move(const Operation& op) {
+  const std::uint64_t to = kWindow + op.offset;
+  if (!current_.real->space().area_at(address_of(to))) current_.model.unmap(to, op.pages);
+}
+
 std::string Life::verify() {
   std::string wrong = current_.real->space().verify();
   if (wrong.empty() && other_) wrong = other_->real->space().verify();
@@ -237,7 +243,9 @@ std::string Life::step(const Operation& op) {
   if (real.ending == Ending::kSkipped) return {};
   // Only a full table of holes gives ENOMEM otherwise, and such calls need no frame.
   const bool needs_none = op.action == Action::kProtect || op.action == Action::kDontNeed;
-  if (!(scarce_ && lacks_memory(real) && !needs_none)) {
+  if (scarce_ && lacks_memory(real) && !needs_none) {
+    if (op.action == Action::kMove) follow_failed_move(op);
+  } else {
     const Outcome model = run_model(op);
     if (real != model) {
       return fmt::format("the model says {}, the address space {}", text_of(model), text_of(real));

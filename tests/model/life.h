@@ -60,6 +60,7 @@ class Life {
   Outcome run_model(const Operation& op);
   Outcome truncate(const Operation& op);
   Outcome fork();
+  void follow_failed_move(const Operation& op);
   void note_placed(const Operation& op, const Outcome& outcome);
   std::string verify();
 
