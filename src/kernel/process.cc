@@ -37,7 +37,8 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
   GONZO_ASSIGN(process->memory_,
                AddressSpace::create(system.memory(), process->translations_,
                                     {.reserved = system.machine().reserved_range(),
-                                     .limits = memory_limits(inheritance.limits)}));
+                                     .limits = memory_limits(inheritance.limits),
+                                     .owner = pid}));
   GONZO_ASSIGN(process->machine_space_,
                system.machine().create_space(process->memory_->page_table()));
   process->translations_.connect(process->machine_space_.get());

@@ -1,5 +1,6 @@
 #include "kernel/system.h"
 
+#include "kernel/shm_namespace.h"
 #include <gonzo/cache/page_cache.h>
 #include <gonzo/machine/arena.h>
 #include <gonzo/machine/host_machine.h>
@@ -45,6 +46,7 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
   GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
   system->page_cache_ = std::make_unique<PageCache>(*system->frames_, PageCache::Config{});
+  system->shared_memory_ = std::make_unique<ShmNamespace>(*system->frames_);
   system->pressure_->serve(system->page_cache_.get());
   return system;
 }
@@ -55,6 +57,7 @@ System::~System() {
 
 std::string System::shut_down() {
   pressure_->serve(nullptr);
+  shared_memory_.reset();
   page_cache_.reset();
   machine_.reset();
   memory_.reset();

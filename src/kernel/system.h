@@ -14,6 +14,7 @@ namespace gonzo {
 
 class Arena;
 class PageCache;
+class ShmNamespace;
 
 enum class MachineKind : std::uint8_t {
   kHost,  ///< runs programs in a host process
@@ -40,6 +41,8 @@ class System {
   MemoryManager& memory() { return *memory_; }
   PageCache& page_cache() { return *page_cache_; }
   Machine& machine() { return *machine_; }
+  /// System V's.
+  ShmNamespace& shared_memory() { return *shared_memory_; }
 
   /// After the last process ended: drops the caches and checks that every frame is back and the
   /// buddy lists are merged. Empty, or what leaked. Nothing else works afterwards.
@@ -54,6 +57,7 @@ class System {
   std::unique_ptr<FrameAllocator> frames_;
   std::unique_ptr<MemoryManager> memory_;
   std::unique_ptr<PageCache> page_cache_;
+  std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;
 };
 

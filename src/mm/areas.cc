@@ -41,6 +41,9 @@ bool could_be_one(const Vma& below, const Vma& above) {
          below.page_index(above.start()) == above.attributes().page_offset;
 }
 
+/// Neither of two areas of this object may go by being merged (Linux: can_merge_remove_vma).
+bool must_stay(const MappedObject* object) { return object != nullptr && object->counts_areas(); }
+
 Lineage reusable_lineage(const Vma& of) {
   const Lineage lineage = of.lineage();
   return lineage.is_from_fork() ? Lineage() : lineage;
@@ -50,6 +53,7 @@ Lineage reusable_lineage(const Vma& of) {
 
 Vma& AddressSpace::insert_area(AddressRange range, VmaAttributes attributes) {
   auto vma = std::make_unique<Vma>(range, std::move(attributes));
+  if (vma->object() != nullptr) vma->object()->area_opened({vma->flags(), config_.owner});
   areas_->insert(*vma);
   return *vma.release();
 }
@@ -57,6 +61,7 @@ Vma& AddressSpace::insert_area(AddressRange range, VmaAttributes attributes) {
 void AddressSpace::erase_area(Vma& vma) {
   areas_->erase(vma);
   const std::unique_ptr<Vma> owner(&vma);
+  if (vma.object() != nullptr) vma.object()->area_closed({vma.flags(), config_.owner});
 }
 
 void AddressSpace::erase_all_areas() {
@@ -108,7 +113,8 @@ Vma& AddressSpace::insert_or_merge(AddressRange range, VmaAttributes attributes,
   const Candidate candidate{range, attributes, lineage};
   const bool joins_below = candidate.continues(below);
   const bool joins_above =
-      candidate.is_continued_by(above) && !(joins_below && are_at_odds(*below, *above));
+      candidate.is_continued_by(above) &&
+      !(joins_below && (are_at_odds(*below, *above) || must_stay(above->object())));
   if (!joins_below && !joins_above) {
     Vma& inserted = insert_area(range, std::move(attributes));
     inserted.adopt(lineage);
@@ -142,8 +148,9 @@ Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64
   VmaAttributes attributes = vma.attributes();
   attributes.flags = flags;
   attributes.page_offset = vma.page_index(range.start);
-  Vma* below = range.start == vma.start() ? areas_->previous(vma) : nullptr;
-  Vma* above = range.end == vma.end() ? areas_->next(vma) : nullptr;
+  const bool fixed = range == vma.range() && must_stay(vma.object());
+  Vma* below = range.start == vma.start() && !fixed ? areas_->previous(vma) : nullptr;
+  Vma* above = range.end == vma.end() && !fixed ? areas_->next(vma) : nullptr;
   const Candidate candidate{range, attributes, vma.lineage()};
   const bool joins_below = candidate.continues(below);
   const bool joins_above =
@@ -179,7 +186,8 @@ Vma& AddressSpace::extend_area(Vma& vma, std::uint64_t bytes) {
   attributes.page_offset = vma.page_index(vma.end());
   Vma* above = areas_->next(vma);
   const Candidate candidate{growth, attributes, vma.lineage()};
-  return absorb(&vma, candidate.is_continued_by(above) ? above : nullptr, growth, {});
+  const bool joins_above = candidate.is_continued_by(above) && !must_stay(above->object());
+  return absorb(&vma, joins_above ? above : nullptr, growth, {});
 }
 
 }  // namespace gonzo

@@ -177,9 +177,13 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     attributes.page_offset = 0;
   }
 
+  const ObjectRef object = attributes.object;
+  const AreaNotice notice{attributes.flags, config_.owner};
+  if (object != nullptr) GONZO_TRY(object->admit_area(notice));
   if (replaced > 0) GONZO_TRY(unmap_locked(range));
   account(attributes.flags, pages);
   insert_or_merge(range, std::move(attributes));
+  if (object != nullptr) object->area_closed(notice);  // the area itself is counted now
   return range.start;
 }
 

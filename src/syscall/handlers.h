@@ -85,6 +85,12 @@ std::int64_t sys_madvise(Call& call);
 std::int64_t sys_msync(Call& call);
 std::int64_t sys_mincore(Call& call);
 
+// shm_calls.cc
+std::int64_t sys_shmget(Call& call);
+std::int64_t sys_shmat(Call& call);
+std::int64_t sys_shmdt(Call& call);
+std::int64_t sys_shmctl(Call& call);
+
 // process_calls.cc
 std::int64_t sys_exit(Call& call);
 std::int64_t sys_getpid(Call& call);

@@ -14,9 +14,6 @@ constexpr Errno kAtLimit = Errno::kAgain;
 constexpr Errno kForbidden = Errno::kPerm;
 
 constexpr SyscallRow kRows[] = {
-    {SYS_shmget, "shmget", absent()},
-    {SYS_shmat, "shmat", absent()},
-    {SYS_shmctl, "shmctl", absent()},
     {SYS_clone, "clone", absent(kAtLimit)},
     {SYS_fork, "fork", absent(kAtLimit)},
     {SYS_vfork, "vfork", absent(kAtLimit)},
@@ -24,7 +21,6 @@ constexpr SyscallRow kRows[] = {
     {SYS_semget, "semget", absent()},
     {SYS_semop, "semop", absent()},
     {SYS_semctl, "semctl", absent()},
-    {SYS_shmdt, "shmdt", absent()},
     {SYS_msgget, "msgget", absent()},
     {SYS_msgsnd, "msgsnd", absent()},
     {SYS_msgrcv, "msgrcv", absent()},

@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -72,6 +73,10 @@ constexpr Symbol kAdvices[] = {S(MADV_NORMAL),     S(MADV_RANDOM),        S(MADV
                                S(MADV_NOHUGEPAGE), S(MADV_DONTDUMP),      S(MADV_DODUMP),
                                S(MADV_WIPEONFORK), S(MADV_KEEPONFORK),    S(MADV_COLD),
                                S(MADV_PAGEOUT),    S(MADV_POPULATE_READ), S(MADV_POPULATE_WRITE)};
+constexpr Symbol kShmAttachFlags[] = {S(SHM_RDONLY), S(SHM_RND), S(SHM_REMAP), S(SHM_EXEC)};
+constexpr Symbol kShmCommands[] = {S(IPC_RMID), S(IPC_SET),  S(IPC_STAT),
+                                   S(IPC_INFO), S(SHM_LOCK), S(SHM_UNLOCK),
+                                   S(SHM_STAT), S(SHM_INFO), S(SHM_STAT_ANY)};
 constexpr Symbol kSyncFlags[] = {S(MS_ASYNC), S(MS_INVALIDATE), S(MS_SYNC)};
 constexpr Symbol kMemfdFlags[] = {S(MFD_CLOEXEC), S(MFD_ALLOW_SEALING), S(MFD_HUGETLB)};
 constexpr Symbol kClocks[] = {S(CLOCK_REALTIME),
@@ -174,6 +179,8 @@ constinit const SymbolSet kMap = {
     .choices = kMapTypes, .choice_mask = MAP_TYPE, .flags = kMapFlags};
 constinit const SymbolSet kRemap = bits(kRemapFlags);
 constinit const SymbolSet kAdvice = choice(kAdvices);
+constinit const SymbolSet kShmAttach = bits(kShmAttachFlags);
+constinit const SymbolSet kShmControl = choice(kShmCommands);
 constinit const SymbolSet kSync = bits(kSyncFlags);
 constinit const SymbolSet kMemfd = bits(kMemfdFlags);
 constinit const SymbolSet kClock = choice(kClocks);

@@ -29,7 +29,8 @@ extern const SymbolSet kDirectoryFd, kOpen, kAccess, kAt, kWhence, kFcntl, kClos
     kProtection, kMap, kRemap, kAdvice, kSync, kLock2, kMemfd, kClock, kSocketFamily, kSocketType,
     kMessage, kSocketLevel, kShutdown, kEpollCreate, kEpollOperation, kEventfd, kTimerfd, kInotify,
     kFutex, kResource, kUsage, kSignalHow, kArchPrctl, kPrctl, kCloneFlags, kFlock, kRandom,
-    kReadWrite, kFadvise, kFallocate, kRename, kTimerWho, kStatx, kPollEvents, kSigaction;
+    kReadWrite, kFadvise, kFallocate, kRename, kTimerWho, kStatx, kPollEvents, kSigaction,
+    kShmAttach, kShmControl;
 }  // namespace symbols
 
 /// "SIGSEGV", "SIGRT_3", or the number.

@@ -14,7 +14,7 @@ namespace gonzo {
 /// Thread-safe; resize_lock_ comes before lock_. A page appears, zeroed, when it is first asked
 /// for, and lives until the size drops below it or the last reference to the object goes. Never
 /// major: there is nothing to read.
-class SharedMemory final : public MappedObject {
+class SharedMemory : public MappedObject {
  public:
   /// `frames` outlives this.
   SharedMemory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name)

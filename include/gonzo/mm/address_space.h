@@ -11,6 +11,7 @@
 #include <string>
 
 #include <gonzo/base/address.h>
+#include <gonzo/base/function_ref.h>
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 #include <gonzo/mm/area_usage.h>
@@ -86,6 +87,9 @@ class AddressSpace {
     /// empty.
     AddressRange reserved{};
     AddressSpaceLimits limits{};
+    /// Whose it is: told to the objects that are mapped. A fork's copy keeps it until the child is
+    /// known by its own.
+    int owner = 0;
   };
 
   /// `cache` is told of every entry that becomes stricter; it outlives the address space. ENOMEM.
@@ -112,6 +116,11 @@ class AddressSpace {
   void unmap_object(const MappedObject& object, std::uint64_t first_page) GONZO_EXCLUDES(lock_);
   /// One byte a page, bit 0: resident.
   Result<void> incore(VirtAddr start, std::uint64_t length, std::span<std::uint8_t> out)
+      GONZO_EXCLUDES(lock_);
+  /// shmdt(2): unmaps the pieces of the attachment that would start at `start`. `bytes_of`: the
+  /// size of what a segment is; none for other objects. EINVAL: nothing is attached there.
+  Result<void> detach(VirtAddr start,
+                      FunctionRef<std::optional<std::uint64_t>(const MappedObject&)> bytes_of)
       GONZO_EXCLUDES(lock_);
   /// A mapping with a name of its own ([vdso]); `object` gives its pages. A range that starts at 0
   /// only tells the size: its place is chosen. kDontExpand is added to `flags`.

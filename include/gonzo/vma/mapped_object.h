@@ -30,6 +30,12 @@ struct ObjectName {
   std::string path;
 };
 
+/// What an object is told of an area that maps it.
+struct AreaNotice {
+  std::uint64_t flags;  ///< vm_flags; kShared and kMayWrite never change
+  int owner;            ///< whose address space it is (Linux: current's tgid)
+};
+
 /// Thread-safe. Indexes are in pages from the object's start.
 class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
  public:
@@ -50,6 +56,22 @@ class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
   virtual ObjectName name() const = 0;
   /// Shared memory counts as shmem in RSS, a file as file (Linux: mm_counter_file).
   virtual bool is_shmem() const = 0;
+
+  // Areas come and go: by map, split, fork; by unmap, merge, exit. Called with the address space's
+  // lock held.
+  /// A new mapping may be made, and counts as one opened area until area_closed(). EPERM: sealed
+  /// against it (Linux: mapping_map_writable).
+  virtual Result<void> admit_area(const AreaNotice& notice) {
+    area_opened(notice);
+    return {};
+  }
+  /// One area more (Linux: vm_ops->open, i_mmap_writable).
+  virtual void area_opened(const AreaNotice& /*notice*/) {}
+  /// One less (Linux: vm_ops->close).
+  virtual void area_closed(const AreaNotice& /*notice*/) {}
+  /// Each area is an attachment that somebody counts: none goes by being merged into another
+  /// (Linux: a vm_ops->close is there).
+  virtual bool counts_areas() const { return false; }
 };
 
 using ObjectRef = boost::intrusive_ptr<MappedObject>;

@@ -1,0 +1,27 @@
+#include "kernel/shm_segment.h"
+
+#include <fmt/format.h>
+
+#include "kernel/shm_namespace.h"
+
+namespace gonzo {
+namespace {
+
+/// Linux: the internal mount of tmpfs, whose inodes get the id for a number.
+ObjectName name_of(const ShmStatus& status) {
+  return {.device_major = 0,
+          .device_minor = 1,
+          .inode = static_cast<std::uint64_t>(status.id),
+          .path = fmt::format("/SYSV{:08x} (deleted)",
+                              static_cast<std::uint32_t>(status.permissions.key))};
+}
+
+}  // namespace
+
+ShmSegment::ShmSegment(ShmNamespace& home, FrameAllocator& frames, const ShmStatus& status)
+    : SharedMemory(frames, status.bytes, name_of(status)), home_(home), id_(status.id) {}
+
+void ShmSegment::area_opened(const AreaNotice& notice) { home_.area_opened(*this, notice.owner); }
+void ShmSegment::area_closed(const AreaNotice& notice) { home_.area_closed(*this, notice.owner); }
+
+}  // namespace gonzo
