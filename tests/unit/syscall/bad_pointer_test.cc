@@ -1,6 +1,7 @@
 // Every pointer argument of every call, bad: the guest gets what the live kernel gives.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,7 +17,8 @@ namespace gonzo {
 namespace {
 
 /// With good values in their other arguments these end, block, or change the test's own process,
-/// its clock or its limits; or a pointer of theirs is looked at only with values that are not zero.
+/// its clock or its limits, or remove what is the host's; or a pointer of theirs is looked at only
+/// with values that are not zero.
 const std::set<std::string_view> kLeftOut = {
     "exit",          "exit_group",      "pause",           "rt_sigreturn",
     "rt_sigsuspend", "rt_sigtimedwait", "restart_syscall", "setgroups",
@@ -24,7 +26,7 @@ const std::set<std::string_view> kLeftOut = {
     "setrlimit",     "futex",           "sendfile",        "copy_file_range",
     "splice",        "openat2",         "get_robust_list", "sigaltstack",
     "rt_sigaction",  "rt_sigprocmask",  "wait4",           "waitid",
-    "time",          "ioctl",           "mincore"};
+    "time",          "ioctl",           "mincore",         "shmctl"};
 
 enum class Side { kGuest, kHost };
 
@@ -159,6 +161,11 @@ TEST_F(BadPointerTest, HandlersThatTheSweepLeavesOut) {
   EXPECT_EQ(guest_.call(SYS_time, bad), -EFAULT);
   EXPECT_EQ(guest_.call(SYS_mincore, guest_.map(1), kPageSize, bad), -EFAULT);
   EXPECT_EQ(guest_.call(SYS_get_robust_list, 0, bad, guest_.map(1)), -EFAULT);
+  for (const int command : {IPC_STAT, IPC_SET, IPC_INFO, SHM_INFO, SHM_STAT, SHM_STAT_ANY}) {
+    const std::int64_t id = guest_.call(SYS_shmget, IPC_PRIVATE, kPageSize, 0600);
+    const std::int64_t index = command == SHM_STAT || command == SHM_STAT_ANY ? 0 : id;
+    EXPECT_EQ(guest_.call(SYS_shmctl, index, command, bad), -EFAULT) << command;
+  }
   const int file = guest_.open("/etc/passwd"), sink = guest_.open("/dev/null", O_WRONLY);
   EXPECT_EQ(guest_.call(SYS_sendfile, sink, file, bad, 10), -EFAULT);
   EXPECT_EQ(guest_.call(SYS_ioctl, file, 0x541b /* FIONREAD */, bad), -EFAULT);
