@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "kernel/futex.h"
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/machine/soft_machine.h>
@@ -43,6 +44,7 @@ class System {
   Machine& machine() { return *machine_; }
   /// System V's.
   ShmNamespace& shared_memory() { return *shared_memory_; }
+  FutexTable& futexes() { return futexes_; }
 
   /// After the last process ended: drops the caches and checks that every frame is back and the
   /// buddy lists are merged. Empty, or what leaked. Nothing else works afterwards.
@@ -59,6 +61,7 @@ class System {
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;
+  FutexTable futexes_;
 };
 
 }  // namespace gonzo

@@ -143,5 +143,7 @@ std::int64_t sys_restart_syscall(Call& call);
 std::int64_t sys_nanosleep(Call& call);
 std::int64_t sys_clock_nanosleep(Call& call);
 std::int64_t sys_futex(Call& call);
+/// restart_syscall's part of sys_futex.
+std::int64_t restart_futex_wait(Call& call, const Task::RestartBlock& block);
 
 }  // namespace gonzo

@@ -97,6 +97,12 @@ TEST_F(ProcessCallsTest, Futexes) {
   ASSERT_TRUE(guest_.memory().store(timeout, timespec{0, -1}).has_value());
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_WAIT, 5, timeout), -EINVAL);
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_LOCK_PI, 0), -ENOSYS);
+  EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 5, 0), -ENOSYS);
+  EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_REQUEUE, -1, 1, word), -EINVAL);
+  EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_CMP_REQUEUE, 1, 1, word, 4), -EAGAIN);
+  constexpr int kAdd7 = FUTEX_OP(FUTEX_OP_ADD, 7, FUTEX_OP_CMP_EQ, 0);
+  EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_WAKE_OP, 1, 1, word, kAdd7), 0);
+  EXPECT_EQ(guest_.load<std::uint32_t>(word), 12U);
 }
 
 TEST_F(ProcessCallsTest, Sleeps) {
