@@ -47,6 +47,7 @@ struct RawOptions {
   bool maps = false;
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;
+  std::string vma_index{name_of(kDefaultVmaIndex)};
 };
 
 class RunFormatter : public CLI::Formatter {
@@ -56,6 +57,15 @@ class RunFormatter : public CLI::Formatter {
     return "Usage: gonzo run [OPTIONS] [--] PROGRAM [ARGS...]\n";
   }
 };
+
+std::string index_names() {
+  std::string names;
+  for (const VmaIndexKind kind : kVmaIndexKinds) {
+    if (!names.empty()) names += ", ";
+    names += name_of(kind);
+  }
+  return names;
+}
 
 void describe_run(CLI::App& run, RawOptions& raw) {
   run.formatter(std::make_shared<RunFormatter>());
@@ -75,6 +85,11 @@ void describe_run(CLI::App& run, RawOptions& raw) {
                  "Fails the Nth frame allocation after the program's start, as if memory had\n"
                  "run out for that moment")
       ->type_name("N")
+      ->group("Machine");
+  run.add_option("--vma-index", raw.vma_index,
+                 "What finds an area: " + index_names() + "; programs cannot tell")
+      ->type_name("NAME")
+      ->capture_default_str()
       ->group("Machine");
   run.add_option("--machine", raw.machine, "What executes the program: host")
       ->type_name("NAME")
@@ -111,6 +126,12 @@ std::expected<RunOptions, Exit> checked(const RawOptions& raw, std::vector<std::
   }
   options.fault_around = raw.fault_around;
   options.fail_frame = raw.fail_frame;
+  const auto index = parse_vma_index(raw.vma_index);
+  if (!index) {
+    return std::unexpected(complain(
+        fmt::format("--vma-index {}: no such index: use one of {}", raw.vma_index, index_names())));
+  }
+  options.vma_index = *index;
   if (raw.stats == "json") {
     options.stats = StatsFormat::kJson;
   } else if (raw.stats == "text") {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <gonzo/vma/vma_index.h>
+
 namespace gonzo {
 
 enum class StatsFormat : std::uint8_t { kNone, kText, kJson };
@@ -18,6 +20,7 @@ struct RunOptions {
   std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;      ///< fail the Nth allocation of a frame; 0: none
+  VmaIndexKind vma_index = kDefaultVmaIndex;
   std::vector<std::string> command;  ///< program and its arguments, at least one
 };
 

@@ -36,7 +36,8 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
   std::unique_ptr<Process> process(new Process(system, pid, inheritance));
   GONZO_ASSIGN(process->memory_,
                AddressSpace::create(system.memory(), process->translations_,
-                                    {.reserved = system.machine().reserved_range(),
+                                    {.index = system.vma_index(),
+                                     .reserved = system.machine().reserved_range(),
                                      .limits = memory_limits(inheritance.limits),
                                      .owner = pid}));
   GONZO_ASSIGN(process->machine_space_,

@@ -38,6 +38,7 @@ System::System() = default;
 
 Result<std::unique_ptr<System>> System::create(const Config& config) {
   std::unique_ptr<System> system(new System);
+  system->vma_index_ = config.vma_index;
   GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
   system->pressure_ = std::make_unique<CachePressure>();
   GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),

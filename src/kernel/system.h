@@ -10,6 +10,7 @@
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
+#include <gonzo/vma/vma_index.h>
 
 namespace gonzo {
 
@@ -27,6 +28,7 @@ class System {
   struct Config {
     std::uint64_t memory_bytes = 2ULL << 30;
     MemoryManager::Config memory{};
+    VmaIndexKind vma_index = kDefaultVmaIndex;  ///< of each address space
     MachineKind machine = MachineKind::kHost;
     SoftMachineOptions soft{};  ///< for kSoft, which needs its `load`
   };
@@ -45,6 +47,7 @@ class System {
   /// System V's.
   ShmNamespace& shared_memory() { return *shared_memory_; }
   FutexTable& futexes() { return futexes_; }
+  VmaIndexKind vma_index() const { return vma_index_; }
 
   /// After the last process ended: drops the caches and checks that every frame is back and the
   /// buddy lists are merged. Empty, or what leaked. Nothing else works afterwards.
@@ -54,6 +57,7 @@ class System {
   class CachePressure;
 
   System();
+  VmaIndexKind vma_index_ = kDefaultVmaIndex;
   std::unique_ptr<Arena> arena_;  // destroyed last
   std::unique_ptr<CachePressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;

@@ -104,6 +104,7 @@ Vma& AddressSpace::cut_area(Vma& vma, VirtAddr at) {
 
 Result<Vma*> AddressSpace::split_area(Vma& vma, VirtAddr at) {
   if (areas_->size() >= manager_.config().max_map_count) return fail(Errno::kNoMem);
+  GONZO_TRY(areas_->reserve(1));
   return &cut_area(vma, at);
 }
 

@@ -23,7 +23,7 @@ VirtAddr AddressSpace::brk(VirtAddr request) {
     if (vma == nullptr || vma->start() >= from) return old;
     if (!unmap_locked({to, from})) return old;
   } else if (to > from) {
-    if (!can_grow_break(from, to)) return old;
+    if (!can_grow_break(from, to) || !areas_->reserve(1)) return old;
     const std::uint64_t flags = kDataFlags | vm_flags::kAccount;
     account(flags, static_cast<std::int64_t>((to - from) / kPageSize));
     insert_or_merge({from, to}, {.flags = flags, .page_offset = from.page_number()});

@@ -28,6 +28,7 @@ Result<void> AddressSpace::copy_areas(AddressSpace& child, AddressRange& tighten
     VmaAttributes attributes = vma->attributes();
     // Locks are not inherited (mlock(2)).
     attributes.flags &= ~(vm_flags::kLocked | vm_flags::kLockOnFault);
+    GONZO_TRY(child.areas_->reserve(1));
     child.account(attributes.flags, static_cast<std::int64_t>(vma->pages()));
     const Vma& copy = child.insert_area(vma->range(), std::move(attributes));
     if (vma->has(vm_flags::kWipeOnFork)) continue;

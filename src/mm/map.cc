@@ -86,8 +86,8 @@ Result<std::uint64_t> anonymous_flags(const MapRequest& request, std::uint64_t f
 /// EPERM: MAP_LOCKED with no RLIMIT_MEMLOCK at all. EAGAIN: beyond it.
 /// EOVERFLOW: past the largest file. EACCES, EPERM, EOPNOTSUPP, EINVAL: see object_flags(),
 /// anonymous_flags().
-/// ENOMEM: the replaced range cuts an area at max_map_count; RLIMIT_AS, RLIMIT_DATA, more than
-/// could ever be had.
+/// ENOMEM: the replaced range cuts an area at max_map_count; no memory for the index; RLIMIT_AS,
+/// RLIMIT_DATA, more than could ever be had.
 Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
   if ((request.offset & ~kPageMask) != 0) return fail(Errno::kInval);
   const bool anonymous = (request.flags & MAP_ANONYMOUS) != 0;
@@ -160,6 +160,7 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     if (vma->has(kAccount)) replaced_charged += overlap;
   }
   GONZO_TRY(check_unmap(range));
+  GONZO_TRY(areas_->reserve(3));  // what it replaces may be cut at either end
   if (!may_expand(attributes.flags, pages - replaced)) return fail(Errno::kNoMem);
 
   const bool shared_memory = (attributes.flags & kShared) != 0 && attributes.object == nullptr;

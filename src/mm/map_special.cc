@@ -17,6 +17,7 @@ Result<VirtAddr> AddressSpace::map_special(AddressRange range, std::uint64_t fla
   GONZO_ASSIGN(const VirtAddr start, place(range.start, length, placement));
   const AddressRange placed{start, start + length};
   if (!is_free(placed)) return fail(Errno::kNoMem);
+  GONZO_TRY(areas_->reserve(1));
 
   const std::uint64_t special = flags | vm_flags::kDontExpand;
   account(special, static_cast<std::int64_t>(placed.pages()));
@@ -38,6 +39,7 @@ Result<void> AddressSpace::map_stack(VirtAddr top, std::uint64_t bytes, bool exe
   if (executable) flags |= vm_flags::kExec;
   const auto pages = static_cast<std::int64_t>(range.pages());
   if (!may_expand(flags, pages)) return fail(Errno::kNoMem);
+  GONZO_TRY(areas_->reserve(1));
   account(flags, pages);
   insert_area(range, {.flags = flags, .page_offset = range.start.page_number()});
   return {};

@@ -188,6 +188,8 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
   const std::int64_t charged = keeps_source ? new_pages : new_pages - old_pages;
   if (vma.has(kAccount) && !may_commit(charged)) return fail(Errno::kNoMem);
 
+  GONZO_TRY(areas_->reserve(3));  // the new area, and cuts of the old one
+
   const Lineage lineage = vma.lineage();
   VmaAttributes attributes = vma.attributes();
   const std::uint64_t flags = attributes.flags;

@@ -30,6 +30,7 @@ Result<void> AddressSpace::check_unmap(AddressRange range) const {
 
 Result<void> AddressSpace::unmap_locked(AddressRange range) {
   GONZO_TRY(check_unmap(range));
+  GONZO_TRY(areas_->reserve(2));  // a cut at either end
   Vma* first = areas_->find(range.start);
   if (first == nullptr || first->start() >= range.end) return {};
   if (first->start() < range.start) first = &cut_area(*first, range.start);

@@ -4,50 +4,34 @@
 
 #include <algorithm>
 
+#include "vma/verify_area.h"
 #include <gonzo/base/check.h>
 
 namespace gonzo {
 
-RedBlackVmaIndex::~RedBlackVmaIndex() {
-  tree_.clear();
-  list_.clear();
-}
-
 Vma* RedBlackVmaIndex::find(VirtAddr address) const {
-  Vma* cached = last_found_.load(std::memory_order_relaxed);
-  if (cached != nullptr && cached->range().contains(address)) return cached;
-
+  if (Vma* const seen = last_found_.look(address)) return seen;
   const auto it = tree_.upper_bound(address);
   if (it == tree_.end()) return nullptr;
-  Vma* found = const_cast<Vma*>(&*it);
-  last_found_.store(found, std::memory_order_relaxed);
+  Vma* const found = const_cast<Vma*>(&*it);
+  last_found_.remember(found);
   return found;
 }
 
-Vma* RedBlackVmaIndex::first() const {
-  return list_.empty() ? nullptr : const_cast<Vma*>(&list_.front());
-}
+Vma* RedBlackVmaIndex::first() const { return list_.first(); }
+Vma* RedBlackVmaIndex::last() const { return list_.last(); }
+Vma* RedBlackVmaIndex::next(const Vma& vma) const { return AreaList::next(vma); }
+Vma* RedBlackVmaIndex::previous(const Vma& vma) const { return AreaList::previous(vma); }
 
-Vma* RedBlackVmaIndex::last() const {
-  return list_.empty() ? nullptr : const_cast<Vma*>(&list_.back());
-}
-
-Vma* RedBlackVmaIndex::next(const Vma& vma) const {
-  auto it = List::s_iterator_to(vma);
-  return ++it == list_.end() ? nullptr : const_cast<Vma*>(&*it);
-}
-
-Vma* RedBlackVmaIndex::previous(const Vma& vma) const {
-  auto it = List::s_iterator_to(vma);
-  return it == list_.begin() ? nullptr : const_cast<Vma*>(&*--it);
-}
+std::size_t RedBlackVmaIndex::bytes() const { return sizeof *this + size_ * sizeof(VmaLinks); }
 
 void RedBlackVmaIndex::insert(Vma& vma) {
   GONZO_ASSERT(!vma.range().empty());
   const auto [it, inserted] = tree_.insert(vma);
   GONZO_CHECK(inserted);
   const auto above = std::next(it);
-  list_.insert(above == tree_.end() ? list_.end() : list_.iterator_to(*above), vma);
+  list_.insert_before(vma, above == tree_.end() ? nullptr : &*above);
+  ++size_;
 
   Vma* below = previous(vma);
   Vma* higher = next(vma);
@@ -62,10 +46,9 @@ void RedBlackVmaIndex::erase(Vma& vma) {
   Vma* below = previous(vma);
   Vma* above = next(vma);
   tree_.erase(tree_.iterator_to(vma));
-  list_.erase(list_.iterator_to(vma));
-  if (last_found_.load(std::memory_order_relaxed) == &vma) {
-    last_found_.store(nullptr, std::memory_order_relaxed);
-  }
+  list_.erase(vma);
+  --size_;
+  last_found_.forget(vma);
   gap_changed(below, above);
 }
 
@@ -168,30 +151,25 @@ std::string RedBlackVmaIndex::verify_gap_cache() const {
                           gap.start.value, gap.end.value, cache.from.value, cache.hole);
     }
   };
-  for (const Vma& vma : list_) {
-    see(guarded_start(vma, cache.guard));
-    start = vma.end();
+  for (const Vma* vma = first(); vma != nullptr; vma = next(*vma)) {
+    see(guarded_start(*vma, cache.guard));
+    start = vma->end();
   }
   see(cache.high);
   return wrong;
 }
 
 std::string RedBlackVmaIndex::verify() const {
+  std::size_t count = 0;
   auto in_tree = tree_.begin();
-  VirtAddr end(0);
-  for (const Vma& vma : list_) {
-    const std::string where = fmt::format("area {:#x}-{:#x}", vma.start().value, vma.end().value);
-    if (vma.range().empty()) return where + " is empty";
-    if (!vma.start().is_page_aligned() || !vma.end().is_page_aligned())
-      return where + " is unaligned";
-    if (vma.start() < end) return where + " overlaps the one before it";
-    if (in_tree == tree_.end() || &*in_tree != &vma)
-      return where + " is not in its place in the tree";
-    ++in_tree;
-    end = vma.end();
+  for (const Vma* vma = first(); vma != nullptr; vma = next(*vma), ++in_tree, ++count) {
+    if (std::string wrong = verify_area(*vma, previous(*vma)); !wrong.empty()) return wrong;
+    if (in_tree == tree_.end() || &*in_tree != vma) {
+      return fmt::format("area {:#x} is not in its place in the tree", vma->start().value);
+    }
   }
   if (in_tree != tree_.end()) return "the tree holds more areas than the list";
-
+  if (count != size_) return fmt::format("{} areas, counted {}", count, size_);
   return verify_gap_cache();
 }
 

@@ -10,7 +10,7 @@ status "help" 0 "$GONZO" help
 grep -q 'run' "$work/out" || fail "help does not name run"
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --vma-index; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"
@@ -29,6 +29,12 @@ status "--fault-around 0" 125 "$GONZO" run --fault-around 0 true
 status "--machine soft" 125 "$GONZO" run --machine soft true
 one_line "--machine soft" 'executes no instructions'
 status "--machine none" 125 "$GONZO" run --machine none true
+status "--vma-index list" 125 "$GONZO" run --vma-index list true
+one_line "--vma-index list" 'rbtree, avl, btree'
+for index in rbtree avl btree; do
+  status "--vma-index $index" 0 "$GONZO" run --vma-index "$index" sh -c 'echo ok; true'
+  equal "--vma-index $index" "ok" "$(cat "$work/out")"
+done
 status "--stats=xml" 125 "$GONZO" run --stats=xml true
 status "--strace into nowhere" 125 "$GONZO" run --strace=/nonexistent/file true
 one_line "--strace into nowhere" '/nonexistent/file'

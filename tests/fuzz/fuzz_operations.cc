@@ -12,7 +12,6 @@
 namespace {
 
 using namespace gonzo::model;
-using gonzo::VmaIndexKind;
 
 void expect_nothing(const std::string& wrong) {
   if (wrong.empty()) return;
@@ -22,8 +21,9 @@ void expect_nothing(const std::string& wrong) {
 
 Setting setting_of(std::uint8_t byte) {
   constexpr unsigned kFormats = 4;
+  const unsigned kind = byte / kFormats % gonzo::kVmaIndexKinds.size();
   return {.format = static_cast<gonzo::PagingFormat>(byte % kFormats),
-          .index = VmaIndexKind::kRedBlackTree,
+          .index = gonzo::kVmaIndexKinds[kind],
           .fault_around = (byte & 0x80) != 0 ? 16U : 1U};
 }
 

@@ -18,7 +18,7 @@ namespace gonzo::model {
 
 struct Setting {
   PagingFormat format = PagingFormat::kFourLevel;
-  VmaIndexKind index = VmaIndexKind::kRedBlackTree;
+  VmaIndexKind index = kDefaultVmaIndex;
   unsigned fault_around = 1;
 };
 

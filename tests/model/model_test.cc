@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
     Kinds, ModelTest,
     ::testing::Combine(::testing::Values(PagingFormat::kClassic32, PagingFormat::kPae,
                                          PagingFormat::kFourLevel, PagingFormat::kFiveLevel),
-                       ::testing::Values(VmaIndexKind::kRedBlackTree), ::testing::Values(1U, 16U)));
+                       ::testing::ValuesIn(kVmaIndexKinds), ::testing::Values(1U, 16U)));
 
 }  // namespace
 }  // namespace gonzo::model

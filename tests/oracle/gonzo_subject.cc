@@ -8,6 +8,7 @@
 
 #include "oracle/observation.h"
 #include "oracle/test_file.h"
+#include "vma_index_from_environment.h"
 #include <gonzo/base/check.h>
 #include <gonzo/cache/host_file.h>
 #include <gonzo/cache/page_cache.h>
@@ -54,7 +55,8 @@ class GonzoSubject {
     pages_ = std::make_unique<PageCache>(*frames_, PageCache::Config{});
     object_ = pages_->open(HostFile::open(file_.writable()).value()).value();
     fill_cache();
-    space_ = AddressSpace::create(*manager_, cache_, {}).value();
+    space_ =
+        AddressSpace::create(*manager_, cache_, {.index = vma_index_from_environment()}).value();
   }
   ~GonzoSubject() {
     space_.reset();

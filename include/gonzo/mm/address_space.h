@@ -79,7 +79,7 @@ class AddressSpace {
  public:
   struct Config {
     PagingFormat format = PagingFormat::kFourLevel;
-    VmaIndexKind index = VmaIndexKind::kRedBlackTree;
+    VmaIndexKind index = kDefaultVmaIndex;
     /// Top of the mmap area; zero: computed from the stack limit as Linux's mmap_base() does,
     /// without randomisation.
     VirtAddr mmap_base;
@@ -285,7 +285,8 @@ class AddressSpace {
   std::string verify_census(const Census& census);
 
   // Areas: mm/areas.cc. The index does not own; these do. None counts pages but modify_area's
-  // callers' account().
+  // callers' account(). An area more needs areas_->reserve() before, where ENOMEM can still be
+  // returned.
   Vma& insert_area(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
   void erase_area(Vma& vma) GONZO_REQUIRES(lock_);
   void erase_all_areas() GONZO_REQUIRES(lock_);

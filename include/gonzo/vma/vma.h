@@ -2,13 +2,12 @@
 #pragma once
 
 #include <atomic>
-#include <boost/intrusive/list_hook.hpp>
-#include <boost/intrusive/set_hook.hpp>
 #include <cstdint>
 
 #include <gonzo/base/address.h>
 #include <gonzo/vma/lineage.h>
 #include <gonzo/vma/mapped_object.h>
+#include <gonzo/vma/vma_links.h>
 
 namespace gonzo {
 
@@ -44,10 +43,8 @@ struct VmaAttributes {
   const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
 };
 
-/// Aligned so that the tree hook and the range, all that a search reads, share one cache line.
-class alignas(64) Vma
-    : public boost::intrusive::list_base_hook<>,
-      public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<false>> {
+/// Aligned so that the links and the range, all that a search reads, share one cache line.
+class alignas(64) Vma : public VmaLinks {
  public:
   Vma(AddressRange range, VmaAttributes attributes)
       : range_(range), attributes_(static_cast<VmaAttributes&&>(attributes)) {}
@@ -79,6 +76,7 @@ class alignas(64) Vma
   }
   void forget_own_pages() { lineage_.store(0, std::memory_order_relaxed); }
 
+  /// Not kGrowsDown once the area is in an index, which knows where the guards are.
   void set_flags(std::uint64_t flags) { attributes_.flags = flags; }
   void set_object(ObjectRef object) { attributes_.object = static_cast<ObjectRef&&>(object); }
   void set_page_offset(std::uint64_t pages) { attributes_.page_offset = pages; }

@@ -2,12 +2,14 @@
 // Linux 2.6: sorted list + red-black tree; Linux 6: maple tree; Windows: AVL tree of VADs.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <gonzo/base/result.h>
 #include <gonzo/vma/vma.h>
 
 namespace gonzo {
@@ -28,7 +30,7 @@ inline VirtAddr guarded_start(const Vma& above, std::uint64_t guard) {
 }
 
 /// Not thread-safe for changes: AddressSpace's lock guards it. Const calls may run at once. No call
-/// allocates or fails; an area is in one index at most and outlives its stay there.
+/// but reserve() allocates or fails; an area is in one index at most and outlives its stay there.
 class VmaIndex {
  public:
   virtual ~VmaIndex() = default;
@@ -41,7 +43,12 @@ class VmaIndex {
   virtual Vma* previous(const Vma& vma) const = 0;
   virtual std::size_t size() const = 0;
 
-  /// `vma` overlaps nothing in the index. The index does not own it.
+  /// Memory for the next `inserts` calls of insert, whatever is erased or resized between them, so
+  /// that an operation can fail before its first change (Linux: mas_preallocate). Reservations do
+  /// not add up: the largest counts. ENOMEM: nothing has changed. Trees whose nodes are the areas
+  /// themselves never fail.
+  virtual Result<void> reserve(std::size_t inserts) = 0;
+  /// `vma` overlaps nothing in the index, which does not own it. Uses up one reserved insert.
   virtual void insert(Vma& vma) = 0;
   virtual void erase(Vma& vma) = 0;
   /// Changes an area's range without passing a neighbour.
@@ -52,13 +59,28 @@ class VmaIndex {
   /// Start of the lowest gap that fits.
   virtual std::optional<VirtAddr> find_gap_bottom_up(const GapRequest& request) const = 0;
 
+  /// Bytes that the index takes, outside of the areas and within (of VmaLinks, what it uses).
+  virtual std::size_t bytes() const = 0;
   /// Empty, or what is wrong with the structure.
   virtual std::string verify() const = 0;
 };
 
-/// kRedBlackTree: find O(log n), the neighbour O(1), gap search linear from where the last one
-/// ended.
-enum class VmaIndexKind : unsigned char { kRedBlackTree };
+/// All behave alike; docs/architecture.md compares their costs.
+enum class VmaIndexKind : unsigned char {
+  kRedBlackTree,  ///< with a list: Linux 2.6
+  kAvlTree,  ///< with the largest gap below each node: the Windows kernel's VADs, and Linux 3.8
+  kBTree,    ///< nodes of a few cache lines, the largest gap of each child: Linux 6's maple tree
+};
+inline constexpr std::array kVmaIndexKinds = {VmaIndexKind::kRedBlackTree, VmaIndexKind::kAvlTree,
+                                              VmaIndexKind::kBTree};
+inline constexpr VmaIndexKind kDefaultVmaIndex = VmaIndexKind::kBTree;
+
+/// "rbtree", "avl", "btree".
+std::string_view name_of(VmaIndexKind kind);
+/// None: no kind has this name.
+std::optional<VmaIndexKind> parse_vma_index(std::string_view name);
+
+/// Throws std::bad_alloc.
 std::unique_ptr<VmaIndex> make_vma_index(VmaIndexKind kind);
 
 }  // namespace gonzo

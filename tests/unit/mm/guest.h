@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "unit/mm/fake_object.h"
+#include "vma_index_from_environment.h"
 #include <gonzo/mm/address_space.h>
 #include <gonzo/paging/software_mmu.h>
 
@@ -54,7 +55,9 @@ class Guest : public ::testing::Test {
     memory_ = static_cast<std::byte*>(memory);
     frames_ = *FrameAllocator::create({.memory = std::span(memory_, bytes_)});
     manager_ = *MemoryManager::create(*frames_, setup.manager);
-    space_ = *AddressSpace::create(*manager_, cache_, setup.space);
+    AddressSpace::Config config = setup.space;
+    config.index = vma_index_from_environment();
+    space_ = *AddressSpace::create(*manager_, cache_, config);
   }
   void stop() {
     if (!frames_) return;

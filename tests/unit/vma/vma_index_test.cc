@@ -69,6 +69,7 @@ class VmaIndexTest : public testing::TestWithParam<VmaIndexKind> {
     auto vma = std::make_unique<Vma>(range, VmaAttributes{.flags = flags});
     Vma& added = *vma;
     areas_.emplace(range.start.value, std::move(vma));
+    EXPECT_TRUE(index_->reserve(1).has_value());
     index_->insert(added);
     return added;
   }
@@ -241,8 +242,18 @@ TEST_P(VmaIndexTest, AgreesWithThePlainWay) {
   EXPECT_TRUE(ok);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, VmaIndexTest, testing::Values(VmaIndexKind::kRedBlackTree),
-                         [](const auto&) { return std::string("RedBlackTree"); });
+TEST_P(VmaIndexTest, HasANameThatIsItsOwn) {
+  EXPECT_EQ(parse_vma_index(name_of(GetParam())), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, VmaIndexTest, testing::ValuesIn(kVmaIndexKinds),
+                         [](const auto& kind) { return std::string(name_of(kind.param)); });
+
+TEST(VmaIndexKind, OtherNamesAreNone) {
+  for (const char* name : {"", "rb", "BTREE", "btree ", "list"}) {
+    EXPECT_EQ(parse_vma_index(name), std::nullopt) << name;
+  }
+}
 
 }  // namespace
 }  // namespace gonzo
