@@ -223,11 +223,12 @@ void fork_resident(benchmark::State& state) {
 /// find_vma alone, among areas that alternate in protection so that none merge.
 void find_among(benchmark::State& state) {
   const auto areas = static_cast<std::uint64_t>(state.range(0));
-  const std::unique_ptr<VmaIndex> index = make_vma_index(VmaIndexKind::kRedBlackTree);
+  const std::unique_ptr<VmaIndex> index = make_vma_index(kDefaultVmaIndex);
   std::vector<std::unique_ptr<Vma>> owned;
   for (std::uint64_t i = 0; i < areas; ++i) {
     const VirtAddr start{0x10000000 + i * 2 * kPageSize};
     owned.push_back(std::make_unique<Vma>(AddressRange{start, start + kPageSize}, VmaAttributes{}));
+    GONZO_CHECK(index->reserve(1).has_value());
     index->insert(*owned.back());
   }
   std::uint64_t x = 88172645463325252ULL;

@@ -1,6 +1,6 @@
 // Prints one table: each operation on the core, under `gonzo run`, and natively on the host kernel,
-// all measured in this run, taking turns, as medians.  bench_table GONZO CORE_BENCH GUEST_OPS
-// [ROUNDS]
+// all measured in this run, taking turns, as medians; then the kinds of VMA index.
+//   bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS]
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,10 +42,11 @@ void sample_guest(const std::string& command, Samples& samples) {
   while (lines >> name >> value) samples[name].push_back(value);
 }
 
-/// Nanoseconds by name; a benchmark that counts items (pages) gives the time of one.
-void sample_core(const std::string& program, Samples& samples) {
-  const auto report = nlohmann::json::parse(
-      output_of(program + " --benchmark_format=json --benchmark_min_time=0.2 2>/dev/null"));
+/// Nanoseconds by name, and bytes where a benchmark tells them; a benchmark that counts items
+/// (pages) gives the time of one.
+void sample_core(const std::string& program, double seconds, Samples& samples) {
+  const auto report = nlohmann::json::parse(output_of(fmt::format(
+      "{} --benchmark_format=json --benchmark_min_time={} 2>/dev/null", program, seconds)));
   for (const auto& row : report.at("benchmarks")) {
     std::string name = row.at("name");
     std::replace(name.begin(), name.end(), '/', '_');
@@ -53,6 +54,9 @@ void sample_core(const std::string& program, Samples& samples) {
                              ? 1e9 / row.at("items_per_second").get<double>()
                              : row.at("cpu_time").get<double>();
     samples[name].push_back(value);
+    if (row.contains("bytes")) {
+      samples["bytes" + name.substr(name.find('_'))].push_back(row.at("bytes"));
+    }
   }
 }
 
@@ -79,9 +83,18 @@ std::string time_text(std::optional<double> ns) {
   return fmt::format("{:.2f} s", *ns / 1e9);
 }
 
+/// The same with a digit more for what is short.
+std::string short_time(std::optional<double> ns) {
+  return ns && *ns >= 0 && *ns < 10 ? fmt::format("{:.1f} ns", *ns) : time_text(ns);
+}
+
 std::string ratio_text(std::optional<double> ours, std::optional<double> native) {
   if (!ours || !native || *native <= 0) return "-";
   return fmt::format("{:.2f}", *ours / *native);
+}
+
+std::string indexed(const std::string& name, const char* kind, const std::string& count) {
+  return name + "_" + kind + "_" + count;
 }
 
 struct Row {
@@ -154,17 +167,48 @@ void print_row(const char* text, std::optional<double> core, std::optional<doubl
              time_text(run), time_text(native), ratio_text(core, native), ratio_text(run, native));
 }
 
+/// The kinds of VMA index against each other.
+void print_indexes(const std::string& program) {
+  constexpr Row kMeasures[] = {
+      {"find", "find"},
+      {"find_look", "find, and look at the area"},
+      {"gap", "gap search, top-down"},
+      {"insert_erase", "erase + insert"},
+      {"churn", "erase + gap search + insert"},
+      {"iterate", "iteration, an area"},
+      {"bytes", "bytes of the index, an area"},
+  };
+  constexpr const char* kKinds[] = {"rbtree", "avl", "btree"};
+  Samples samples;
+  sample_core(program, 0.05, samples);
+  fmt::print("\n| {:<30} | {:>9} | {:>9} | {:>9} | {:>9} |\n", "VMA index", "areas", kKinds[0],
+             kKinds[1], kKinds[2]);
+  fmt::print("|{:-<32}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|\n", "", "", "", "", "");
+  for (const Row& row : kMeasures) {
+    for (const std::string count : {"10", "1000", "100000", "1000000"}) {
+      fmt::print("| {:<30} | {:>9} |", row.text, count);
+      for (const char* kind : kKinds) {
+        const auto value = median(samples, indexed(row.name, kind, count));
+        const bool bytes = std::string_view(row.name) == "bytes";
+        fmt::print(" {:>9} |", bytes && value ? fmt::format("{:.0f}", *value) : short_time(value));
+      }
+      fmt::print("\n");
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) {
-    fmt::print(stderr, "usage: bench_table GONZO CORE_BENCH GUEST_OPS [ROUNDS]\n");
+  if (argc < 5) {
+    fmt::print(stderr, "usage: bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS]\n");
     return 2;
   }
   const std::string gonzo = std::string(argv[1]) + " run -- ";
   const std::string core_bench = argv[2];
   const std::string guest_ops = argv[3];
-  const int rounds = argc > 4 ? std::max(1, std::atoi(argv[4])) : 5;
+  const std::string index_bench = argv[4];
+  const int rounds = argc > 5 ? std::max(1, std::atoi(argv[5])) : 5;
 
   const Inputs inputs;
   const std::vector<Program> programs = {
@@ -181,7 +225,7 @@ int main(int argc, char** argv) {
     sample_guest(guest_ops, native);
     sample_guest(gonzo + guest_ops, run);
     sample_guest(guest_ops + " trap_floor", native);
-    sample_core(core_bench, core);
+    sample_core(core_bench, 0.2, core);
     for (const Program& program : programs) {
       for (int i = 0; i < 3; ++i) {
         native[program.name].push_back(wall_of(program.command));
@@ -205,5 +249,6 @@ int main(int argc, char** argv) {
   }
   fmt::print("\nThe floor of a trapped system call (SIGSYS + sigreturn in one process): {}\n",
              time_text(median(native, "trap_floor")));
+  print_indexes(index_bench);
   return 0;
 }
