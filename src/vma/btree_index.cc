@@ -159,7 +159,7 @@ void BTreeVmaIndex::resize(Vma& vma, AddressRange range) {
 }
 
 std::size_t BTreeVmaIndex::bytes() const {
-  return sizeof *this + leaves_.bytes() + inners_.bytes() + size_ * sizeof(VmaLinks::list);
+  return sizeof *this + leaves_.bytes() + inners_.bytes() + size_ * sizeof(ListLinks);
 }
 
 }  // namespace gonzo

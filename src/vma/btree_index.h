@@ -115,4 +115,9 @@ class BTreeVmaIndex final : public VmaIndex {
   btree::NodePool<Inner> inners_;
 };
 
+template <>
+btree::Leaf* BTreeVmaIndex::make_node();
+template <>
+btree::Inner* BTreeVmaIndex::make_node();
+
 }  // namespace gonzo

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <type_traits>
 
 #include <gonzo/base/check.h>
 #include <gonzo/vma/vma.h>
@@ -27,8 +25,11 @@ struct Summary {
 
 template <typename T>
 void shift(T* values, unsigned from, unsigned to, unsigned target) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  std::memmove(values + target, values + from, (to - from) * sizeof(T));
+  if (target < from) {
+    std::copy(values + from, values + to, values + target);
+  } else {
+    std::copy_backward(values + from, values + to, values + target + (to - from));
+  }
 }
 
 /// The ends of the areas below each slot, sorted. First in a node, so that they start a cache line.

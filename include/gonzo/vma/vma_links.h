@@ -14,6 +14,13 @@ struct LargestGaps {
   bool operator==(const LargestGaps&) const = default;
 };
 
+struct VmaLinks;
+
+/// Neighbours by address.
+struct ListLinks {
+  VmaLinks *previous, *next;
+};
+
 /// Each kind of index uses it in its own way, and only the one that the area is in. In the cache
 /// line of the area's range, for both are what a search reads.
 struct VmaLinks {
@@ -22,10 +29,8 @@ struct VmaLinks {
   std::uint64_t balance : 8 = 0;  ///< a red-black node's colour, an AVL node's height
   std::uint64_t gap : 56 = 0;     ///< AVL: pages free below this area
   union {
-    struct {
-      VmaLinks *previous, *next;
-    } list{nullptr, nullptr};  ///< neighbours by address (red-black tree, B-tree)
-    LargestGaps largest;       ///< AVL: in the subtree
+    ListLinks list{nullptr, nullptr};  ///< red-black tree, B-tree
+    LargestGaps largest;               ///< AVL: in the subtree
   };
 };
 
