@@ -24,6 +24,7 @@ CacheCounts& CacheCounts::operator+=(const CacheCounts& other) {
 CachedFile::CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file,
                        const FileStatus& status, ReadAheadLimits limits)
     : frames_(frames),
+      is_memory_(file->is_memory()),
       file_(std::move(file)),
       size_(status.size),
       writer_(file_->is_writable() ? file_ : nullptr),
@@ -49,7 +50,7 @@ Result<ObjectPage> CachedFile::get_page(std::uint64_t index, PageIntent intent) 
       found = look_up(index);
       if (found.kind == Lookup::Kind::kReady) {
         frames_.get(found.pfn);
-        if (intent == PageIntent::kWrite) set_dirty(index, found.pfn);
+        note_use(index, found.pfn, intent);
         ++counts_.hits;
         return ObjectPage{.pfn = found.pfn, .major = false};
       }
@@ -71,6 +72,7 @@ void CachedFile::get_resident(std::uint64_t first, std::span<Pfn> out) {
     if (out[i].is_none()) continue;
     if (first + i < file_pages && frames_.frame(out[i]).has(frame_flags::kUptodate)) {
       frames_.get(out[i]);
+      note_use(first + i, out[i], PageIntent::kRead);
     } else {
       out[i] = Pfn::none();
     }
@@ -78,8 +80,16 @@ void CachedFile::get_resident(std::uint64_t first, std::span<Pfn> out) {
 }
 
 bool CachedFile::is_resident(std::uint64_t index) {
-  LockGuard guard(lock_);
-  return look_up(index).kind == Lookup::Kind::kReady;
+  {
+    LockGuard guard(lock_);
+    const Lookup found = look_up(index);
+    if (found.kind != Lookup::Kind::kAbsent || !is_memory_) {
+      return found.kind == Lookup::Kind::kReady;
+    }
+  }
+  // What the file has is in memory, here or there.
+  const std::uint64_t offset = index << kPageShift;
+  return offset < size_.load(std::memory_order_relaxed) && file_->data_end(offset) > offset;
 }
 
 void CachedFile::mark_dirty(std::uint64_t index) {
@@ -162,6 +172,14 @@ void CachedFile::set_dirty(std::uint64_t index, Pfn pfn) {
   frame.set(frame_flags::kDirty);
   index_.set_mark(index, PageMark::kDirty);
   ++counts_.dirty;
+}
+
+void CachedFile::note_use(std::uint64_t index, Pfn pfn, PageIntent intent) {
+  if (intent == PageIntent::kWrite) {
+    set_dirty(index, pfn);
+  } else if (is_memory_ && has_writable_areas() && !index_.has_mark(index, PageMark::kWritable)) {
+    index_.set_mark(index, PageMark::kWritable);
+  }
 }
 
 void CachedFile::clear_dirty(std::uint64_t index, Pfn pfn) {

@@ -55,10 +55,16 @@ struct CachedFile::ReadBatch {
 Result<std::optional<ObjectPage>> CachedFile::read_in(std::uint64_t index, std::uint64_t size,
                                                       PageIntent intent) {
   ReadBatch batch;
+  PageWindow readable{.first = 0, .end = kEveryPage};
+  if (is_memory_) {
+    GONZO_ASSIGN(readable, data_at(index));
+  }
   {
     LockGuard guard(lock_);
     if (look_up(index).kind != Lookup::Kind::kAbsent) return std::nullopt;
-    const PageWindow run = absent_run(index, pages_of(size));
+    PageWindow run = absent_run(index, pages_of(size));
+    run.first = std::max(run.first, readable.first);
+    run.end = std::min(run.end, readable.end);
     batch.first = run.first;
     batch.count = run.pages();
   }
@@ -73,6 +79,18 @@ Result<std::optional<ObjectPage>> CachedFile::read_in(std::uint64_t index, std::
   const ObjectPage page = publish(batch, index, intent);
   if (!filled) return fail(filled.error());
   return page;
+}
+
+/// What may be read along with a page of a file in memory: the holes beside it are no pages until
+/// they are touched. `index` is one from now on. EFAULT: the host has no room for it; ENOMEM.
+Result<PageWindow> CachedFile::data_at(std::uint64_t index) {
+  const std::uint64_t offset = index << kPageShift;
+  const std::uint64_t end = file_->data_end(offset);
+  if (end > offset) return PageWindow{.first = index, .end = std::max(pages_of(end), index + 1)};
+  if (const auto allocated = file_->allocate(offset, kPageSize); !allocated) {
+    return fail(allocated.error() == Errno::kNoMem ? Errno::kNoMem : Errno::kFault);
+  }
+  return PageWindow{.first = index, .end = index + 1};
 }
 
 /// The part of the read-ahead window around `index` that can be read in one go.
@@ -209,7 +227,7 @@ ObjectPage CachedFile::publish(ReadBatch& batch, std::uint64_t index, PageIntent
       ++counts_.misses;
       frames_.get(pfn);
       asked.pfn = pfn;
-      if (intent == PageIntent::kWrite) set_dirty(index, pfn);
+      note_use(index, pfn, intent);
     }
     batch.count = failed;
     counts_.reads += batch.reads;

@@ -25,9 +25,7 @@ Result<void> CachedFile::apply_size(std::uint64_t new_size) {
   const std::uint64_t old_size = size_.load(std::memory_order_relaxed);
   if (new_size == old_size) return {};
   if (new_size > old_size) {
-    // The zeros after the old end may now be bytes of the file.
-    const std::uint64_t rest = pages_of(old_size) * kPageSize - old_size;
-    if (rest != 0) GONZO_TRY(reread({.offset = old_size, .length = rest}));
+    GONZO_TRY(uncover_tail(old_size));
     size_.store(new_size, std::memory_order_release);
     return {};
   }
@@ -60,6 +58,25 @@ Result<void> CachedFile::reread(ByteRange inside_one_page) {
   frames_.put(pfn);
   if (!read) return fail(Errno::kIo);
   return {};
+}
+
+/// The zeros after the old end may now be bytes of the file. In a file in memory, bytes that a
+/// mapping stored there are.
+Result<void> CachedFile::uncover_tail(std::uint64_t old_size) {
+  const std::uint64_t rest = pages_of(old_size) * kPageSize - old_size;
+  if (rest == 0) return {};
+  if (is_memory_) {
+    const std::uint64_t index = old_size >> kPageShift;
+    const Pfn pfn = get_ready(index);
+    if (!pfn.is_none()) {
+      const std::span tail(frames_.address(pfn) + (old_size & ~kPageMask), rest);
+      const bool stored = std::ranges::any_of(tail, [](std::byte b) { return b != std::byte{0}; });
+      if (stored) mark_dirty(index);
+      frames_.put(pfn);
+      if (stored) return {};
+    }
+  }
+  return reread({.offset = old_size, .length = rest});
 }
 
 Result<void> CachedFile::bring_in(ByteRange changed) {

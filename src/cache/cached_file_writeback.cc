@@ -22,6 +22,11 @@ struct CachedFile::DirtyRun {
 };
 
 Result<void> CachedFile::sync(std::uint64_t first, std::uint64_t end) {
+  if (is_memory_) {
+    // Nothing to make last (Linux: noop_fsync), but others on the host may look.
+    std::ignore = write_back(first, end);
+    return {};
+  }
   LockGuard guard(writeback_lock_);
   std::ignore = write_back_locked(first, end);
   if (unflushed_) {
@@ -50,8 +55,9 @@ void CachedFile::suspect_writable(std::uint64_t first, std::uint64_t end) {
       const PageIndex::Entry page = index_.next_marked(PageMark::kWritable, first, end);
       first = page.found() ? page.index + 1 : end;
       if (!page.found()) break;
-      // Whoever unmapped it has said whether it was dirty.
-      if (frames_.frame(page.pfn).refs.load(std::memory_order_relaxed) == 1) {
+      // Whoever unmapped it has said whether it was dirty. Memory may still be mapped for reading.
+      const bool writable = !is_memory_ || has_writable_areas();
+      if (!writable || frames_.frame(page.pfn).refs.load(std::memory_order_relaxed) == 1) {
         index_.clear_mark(page.index, PageMark::kWritable);
       } else {
         set_dirty(page.index, page.pfn);
@@ -109,8 +115,9 @@ Result<void> CachedFile::write_run(const DirtyRun& run, std::uint64_t size) {
   for (; count < run.count && start + count * kPageSize < size; ++count) {
     std::byte* page = frames_.address(run.frames[count]);
     const std::uint64_t length = std::min(kPageSize, size - (start + count * kPageSize));
-    // What a mapping stored past the end is gone once the page is written, as on Linux.
-    std::memset(page + length, 0, kPageSize - length);
+    // What a mapping stored past the end is gone once the page is written, as on Linux; memory is
+    // not written, there it stays.
+    if (!is_memory_) std::memset(page + length, 0, kPageSize - length);
     pages[count] = {page, length};
   }
   const auto written = writer_->write_at(start, std::span(pages).first(count));

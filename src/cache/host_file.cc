@@ -1,5 +1,7 @@
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,6 +29,11 @@ std::int64_t nanoseconds(const timespec& time) {
 
 std::string descriptor_link(int descriptor) {
   return "/proc/self/fd/" + std::to_string(descriptor);
+}
+
+bool is_in_memory(int descriptor) {
+  struct statfs system;
+  return fstatfs(descriptor, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
 bool fits_offset(std::uint64_t offset) {
@@ -90,7 +97,18 @@ Result<std::shared_ptr<HostFile>> HostFile::open(int descriptor) {
   return std::shared_ptr<HostFile>(new HostFile(own, access, description, identity));
 }
 
-HostFile::~HostFile() { ::close(descriptor_); }
+HostFile::HostFile(int descriptor, FileAccess access, Description description,
+                   FileIdentity identity)
+    : descriptor_(descriptor),
+      access_(access),
+      description_(description),
+      identity_(identity),
+      medium_(is_in_memory(descriptor) ? Medium::kMemory : Medium::kDisk) {}
+
+HostFile::~HostFile() {
+  drop_write_access();
+  ::close(descriptor_);
+}
 
 Result<std::uint64_t> HostFile::size() {
   if (description_ == Description::kOwn) {
@@ -131,13 +149,15 @@ Result<void> HostFile::write_at(std::uint64_t offset,
   std::size_t wanted = 0;
   for (const auto& span : from) wanted += span.size();
   int host_error = 0;
-  GONZO_ASSIGN(const std::size_t written,
-               transfer(offset, from, [&](const iovec* vectors, int count, off_t at) {
-                 const ssize_t done = pwritev(descriptor_, vectors, count, at);
-                 if (done < 0) host_error = errno;
-                 return done;
-               }));
+  const auto moved = transfer(offset, from, [&](const iovec* vectors, int count, off_t at) {
+    const ssize_t done = pwritev(descriptor_, vectors, count, at);
+    if (done < 0) host_error = errno;
+    return done;
+  });
+  if (!moved && host_error != EPERM) return fail(moved.error());
+  const std::size_t written = moved.value_or(0);
   if (written == wanted) return {};
+  if (written == 0 && host_error == EPERM) return write_through_window(offset, from);
   return fail(host_error != 0 ? static_cast<Errno>(host_error) : Errno::kIo);
 }
 

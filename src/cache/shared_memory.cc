@@ -102,10 +102,16 @@ void SharedMemory::resize(std::uint64_t bytes) {
     std::memset(frames_.address(last) + rest, 0, kPageSize - rest);
     frames_.put(last);
   }
-  drop_from(pages_of(bytes));
+  drop(pages_of(bytes), kEveryPage);
 }
 
-void SharedMemory::drop_from(std::uint64_t first) {
+Result<void> SharedMemory::punch_hole(std::uint64_t first, std::uint64_t end) {
+  LockGuard resizing(resize_lock_);
+  drop(first, end);
+  return {};
+}
+
+void SharedMemory::drop(std::uint64_t first, std::uint64_t end) {
   constexpr std::size_t kPagesPerHold = 64;
   std::array<Pfn, kPagesPerHold> gone;
   std::size_t count = kPagesPerHold;
@@ -115,7 +121,7 @@ void SharedMemory::drop_from(std::uint64_t first) {
       PageIndex::SpareNodes nodes;
       LockGuard guard(lock_);
       for (PageIndex::Entry page;
-           count < gone.size() && (page = index_.next_present(first, kEveryPage)).found();) {
+           count < gone.size() && (page = index_.next_present(first, end)).found();) {
         frames_.frame(page.pfn).mapping = nullptr;
         frames_.frame(page.pfn).clear(frame_flags::kDirty);
         index_.erase(page.index, nodes);

@@ -52,7 +52,8 @@ Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
     case MADV_DOFORK:
       return flags & ~kDontCopy;
     case MADV_WIPEONFORK:
-      if (!vma.is_anonymous() || vma.is_shared()) return fail(Errno::kInval);
+      // Not even /dev/zero's.
+      if (vma.named_object() != nullptr || vma.is_shared()) return fail(Errno::kInval);
       return flags | kWipeOnFork;
     case MADV_KEEPONFORK:
       return flags & ~kWipeOnFork;
@@ -64,13 +65,6 @@ Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
     default:
       return fail(Errno::kInval);
   }
-}
-
-/// Nothing here can punch a hole into an object yet: a filesystem without FALLOC_FL_PUNCH_HOLE.
-Result<void> remove(const Vma& vma) {
-  if (vma.has(kLocked) || vma.is_anonymous()) return fail(Errno::kInval);
-  if (!vma.has(kShared) || !vma.has(kMayWrite)) return fail(Errno::kAcces);
-  return fail(Errno::kOpNotSupp);
 }
 
 }  // namespace
@@ -93,6 +87,7 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
   if (advice == MADV_POPULATE_READ) return populate_strictly(range, Access::kRead);
   if (advice == MADV_POPULATE_WRITE) return populate_strictly(range, Access::kWrite);
   if (advice == MADV_WILLNEED) return prefetch(range);
+  if (advice == MADV_REMOVE) return remove(range);
 
   const LockGuard guard(lock_);
   TlbGather gather(frames_, cache_);
@@ -117,8 +112,6 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
 Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange range,
                                        int advice) {
   switch (advice) {
-    case MADV_REMOVE:
-      return remove(vma);
     case MADV_FREE:
       // Linux may free at any time from now on; we do at once.
       if (!vma.is_anonymous()) return fail(Errno::kInval);

@@ -27,7 +27,7 @@ void append_escaped(std::string& text, std::string_view path, std::string_view s
 /// Maps something of a file system: neither anonymous nor [vdso] and its like, whose objects are
 /// ours.
 inline bool maps_file(const Vma& vma) {
-  return !vma.is_anonymous() && vma.attributes().special_name == nullptr;
+  return vma.named_object() != nullptr && vma.attributes().special_name == nullptr;
 }
 
 }  // namespace gonzo

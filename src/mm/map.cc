@@ -36,7 +36,7 @@ std::uint64_t map_flags(int flags) {
 
 /// EACCES: the object was not opened for what is asked. EPERM: PROT_EXEC on a noexec mount.
 /// EOPNOTSUPP: a flag that MAP_SHARED_VALIDATE does not know. EINVAL: no or an unknown type, or
-/// MAP_GROWSDOWN.
+/// MAP_GROWSDOWN. EPERM: sealed against writes.
 Result<std::uint64_t> object_flags(const MapRequest& request, std::uint64_t flags) {
   const int type = request.flags & MAP_TYPE;
   if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE) {
@@ -57,6 +57,11 @@ Result<std::uint64_t> object_flags(const MapRequest& request, std::uint64_t flag
     flags &= ~kMayExec;
   }
   if ((flags & kGrowsDown) != 0) return fail(Errno::kInval);
+  // Linux: memfd_check_seals_mmap.
+  if (request.object_sealed && (flags & kShared) != 0) {
+    if ((flags & kWrite) != 0) return fail(Errno::kPerm);
+    flags &= ~kMayWrite;
+  }
   return flags;
 }
 
@@ -121,7 +126,8 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request) {
   if ((flags & MAP_FIXED_NOREPLACE) != 0 && !is_free(range)) return fail(Errno::kExist);
 
   GONZO_ASSIGN(VmaAttributes attributes, map_attributes(request, length));
-  if (attributes.object == nullptr) attributes.page_offset = start.page_number();
+  const bool has_offset = attributes.object != nullptr || attributes.zero_device != nullptr;
+  if (!has_offset) attributes.page_offset = start.page_number();
   return map_region(range, std::move(attributes));
 }
 
@@ -141,6 +147,7 @@ Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
     }
     GONZO_ASSIGN(flags, object_flags(request, flags));
     attributes.object = request.object;
+    if (request.object->is_zero_device()) attributes.zero_device.swap(attributes.object);
     attributes.open_file = request.open_file;
     attributes.page_offset = request.offset >> kPageShift;
   }
@@ -175,7 +182,9 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
                                            {.device_minor = kSharedMemoryMinor,
                                             .inode = manager_.next_shared_inode(),
                                             .path = "/dev/zero (deleted)"});
-    attributes.page_offset = 0;
+    // One of /dev/zero keeps the offset that was asked for, though the memory begins at 0.
+    if (attributes.zero_device == nullptr) attributes.page_offset = 0;
+    attributes.zero_device = nullptr;
   }
 
   const ObjectRef object = attributes.object;

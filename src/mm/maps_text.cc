@@ -31,7 +31,7 @@ void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds,
                  std::size_t column) {
   const std::size_t line = text.size();
   const bool is_file = maps_file(vma);
-  const ObjectName file = is_file ? vma.object()->name() : ObjectName{};
+  const ObjectName file = is_file ? vma.named_object()->name() : ObjectName{};
   const std::uint64_t offset = is_file ? vma.attributes().page_offset << kPageShift : 0;
   fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
                  vma.start().value, vma.end().value, vma.has(kRead) ? 'r' : '-',

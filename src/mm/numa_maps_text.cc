@@ -36,7 +36,7 @@ std::string AddressSpace::numa_maps_text() {
     fmt::format_to(std::back_inserter(text), "{:08x} default", vma->start().value);
     if (maps_file(*vma)) {
       text += " file=";
-      append_escaped(text, vma->object()->name().path, "\n\t= ");
+      append_escaped(text, vma->named_object()->name().path, "\n\t= ");
     } else if (const std::string_view name = segment_name(*vma, bounds_); !name.empty()) {
       text += ' ';
       text += name.substr(1, name.size() - 2);

@@ -120,18 +120,30 @@ std::int64_t sys_ftruncate(Call& call) {
   return file ? follow_size(call, **file, call[1]) : raw(file.error());
 }
 
+/// Whole pages that become a hole go unwritten. EINVAL, EOPNOTSUPP and others are the host's.
 std::int64_t sys_fallocate(Call& call) {
   const CachedFileRef cached = cached_behind(call, 0);
-  if (cached != nullptr) {
-    if (auto written = cached->write_back(0, kAllPages); !written) return raw(written.error());
-  }
-  const std::int64_t result = PassThrough(call).run();
-  if (result < 0 || cached == nullptr) return result;
+  const std::uint64_t offset = call[2], length = call[3];
+  const bool is_range = offset + length > offset && offset + length <= INT64_MAX;
+  if (cached == nullptr || !is_range) return PassThrough(call).run();
+
   constexpr int kMovesTail = FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
-  if ((call.integer(1) & kMovesTail) != 0) {
-    return followed(result, cached->host_wrote(call[2], UINT64_MAX - call[2]));
-  }
-  return followed(result, cached->host_wrote(call[2], call[3]));
+  const bool moves_tail = (call.integer(1) & kMovesTail) != 0;
+  const bool punches = (call.integer(1) & FALLOC_FL_PUNCH_HOLE) != 0;
+  const std::uint64_t first = offset >> kPageShift;
+  const std::uint64_t last = (offset + length - 1) >> kPageShift;
+  auto written = cached->write_back(first, punches ? first + 1 : moves_tail ? kAllPages : last + 1);
+  if (punches && written) written = cached->write_back(last, last + 1);
+  if (!written) return raw(written.error());
+
+  const std::int64_t result = PassThrough(call).run();
+  if (result < 0) return result;
+  if (moves_tail) return followed(result, cached->host_wrote(offset, UINT64_MAX - offset));
+  if (!punches) return followed(result, cached->host_wrote(offset, length));
+  const auto shown = cached->punched(offset, length);
+  call.memory().unmap_hole(*cached, page_ceil(offset) >> kPageShift,
+                           (offset + length) >> kPageShift);
+  return followed(result, shown);
 }
 
 std::int64_t sys_fsync(Call& call) {

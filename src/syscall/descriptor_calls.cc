@@ -150,6 +150,8 @@ std::int64_t sys_fcntl(Call& call) {
     }
     case F_SETFD:
       return raw(call.files().set_cloexec(fd, close_on_exec((call[2] & FD_CLOEXEC) != 0)));
+    case F_ADD_SEALS:
+      return add_seals(call, **file);
     default:
       return fcntl_on_host(call, **file);
   }

@@ -85,6 +85,10 @@ std::int64_t sys_madvise(Call& call);
 std::int64_t sys_msync(Call& call);
 std::int64_t sys_mincore(Call& call);
 
+// seal_calls.cc
+/// fcntl(F_ADD_SEALS).
+std::int64_t add_seals(Call& call, const OpenFile& file);
+
 // shm_calls.cc
 std::int64_t sys_shmget(Call& call);
 std::int64_t sys_shmat(Call& call);

@@ -1,7 +1,9 @@
 // Memory calls: the address space does them; here is what concerns files.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
@@ -9,9 +11,9 @@
 #include <array>
 
 #include "syscall/handlers.h"
+#include "syscall/zero_device.h"
 #include <gonzo/cache/host_file.h>
 #include <gonzo/cache/page_cache.h>
-#include <gonzo/cache/shared_memory.h>
 
 namespace gonzo {
 
@@ -21,21 +23,16 @@ bool is_zero_device(const struct stat& status) {
   return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 5);
 }
 
-bool is_shared(int flags) {
-  const int type = flags & MAP_TYPE;
-  return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+/// Linux: hugetlbfs with no page reserved. The file can be had, but not its memory.
+/// EINVAL: an offset inside a huge page.
+Errno huge_page_error(const MapRequest& request, const struct statfs& mount) {
+  const auto page = static_cast<std::uint64_t>(mount.f_bsize);
+  return page != 0 && request.offset % page != 0 ? Errno::kInval : Errno::kNoMem;
 }
 
-Result<void> map_zero_device(Call& call, MapRequest& request) {
-  if (!is_shared(request.flags)) {
-    request.flags |= MAP_ANONYMOUS;
-    request.offset = 0;
-    return {};
-  }
-  request.object =
-      make_shared_memory(call.process().system().frames(),
-                         request.offset + page_ceil(request.length), {.path = "/dev/zero"});
-  return {};
+bool is_sealed_against_writes(int host_fd) {
+  const int seals = fcntl(host_fd, F_GET_SEALS);
+  return seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
 }
 
 /// Fills in the object and what the descriptor allows. Linux: do_mmap's checks of the file.
@@ -51,11 +48,16 @@ Result<void> set_object(Call& call, MapRequest& request) {
   request.object_writable = mode == O_RDWR;
   struct stat status;
   if (fstat(file->host_fd(), &status) != 0) return fail_from_host();
-  if (is_zero_device(status)) return map_zero_device(call, request);
-  struct statvfs mount;
-  request.object_executable =
-      fstatvfs(file->host_fd(), &mount) != 0 || (mount.f_flag & ST_NOEXEC) == 0;
+  struct statfs mount;
+  if (fstatfs(file->host_fd(), &mount) != 0) return fail_from_host();
+  request.object_executable = (mount.f_flags & ST_NOEXEC) == 0;
+  if (is_zero_device(status)) {
+    request.object = make_zero_device(file->host_fd(), status);
+    return {};
+  }
+  if (mount.f_type == HUGETLBFS_MAGIC) return fail(huge_page_error(request, mount));
   GONZO_ASSIGN(auto backing, HostFile::open(file->host_fd()));
+  if (backing->is_memory()) request.object_sealed = is_sealed_against_writes(file->host_fd());
   GONZO_ASSIGN(request.object, call.process().system().page_cache().open(std::move(backing)));
   return {};
 }

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "syscall/bad_pointer.h"
+#include "syscall/file_facts.h"
 #include "syscall/guest_path.h"
 #include "syscall/handlers.h"
 #include "syscall/pass_through.h"
@@ -202,6 +204,15 @@ std::int64_t sys_readlinkat(Call& call) {
       2);
 }
 
-std::int64_t sys_lseek(Call& call) { return PassThrough(call).run(); }
+std::int64_t sys_lseek(Call& call) {
+  const int whence = call.integer(2);
+  if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+    // What was stored through mappings is data, if the host knows of it.
+    const auto file = call.file(0);
+    const CachedFileRef cached = file ? cached_file(call, FileFacts::of(**file)) : nullptr;
+    if (cached != nullptr) std::ignore = cached->write_back(0, UINT64_MAX >> kPageShift);
+  }
+  return PassThrough(call).run();
+}
 
 }  // namespace gonzo

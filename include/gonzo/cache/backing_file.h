@@ -61,6 +61,26 @@ class BackingFile {
   /// What was written is on stable storage when this returns (fdatasync). EIO, ENOSPC.
   virtual Result<void> flush() = 0;
   virtual bool is_writable() const = 0;
+
+  // Files in memory: tmpfs, memfd.
+  /// There is nothing behind it that could last: its pages count as shared memory.
+  virtual bool is_memory() const { return false; }
+  /// A file in memory has a page from its first touch on, be it by a read (Linux: shmem_fault).
+  /// ENOSPC, ENOMEM.
+  virtual Result<void> allocate(std::uint64_t /*offset*/, std::uint64_t /*length*/) { return {}; }
+  /// Where the bytes at `offset` that are not of a hole end; `offset` itself in a hole. May know of
+  /// no holes.
+  virtual std::uint64_t data_end(std::uint64_t /*offset*/) { return ~std::uint64_t{0}; }
+  /// The bytes become a hole (fallocate). EOPNOTSUPP; EPERM: sealed; EBADF: not writable.
+  virtual Result<void> punch_hole(std::uint64_t /*offset*/, std::uint64_t /*length*/) {
+    return fail(Errno::kOpNotSupp);
+  }
+  /// write_at() goes on working after the file is sealed against writes to come
+  /// (F_SEAL_FUTURE_WRITE). ENOMEM.
+  virtual Result<void> keep_write_access() { return {}; }
+  /// Ends that: while it lasts the host counts a writer, and refuses F_SEAL_WRITE.
+  virtual void drop_write_access() {}
+
   /// As /proc/PID/maps names it, " (deleted)" included.
   virtual std::string path() const = 0;
 };

@@ -66,7 +66,13 @@ class CachedFile final : public MappedObject {
   Result<void> sync(std::uint64_t first, std::uint64_t end) override
       GONZO_EXCLUDES(lock_, writeback_lock_);
   ObjectName name() const override;
-  bool is_shmem() const override { return false; }
+  bool is_shmem() const override { return is_memory_; }
+  /// EPERM: sealed against writes, and the area could be written through.
+  Result<void> admit_area(const AreaNotice& notice) override;
+  void area_opened(const AreaNotice& notice) override;
+  void area_closed(const AreaNotice& notice) override;
+  Result<void> punch_hole(std::uint64_t first, std::uint64_t end) override
+      GONZO_EXCLUDES(lock_, writeback_lock_);
 
   /// Hands dirty pages of [first, end) to the host without making them durable: for sync(2), exit,
   /// and before the file is read around the mappings by read(2) (Linux: filemap_fdatawrite_range).
@@ -85,6 +91,18 @@ class CachedFile final : public MappedObject {
   /// The bytes changed in the file itself (write, fallocate): pages in use show them when this
   /// returns, in the same frames; unused clean ones are dropped. EIO: some could not be read.
   Result<void> host_wrote(std::uint64_t offset, std::uint64_t length)
+      GONZO_EXCLUDES(lock_, writeback_lock_);
+  /// The bytes became a hole: pages that lie in it leave the index though mapped (taking them out
+  /// of page tables is the caller's), the rest is as after host_wrote().
+  Result<void> punched(std::uint64_t offset, std::uint64_t length)
+      GONZO_EXCLUDES(lock_, writeback_lock_);
+  enum class Seal : std::uint8_t {
+    kWrite,        ///< F_SEAL_WRITE: nobody may be able to write
+    kFutureWrite,  ///< F_SEAL_FUTURE_WRITE: nobody new
+  };
+  /// Runs `seal`, which seals the file itself, when what was stored has reached the file and can go
+  /// on reaching it. EBUSY: kWrite, and areas could be written through. Else what `seal` returned.
+  Result<void> seal(Seal what, FunctionRef<Result<void>()> seal)
       GONZO_EXCLUDES(lock_, writeback_lock_);
   /// Runs `write`, a write to the file around the mappings that returns what it wrote, then
   /// host_wrote() on that. No writeback comes in between, which could put an older copy of the page
@@ -140,10 +158,15 @@ class CachedFile final : public MappedObject {
       GONZO_EXCLUDES(lock_);
   /// A reference on the frame of a page that is there and ready, waiting if it is being read.
   Pfn get_ready(std::uint64_t index) GONZO_EXCLUDES(lock_);
+  /// A page is handed out. Entries of memory let writes through at once, and nobody tells: it may
+  /// have been written to from now on, if any area lets it.
+  void note_use(std::uint64_t index, Pfn pfn, PageIntent intent) GONZO_REQUIRES(lock_);
+  bool has_writable_areas() const { return writable_areas_.load(std::memory_order_relaxed) > 0; }
 
   // cached_file_read.cc
   Result<std::optional<ObjectPage>> read_in(std::uint64_t index, std::uint64_t size,
                                             PageIntent intent) GONZO_EXCLUDES(lock_);
+  Result<PageWindow> data_at(std::uint64_t index);
   PageWindow absent_run(std::uint64_t index, std::uint64_t file_pages) GONZO_REQUIRES(lock_);
   Result<void> allocate(ReadBatch& batch, std::uint64_t index);
   Result<bool> insert(ReadBatch& batch, std::uint64_t index) GONZO_EXCLUDES(lock_);
@@ -159,6 +182,7 @@ class CachedFile final : public MappedObject {
       GONZO_EXCLUDES(lock_);
   /// Reads bytes of one page again, in place, if it is there.
   Result<void> reread(ByteRange inside_one_page) GONZO_EXCLUDES(lock_);
+  Result<void> uncover_tail(std::uint64_t old_size) GONZO_EXCLUDES(lock_);
   Result<void> bring_in(ByteRange changed) GONZO_REQUIRES(writeback_lock_) GONZO_EXCLUDES(lock_);
 
   // cached_file_writeback.cc
@@ -169,6 +193,10 @@ class CachedFile final : public MappedObject {
   Result<void> write_run(const DirtyRun& run, std::uint64_t size) GONZO_REQUIRES(writeback_lock_);
 
   FrameAllocator& frames_;
+  const bool is_memory_;  ///< BackingFile::is_memory()
+  /// Shared areas that are or may become writable; -1: sealed against them (Linux:
+  /// i_mmap_writable).
+  std::atomic<std::int64_t> writable_areas_{0};
   /// Replaced only by reopen(), when nobody else has a reference.
   std::shared_ptr<BackingFile> file_;
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <gonzo/base/lock.h>
 #include <gonzo/cache/backing_file.h>
 
 namespace gonzo {
@@ -32,19 +33,32 @@ class HostFile final : public BackingFile {
                         std::span<const std::span<const std::byte>> from) override;
   Result<void> flush() override;
   bool is_writable() const override { return access_ == FileAccess::kReadWrite; }
+  bool is_memory() const override { return medium_ == Medium::kMemory; }
+  Result<void> allocate(std::uint64_t offset, std::uint64_t length) override;
+  std::uint64_t data_end(std::uint64_t offset) override;
+  Result<void> punch_hole(std::uint64_t offset, std::uint64_t length) override;
+  Result<void> keep_write_access() override GONZO_EXCLUDES(window_lock_);
+  void drop_write_access() override GONZO_EXCLUDES(window_lock_);
   std::string path() const override;
 
  private:
   enum class FileAccess : std::uint8_t { kRead, kReadWrite };
   enum class Description : std::uint8_t { kOwn, kShared };  ///< who else moves the file offset
+  enum class Medium : std::uint8_t { kDisk, kMemory };
 
-  HostFile(int descriptor, FileAccess access, Description description, FileIdentity identity)
-      : descriptor_(descriptor), access_(access), description_(description), identity_(identity) {}
+  HostFile(int descriptor, FileAccess access, Description description, FileIdentity identity);
+  Result<void> write_through_window(std::uint64_t offset,
+                                    std::span<const std::span<const std::byte>> from)
+      GONZO_EXCLUDES(window_lock_);
 
   const int descriptor_;
   const FileAccess access_;
   const Description description_;
   const FileIdentity identity_;
+  const Medium medium_;
+  /// A shared writable mapping of the file from its start, as keep_write_access() needs it.
+  Mutex window_lock_;
+  std::span<std::byte> window_ GONZO_GUARDED_BY(window_lock_);
 };
 
 }  // namespace gonzo

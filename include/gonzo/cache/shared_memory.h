@@ -29,6 +29,8 @@ class SharedMemory : public MappedObject {
   void mark_dirty(std::uint64_t index) override GONZO_EXCLUDES(lock_);
   Result<void> sync(std::uint64_t first, std::uint64_t end) override;
   ObjectName name() const override { return name_; }
+  Result<void> punch_hole(std::uint64_t first, std::uint64_t end) override
+      GONZO_EXCLUDES(lock_, resize_lock_);
   bool is_shmem() const override { return true; }
 
   std::uint64_t size() const GONZO_EXCLUDES(lock_);
@@ -39,7 +41,8 @@ class SharedMemory : public MappedObject {
   std::uint64_t resident_pages() const GONZO_EXCLUDES(lock_);
 
  private:
-  void drop_from(std::uint64_t first) GONZO_REQUIRES(resize_lock_) GONZO_EXCLUDES(lock_);
+  void drop(std::uint64_t first, std::uint64_t end) GONZO_REQUIRES(resize_lock_)
+      GONZO_EXCLUDES(lock_);
 
   FrameAllocator& frames_;
   const ObjectName name_;

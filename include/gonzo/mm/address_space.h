@@ -39,6 +39,8 @@ struct MapRequest {
       true;  ///< the file was opened for writing (else a shared PROT_WRITE is EACCES)
   bool object_readable = true;    ///< the file was opened for reading (else EACCES)
   bool object_executable = true;  ///< else PROT_EXEC is EPERM (noexec mount)
+  /// Against writes (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE): a shared PROT_WRITE is EPERM.
+  bool object_sealed = false;
 };
 
 /// What a fault came to. signal_for() in kernel/ says which signal that is.
@@ -114,6 +116,9 @@ class AddressSpace {
   /// Takes the pages of `object` from `first_page` on out of the page tables, private copies
   /// included: it was truncated (mm/unmap_object.cc).
   void unmap_object(const MappedObject& object, std::uint64_t first_page) GONZO_EXCLUDES(lock_);
+  /// The same for pages [first, end) that became a hole: private copies stay.
+  void unmap_hole(const MappedObject& object, std::uint64_t first, std::uint64_t end)
+      GONZO_EXCLUDES(lock_);
   /// One byte a page, bit 0: resident.
   Result<void> incore(VirtAddr start, std::uint64_t length, std::span<std::uint8_t> out)
       GONZO_EXCLUDES(lock_);
@@ -244,6 +249,8 @@ class AddressSpace {
   // Entries of a range inside one area: mm/zap.cc, change_protection.cc, move_entries.cc,
   // copy_entries.cc. None can fail but for the two that need tables (ENOMEM, with nothing changed).
   void zap_range(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
+  /// The same for the object's own pages only, not private copies (Linux: !even_cows).
+  void zap_object_pages(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
   void change_protection(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
   Result<void> move_entries(TlbGather& gather, Vma& vma, AddressRange from, VirtAddr to)
       GONZO_REQUIRES(lock_);
@@ -380,6 +387,8 @@ class AddressSpace {
   Result<void> populate_strictly(AddressRange range, Access access) GONZO_EXCLUDES(lock_);
   bool is_populated(VirtAddr page, Access access) const GONZO_REQUIRES_SHARED(lock_);
   Result<void> prefetch(AddressRange range) GONZO_EXCLUDES(lock_);
+  /// MADV_REMOVE: mm/remove.cc.
+  Result<void> remove(AddressRange range) GONZO_EXCLUDES(lock_);
   /// Write-protects and cleans entries of a shared file area, telling the object what was dirty, so
   /// that a write after the writeback is seen (Linux: folio_mkclean).
   void clean_entries(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);

@@ -54,8 +54,17 @@ class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
   /// Writes dirty pages of [first, end) back and waits (Linux: vfs_fsync_range). EIO, ENOSPC.
   virtual Result<void> sync(std::uint64_t first, std::uint64_t end) = 0;
   virtual ObjectName name() const = 0;
+  /// Pages [first, end) go, mapped or not (taking them out of page tables is the caller's); they
+  /// read as zeros from now on (Linux: FALLOC_FL_PUNCH_HOLE). EOPNOTSUPP; EPERM: sealed.
+  virtual Result<void> punch_hole(std::uint64_t /*first*/, std::uint64_t /*end*/) {
+    return fail(Errno::kOpNotSupp);
+  }
   /// Shared memory counts as shmem in RSS, a file as file (Linux: mm_counter_file).
   virtual bool is_shmem() const = 0;
+
+  /// /dev/zero: private areas of it are anonymous memory that keeps its name, and shared ones get
+  /// memory of their own (Linux: mmap_zero).
+  virtual bool is_zero_device() const { return false; }
 
   // Areas come and go: by map, split, fork; by unmap, merge, exit. Called with the address space's
   // lock held.

@@ -39,6 +39,9 @@ struct VmaAttributes {
           ///< creation (Linux: vm_pgoff), which follows it through moves
   /// Which open of the object; areas of two opens of one file do not merge (Linux: vm_file).
   std::uint64_t open_file = 0;
+  /// Anonymous memory by a private mapping of /dev/zero: shows its name (Linux: vm_file is set,
+  /// vm_ops is not).
+  ObjectRef zero_device{};
   /// Nothing in [vdso] or named by PR_SET_VMA merges with anything else.
   const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
 };
@@ -58,6 +61,10 @@ class alignas(64) Vma : public VmaLinks {
   bool is_shared() const { return has(vm_flags::kShared); }
   bool is_anonymous() const { return attributes_.object == nullptr; }
   MappedObject* object() const { return attributes_.object.get(); }
+  /// Whose name it shows (Linux: vm_file); null: none.
+  const MappedObject* named_object() const {
+    return attributes_.object != nullptr ? attributes_.object.get() : attributes_.zero_device.get();
+  }
   const VmaAttributes& attributes() const { return attributes_; }
   /// Page index in the object (or the anonymous page number) that `address` maps (Linux:
   /// linear_page_index).

@@ -25,7 +25,12 @@ struct FakeInode {
 
   // Faults to order.
   std::optional<Errno> read_error, write_error, status_error, flush_error;
-  std::uint64_t bad_from = ~0ULL;  ///< bytes from here on cannot be read
+  bool in_memory = false;
+  std::size_t sealed = 0;           ///< write_at without kept access is EPERM
+  std::size_t writers = 0;          ///< that keep their access
+  std::size_t allocated = 0;        ///< calls
+  std::uint64_t data_ends = ~0ULL;  ///< from here on it is a hole
+  std::uint64_t bad_from = ~0ULL;   ///< bytes from here on cannot be read
   enum class Hold { kNone, kBeforeReading, kAfterReading } hold = Hold::kNone;
 
   // What was asked.
@@ -125,6 +130,7 @@ class FakeFile final : public BackingFile {
     const std::lock_guard guard(f.mutex);
     ++f.writes;
     if (f.write_error) return fail(*f.write_error);
+    if (f.sealed != 0 && !keeps_access_) return fail(Errno::kPerm);
     std::size_t done = 0;
     for (const auto& span : from) {
       f.put(offset + done, span.data(), span.size());
@@ -141,11 +147,33 @@ class FakeFile final : public BackingFile {
   }
   bool is_writable() const override { return mode_ == Mode::kReadWrite; }
   std::string path() const override { return path_; }
+  bool is_memory() const override { return inode_->in_memory; }
+  Result<void> allocate(std::uint64_t, std::uint64_t) override {
+    const std::lock_guard guard(inode_->mutex);
+    ++inode_->allocated;
+    return {};
+  }
+  std::uint64_t data_end(std::uint64_t offset) override {
+    const std::lock_guard guard(inode_->mutex);
+    return std::max(offset, inode_->data_ends);
+  }
+  Result<void> keep_write_access() override {
+    const std::lock_guard guard(inode_->mutex);
+    ++inode_->writers;
+    keeps_access_ = true;
+    return {};
+  }
+  void drop_write_access() override {
+    const std::lock_guard guard(inode_->mutex);
+    if (keeps_access_) --inode_->writers;
+    keeps_access_ = false;
+  }
 
  private:
   const std::shared_ptr<FakeInode> inode_;
   const Mode mode_;
   const std::string path_;
+  bool keeps_access_ = false;
 };
 
 }  // namespace gonzo::test

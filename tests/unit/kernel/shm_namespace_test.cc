@@ -104,6 +104,18 @@ TEST_F(Shm, OnlyOwnerAndCreatorChangeIt) {
             Errno::kInval);
 }
 
+TEST_F(Shm, LimitsAreTheKernelsOwn) {
+  EXPECT_EQ(namespace_->limits().segment_bytes, 18446744073692774399u);
+  EXPECT_EQ(namespace_->limits().pages, 18446744073692774399u);
+  EXPECT_EQ(namespace_->limits().segments, 4096u);
+  // The file behind a segment is shorter than that.
+  EXPECT_EQ(error_of(namespace_->get(IPC_PRIVATE, 18446744073692774399u, 0600, kOwner)),
+            Errno::kInval);
+  EXPECT_EQ(error_of(namespace_->get(IPC_PRIVATE, 1ULL << 63, 0600, kOwner)), Errno::kInval);
+  EXPECT_EQ(error_of(namespace_->get(IPC_PRIVATE, (1ULL << 63) - kPageSize, 0600, kOwner)),
+            Errno::kNoMem);
+}
+
 TEST_F(Shm, LimitsHold) {
   limit({.segment_bytes = 4 * kPageSize, .pages = 6, .segments = 3});
   EXPECT_EQ(error_of(namespace_->get(IPC_PRIVATE, 4 * kPageSize + 1, 0600, kOwner)), Errno::kInval);
