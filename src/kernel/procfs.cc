@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernel/file_table.h"
+#include "kernel/proc_sysvipc.h"
 #include "kernel/proc_text.h"
 
 namespace gonzo {
@@ -70,6 +71,7 @@ constexpr std::array kEntries{
 constexpr std::uint64_t kFirstInode = 0xf0000000;
 constexpr std::uint64_t kExeInode = kFirstInode + 0x100, kSelfInode = kFirstInode + 0x101,
                         kThreadSelfInode = kFirstInode + 0x102, kMeminfoInode = kFirstInode + 0x103,
+                        kSysvipcShmInode = kFirstInode + 0x104,
                         kDescriptorInode = kFirstInode + 0x1000;
 
 using Components = std::vector<std::string_view>;
@@ -134,6 +136,9 @@ std::optional<ProcNode> find_below_proc(Task& task, std::span<const std::string_
     }
     if (path[0] == "meminfo") return ProcNode::text(task, proc_meminfo, 0444, kMeminfoInode);
     return std::nullopt;
+  }
+  if (path.size() == 2 && path[0] == "sysvipc" && path[1] == "shm") {
+    return ProcNode::text(task, proc_sysvipc_shm, 0444, kSysvipcShmInode);
   }
   if (path[0] != "self" && path[0] != "thread-self" && path[0] != pid) return std::nullopt;
   const bool names_thread = path.size() > 3 && path[1] == "task" && path[2] == tid;

@@ -44,9 +44,9 @@ class ProcNode {
 };
 
 /// Below /proc/self, /proc/thread-self and /proc/<own pid>: maps, status, stat, statm, cmdline,
-/// environ, auxv, comm, limits, exe, fd/N; also /proc/meminfo, /dev/fd/N, /dev/stdin and its like.
-/// Repeated slashes and "." are skipped, ".." and other links are not followed. Empty: not ours,
-/// ask the host.
+/// environ, auxv, comm, limits, exe, fd/N; also /proc/meminfo, /proc/sysvipc/shm, /dev/fd/N,
+/// /dev/stdin and its like. Repeated slashes and "." are skipped, ".." and other links are not
+/// followed. Empty: not ours, ask the host.
 std::optional<ProcNode> find_proc(Task& task, std::string_view absolute_path);
 
 }  // namespace gonzo

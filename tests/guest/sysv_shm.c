@@ -89,6 +89,24 @@ static void creation(void) {
   printf("mode %o\n", about.shm_perm.mode);
 }
 
+// The line of /proc/sysvipc/shm, times and owners left out.
+static void show_listed(int wanted) {
+  FILE *list = fopen("/proc/sysvipc/shm", "r");
+  char line[512];
+  if (fgets(line, sizeof line, list) != NULL) printf("%s", line);
+  while (fgets(line, sizeof line, list) != NULL) {
+    int id, key, creator, last;
+    unsigned mode;
+    unsigned long size, count, resident, swapped;
+    if (sscanf(line, "%d %d %o %lu %d %d %lu %*u %*u %*u %*u %*u %*u %*u %lu %lu", &key, &id, &mode, &size,
+               &creator, &last, &count, &resident, &swapped) != 9 || id != wanted)
+      continue;
+    printf("listed: %d %o %lu %d %d %lu %lu %lu, %zu characters\n", key, mode, size, creator == getpid(),
+           last == getpid(), count, resident, swapped, strlen(line));
+  }
+  fclose(list);
+}
+
 static void limits(void) {
   struct shminfo info;
   int highest = shmctl(0, IPC_INFO, (struct shmid_ds *)&info);
@@ -113,6 +131,7 @@ static void limits(void) {
     if (seen == id) printf("any: %d\n", shmctl(i, SHM_STAT_ANY, &about) == id);
   }
   printf("found %d\n", found);
+  show_listed(id);
   struct shmid_ds about;
   SHOW("stat past the top", shmctl(top + 1000, SHM_STAT, &about));
   SHOW("stat at -1", shmctl(-1, SHM_STAT, &about));
