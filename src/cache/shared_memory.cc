@@ -29,7 +29,7 @@ Result<ObjectPage> SharedMemory::get_page(std::uint64_t index, PageIntent /*inte
         Frame& frame = frames_.frame(fresh);
         frame.mapping = this;
         frame.index = index;
-        frame.set(frame_flags::kUptodate);
+        frame.set(frame_flags::kUptodate | frame_flags::kSwapBacked);
         index_.insert(index, fresh, nodes);
         pfn = std::exchange(fresh, Pfn::none());
       }

@@ -3,13 +3,13 @@
 
 #include <sys/stat.h>
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 
 #include <gonzo/base/result.h>
 
 namespace gonzo {
+
+class KernelFile;
 
 /// Owns one host descriptor; guest descriptors that dup() each other share one OpenFile.
 /// Thread-safe.
@@ -22,10 +22,9 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   int host_fd() const { return host_fd_; }
-  /// A read comes next, from `offset` or, without one, from the file's own. Files that are made of
-  /// text (procfs) are made anew when they are read from the start, as Linux's seq_file does.
-  virtual void about_to_read(std::optional<std::int64_t>) const {}
-  /// Where fstat must tell another story than the host's descriptor (procfs: mode, size 0).
+  /// Null where the host reads and writes.
+  virtual KernelFile* kernel_file() { return nullptr; }
+  /// Where fstat must tell another story than the host's descriptor (a directory's size).
   virtual void amend_stat(struct stat&) const {}
 
  private:

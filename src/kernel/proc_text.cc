@@ -1,46 +1,35 @@
 #include "kernel/proc_text.h"
 
 #include <fmt/format.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <charconv>
 #include <functional>
 #include <map>
 #include <sstream>
 #include <vector>
+
+#include "kernel/host_text.h"
 
 namespace gonzo {
 namespace {
 
 constexpr std::uint64_t kKiloBytesPerPage = kPageSize / 1024;
 
-std::string read_host(const char* path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
-}
-
 using Values = std::map<std::string, std::string, std::less<>>;
-
-/// What `replace` makes of each line, its line end included.
-template <typename Replace>
-std::string replace_lines(std::string_view text, Replace replace) {
-  std::string result;
-  while (!text.empty()) {
-    const std::size_t size = std::min(text.find('\n'), text.size() - 1) + 1;
-    result += replace(text.substr(0, size));
-    text.remove_prefix(size);
-  }
-  return result;
-}
 
 /// Pages of the program's own text (Linux: task_mem, task_statm).
 std::uint64_t text_bytes(const SegmentBounds& bounds) {
   const VirtAddr start = bounds.start_code.page_floor(), end = bounds.end_code.page_ceil();
   return start < end ? end - start : 0;
+}
+
+/// Linux counts the tables below the root (mm_pgtables_bytes).
+std::uint64_t lower_tables(const AddressSpaceCounts& counts) {
+  return counts.table_frames - std::min<std::uint64_t>(counts.table_frames, 1);
 }
 
 SignalSet process_pending(Task& task) {
@@ -52,9 +41,7 @@ Values memory_values(Task& task) {
   const AddressSpaceCounts counts = task.memory().counts();
   const std::uint64_t executable = counts.exec * kPageSize;
   const std::uint64_t text = std::min(text_bytes(task.memory().bounds()), executable);
-  // Linux counts the tables below the root.
-  const std::uint64_t tables =
-      counts.table_frames - std::min<std::uint64_t>(counts.table_frames, 1);
+  const std::uint64_t tables = lower_tables(counts);
   const auto kilobytes = [](std::uint64_t value) { return fmt::format("\t{:8} kB", value); };
   const auto pages = [&](std::uint64_t n) { return kilobytes(n * kKiloBytesPerPage); };
   return {{"VmPeak", pages(std::max(counts.peak_total, counts.total))},
@@ -125,6 +112,9 @@ std::string limit_text(std::uint64_t limit) {
 }  // namespace
 
 std::string proc_maps(Task& task) { return task.memory().maps_text(); }
+std::string proc_smaps(Task& task) { return task.memory().smaps_text(); }
+std::string proc_smaps_rollup(Task& task) { return task.memory().smaps_rollup_text(); }
+std::string proc_numa_maps(Task& task) { return task.memory().numa_maps_text(); }
 
 std::string proc_status(Task& task) {
   Process& process = task.process();
@@ -134,6 +124,9 @@ std::string proc_status(Task& task) {
                 {"Pid", fmt::format("\t{}", task.tid())},
                 {"NStgid", fmt::format("\t{}", process.pid())},
                 {"NSpid", fmt::format("\t{}", task.tid())},
+                {"PPid", "\t0"},
+                {"NSpgid", fmt::format("\t{}", process.pid())},
+                {"NSsid", fmt::format("\t{}", process.pid())},
                 {"TracerPid", "\t0"},
                 {"FDSize", fmt::format("\t{}", process.files().capacity())},
                 {"Threads", fmt::format("\t{}", process.tasks().size())},
@@ -164,6 +157,10 @@ std::string proc_stat(Task& task) {
     fields[number] = std::to_string(value);
   };
   fields[3].assign(1, 'R');
+  if (fields[8] == fields[5]) set(8, static_cast<std::uint64_t>(process.pid()));
+  set(4, 0);  // session and group are the process's own
+  set(5, static_cast<std::uint64_t>(process.pid()));
+  set(6, static_cast<std::uint64_t>(process.pid()));
   set(10, counts.minor_faults);
   set(11, 0);
   set(12, counts.major_faults);
@@ -230,6 +227,66 @@ std::string proc_auxv(Task& task) {
 
 std::string proc_comm(Task& task) { return fmt::format("{}\n", task.process().image().name); }
 
+Result<std::uint64_t> proc_set_comm(Task& task, std::string_view text) {
+  constexpr std::size_t kNameLength = 15;  // Linux: TASK_COMM_LEN, less its NUL
+  const std::string_view name = text.substr(0, kNameLength);
+  task.process().image().name = name.substr(0, name.find('\0'));
+  return text.size();
+}
+
+std::string proc_children(Task&) { return {}; }
+
+std::string proc_personality(Task&) {
+  return fmt::format("{:08x}\n", static_cast<unsigned>(ADDR_NO_RANDOMIZE));
+}
+
+/// Linux: oom_badness, proc_oom_score. How willing the program is to be chosen is the host's to
+/// keep, which has the means to check who may change it.
+std::string proc_oom_score(Task& task) {
+  constexpr long kNever = -1000;
+  const AddressSpaceCounts counts = task.memory().counts();
+  const auto total =
+      static_cast<long>(std::max<std::uint64_t>(task.process().system().frames().frame_count(), 1));
+  long adjustment = 0;
+  std::istringstream(read_host("/proc/self/oom_score_adj")) >> adjustment;
+  if (adjustment == kNever) return "0\n";
+  const auto pages = static_cast<long>(counts.rss() + counts.swap + lower_tables(counts));
+  const long badness = pages + adjustment * (total / 1000);
+  return fmt::format("{}\n", (1000 + badness * 1000 / total) * 2 / 3);
+}
+
+/// Linux: clear_refs_write. Soft-dirty bits are not kept, as in a kernel without them, which takes
+/// the request and does nothing.
+Result<std::uint64_t> proc_clear_refs(Task& task, std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\n\v\f\r";
+  const auto start = std::min(text.find_first_not_of(kBlanks), text.size());
+  std::string_view digits = text.substr(start, text.find_last_not_of(kBlanks) + 1 - start);
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  int kind = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), kind);
+  if (error != std::errc() || end != digits.data() + digits.size()) return fail(Errno::kInval);
+  AddressSpace& memory = task.memory();
+  switch (kind) {
+    case 1:
+      memory.clear_references(ReferenceScope::kAll);
+      break;
+    case 2:
+      memory.clear_references(ReferenceScope::kAnonymous);
+      break;
+    case 3:
+      memory.clear_references(ReferenceScope::kMapped);
+      break;
+    case 4:
+      break;
+    case 5:
+      memory.reset_peak_rss();
+      break;
+    default:
+      return fail(Errno::kInval);
+  }
+  return text.size();
+}
+
 std::string proc_limits(Task& task) {
   std::string text =
       fmt::format("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
@@ -240,37 +297,6 @@ std::string proc_limits(Task& task) {
     text += limit.unit != nullptr ? fmt::format("{:<10}\n", limit.unit) : "\n";
   }
   return text;
-}
-
-std::string proc_meminfo(Task& task) {
-  const FrameStats stats = task.process().system().frames().stats();
-  const auto in_state = [&](FrameState state) {
-    return stats.by_state[static_cast<std::size_t>(state)];
-  };
-  const std::uint64_t cached = in_state(FrameState::kPageCache);
-  const std::uint64_t anonymous = in_state(FrameState::kAnonymous);
-  const std::map<std::string, std::uint64_t, std::less<>> pages{
-      {"MemTotal", stats.total},
-      {"MemFree", stats.free},
-      {"MemAvailable", stats.free + cached},
-      {"Cached", cached},
-      {"Active", cached + anonymous},
-      {"Active(anon)", anonymous},
-      {"Active(file)", cached},
-      {"AnonPages", anonymous},
-      {"PageTables", in_state(FrameState::kPageTable)},
-      {"CommitLimit", stats.total / 2},
-      {"DirectMap4k", stats.total},
-  };
-  return replace_lines(read_host("/proc/meminfo"), [&](std::string_view line) {
-    const std::string_view key = line.substr(0, line.find(':'));
-    // Facts of the processor, not counts.
-    if (key == "Hugepagesize" || key == "VmallocTotal") return std::string(line);
-    const auto found = pages.find(key);
-    const std::uint64_t value = found == pages.end() ? 0 : found->second * kKiloBytesPerPage;
-    return fmt::format("{:<16}{:>8}{}", fmt::format("{}:", key), value,
-                       line.ends_with(" kB\n") ? " kB\n" : "\n");
-  });
 }
 
 }  // namespace gonzo

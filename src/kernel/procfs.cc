@@ -1,8 +1,8 @@
 #include "kernel/procfs.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,79 +12,102 @@
 #include <vector>
 
 #include "kernel/file_table.h"
+#include "kernel/proc_machine_text.h"
 #include "kernel/proc_sysvipc.h"
 #include "kernel/proc_text.h"
 
 namespace gonzo {
 namespace {
 
-void set_text(int writable_fd, const std::string& text) {
-  static_cast<void>(ftruncate(writable_fd, 0));
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t count =
-        pwrite(writable_fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
-    if (count <= 0) return;  // the guest reads a shorter file: as if memory ran out for the rest
-    done += static_cast<std::size_t>(count);
-  }
+struct NamedContent {
+  std::string_view name;
+  ProcNode::Content content;
+};
+
+constexpr ProcNode::Content text(ProcText generator, ProcSink sink = nullptr) {
+  return {.text = generator, .sink = sink};
+}
+constexpr ProcNode::Content opened_by(ProcNode::Opener open) { return {.open = open}; }
+
+template <ProcText generator>
+OpenFileRef open_bytes(const ProcOpening& opening) {
+  return open_proc_bytes(opening, generator);
+}
+OpenFileRef open_clear_refs(const ProcOpening& opening) {
+  return open_proc_sink(opening, proc_clear_refs);
 }
 
-/// The guest reads through a description that cannot write.
-class ProcTextFile final : public OpenFile {
- public:
-  ProcTextFile(int read_fd, int write_fd, Task& task, ProcNode::Generator generator,
-               struct stat status)
-      : OpenFile(read_fd),
-        write_fd_(write_fd),
-        task_(task),
-        generator_(generator),
-        status_(status) {}
-  ~ProcTextFile() override { ::close(write_fd_); }
-
-  void about_to_read(std::optional<std::int64_t> offset) const override {
-    if (offset.value_or(lseek(host_fd(), 0, SEEK_CUR)) == 0) {
-      set_text(write_fd_, generator_(task_));
-    }
-  }
-  void amend_stat(struct stat& status) const override { status = status_; }
-
- private:
-  const int write_fd_;
-  Task& task_;
-  const ProcNode::Generator generator_;
-  const struct stat status_;
+constexpr std::array kProcessFiles{
+    NamedContent{"auxv", opened_by(open_bytes<proc_auxv>)},
+    NamedContent{"children", text(proc_children)},
+    NamedContent{"clear_refs", opened_by(open_clear_refs)},
+    NamedContent{"cmdline", opened_by(open_bytes<proc_cmdline>)},
+    NamedContent{"comm", text(proc_comm, proc_set_comm)},
+    NamedContent{"environ", opened_by(open_bytes<proc_environ>)},
+    NamedContent{"limits", text(proc_limits)},
+    NamedContent{"maps", text(proc_maps)},
+    NamedContent{"mem", opened_by(open_proc_mem)},
+    NamedContent{"numa_maps", text(proc_numa_maps)},
+    NamedContent{"oom_score", text(proc_oom_score)},
+    NamedContent{"pagemap", opened_by(open_proc_pagemap)},
+    NamedContent{"personality", text(proc_personality)},
+    NamedContent{"smaps", text(proc_smaps)},
+    NamedContent{"smaps_rollup", text(proc_smaps_rollup)},
+    NamedContent{"stat", text(proc_stat)},
+    NamedContent{"statm", text(proc_statm)},
+    NamedContent{"status", text(proc_status)},
 };
 
-struct Entry {
-  std::string_view name;
-  ProcNode::Generator generator;
-  mode_t mode;
-};
-constexpr std::array kEntries{
-    Entry{"maps", proc_maps, 0444},       Entry{"status", proc_status, 0444},
-    Entry{"stat", proc_stat, 0444},       Entry{"statm", proc_statm, 0444},
-    Entry{"cmdline", proc_cmdline, 0444}, Entry{"environ", proc_environ, 0400},
-    Entry{"auxv", proc_auxv, 0400},       Entry{"comm", proc_comm, 0644},
-    Entry{"limits", proc_limits, 0444},
+constexpr std::array kMachineFiles{
+    NamedContent{"buddyinfo", text(proc_buddyinfo)}, NamedContent{"meminfo", text(proc_meminfo)},
+    NamedContent{"swaps", text(proc_swaps)},         NamedContent{"vmstat", text(proc_vmstat)},
+    NamedContent{"zoneinfo", text(proc_zoneinfo)},
 };
 
-constexpr std::uint64_t kFirstInode = 0xf0000000;
-constexpr std::uint64_t kExeInode = kFirstInode + 0x100, kSelfInode = kFirstInode + 0x101,
-                        kThreadSelfInode = kFirstInode + 0x102, kMeminfoInode = kFirstInode + 0x103,
-                        kSysvipcShmInode = kFirstInode + 0x104,
-                        kDescriptorInode = kFirstInode + 0x1000;
+/// What the host's kernel has in its memory, and how.
+constexpr std::array<std::string_view, 7> kDenied{
+    "kcore", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo", "vmallocinfo"};
+
+constexpr std::array kVmSettings{
+    NamedContent{"max_map_count", text(proc_max_map_count)},
+    NamedContent{"mmap_min_addr", text(proc_mmap_min_addr)},
+    NamedContent{"overcommit_kbytes", text(proc_overcommit_kbytes)},
+    NamedContent{"overcommit_memory", text(proc_overcommit_memory)},
+    NamedContent{"overcommit_ratio", text(proc_overcommit_ratio)},
+};
+
+template <std::size_t Count>
+const ProcNode::Content* find_content(const std::array<NamedContent, Count>& table,
+                                      std::string_view name) {
+  const auto found = std::ranges::find(table, name, &NamedContent::name);
+  return found == table.end() ? nullptr : &found->content;
+}
 
 using Components = std::vector<std::string_view>;
+using Path = std::span<const std::string_view>;
 
+/// Within /proc ".." leads back up: what it passes there are directories, or links to such.
 Components split(std::string_view path) {
   Components components;
   while (!path.empty()) {
     const auto end = std::min(path.find('/'), path.size());
     const std::string_view component = path.substr(0, end);
-    if (!component.empty() && component != ".") components.push_back(component);
+    if (component == ".." && components.size() > 1 && components.front() == "proc") {
+      components.pop_back();
+    } else if (!component.empty() && component != ".") {
+      components.push_back(component);
+    }
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return components;
+}
+
+std::string join(std::string start, Path path) {
+  for (const std::string_view component : path) {
+    start += '/';
+    start += component;
+  }
+  return start;
 }
 
 std::optional<int> parse_number(std::string_view text) {
@@ -100,106 +123,232 @@ std::string read_link(const std::string& path) {
   return size < 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
-std::optional<ProcNode> find_descriptor(Task& task, std::string_view name) {
-  const auto number = parse_number(name);
-  if (!number) return std::nullopt;
-  const auto file = task.files().get(*number);
-  // The host's answer would be about the runner's own descriptor of that number.
-  const std::string path = fmt::format("/proc/self/fd/{}", file ? (*file)->host_fd() : -1);
-  return ProcNode::link(read_link(path), path,
-                        kDescriptorInode + static_cast<std::uint64_t>(*number));
+/// A list of names that are all numbers.
+template <typename Numbers>
+std::vector<DirectoryEntry> list_numbers(const Numbers& numbers, unsigned char type) {
+  constexpr std::uint64_t kFirstInode = 0xf0000000;
+  std::vector<DirectoryEntry> entries{{".", kFirstInode, DT_DIR}, {"..", kFirstInode + 1, DT_DIR}};
+  for (const int number : numbers) {
+    entries.push_back(
+        {std::to_string(number), kFirstInode + 2 + static_cast<std::uint64_t>(number), type});
+  }
+  return entries;
 }
 
-std::optional<ProcNode> find_in_process(Task& task, std::span<const std::string_view> path) {
-  if (path.size() == 2 && path[0] == "fd") return find_descriptor(task, path[1]);
-  if (path.size() != 1) return std::nullopt;
-  if (path[0] == "exe") {
-    const std::string& program = task.process().image().path;
-    return ProcNode::link(program, program, kExeInode);
+std::vector<DirectoryEntry> list_descriptors(Task& task) {
+  return list_numbers(task.files().numbers(), DT_LNK);
+}
+std::vector<DirectoryEntry> list_descriptor_facts(Task& task) {
+  return list_numbers(task.files().numbers(), DT_REG);
+}
+std::vector<DirectoryEntry> list_tasks(Task& task) {
+  std::vector<int> ids;
+  for (const Task* each : task.process().tasks()) ids.push_back(each->tid());
+  return list_numbers(ids, DT_DIR);
+}
+
+/// /proc itself: the host's names, but of its processes only the guest's own.
+std::vector<DirectoryEntry> list_proc(Task& task) {
+  std::vector<DirectoryEntry> entries;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
+  if (directory == nullptr) return entries;
+  while (const dirent* entry = readdir(directory.get())) {
+    if (!parse_number(entry->d_name)) {
+      entries.push_back({entry->d_name, entry->d_ino, entry->d_type});
+    }
   }
-  const auto entry = std::ranges::find(kEntries, path[0], &Entry::name);
-  if (entry == kEntries.end()) return std::nullopt;
-  const auto index = static_cast<std::uint64_t>(entry - kEntries.begin());
-  return ProcNode::text(task, entry->generator, entry->mode, kFirstInode + index);
+  constexpr std::uint64_t kProcessInode = 0xefffffff;
+  entries.push_back({std::to_string(task.process().pid()), kProcessInode, DT_DIR});
+  return entries;
+}
+
+ProcNode directory(Task& task, ProcListing listing, std::string host_path) {
+  return ProcNode::file(task, {.listing = listing}, std::move(host_path));
+}
+
+/// The host's name for a file of the guest's; its own would be about the runner's descriptor of
+/// that number. Empty: no such descriptor.
+std::string host_descriptor(Task& task, std::string_view name, std::string_view kind) {
+  const auto number = parse_number(name);
+  if (!number) return {};
+  const auto file = task.files().get(*number);
+  return file ? fmt::format("/proc/self/{}/{}", kind, (*file)->host_fd()) : std::string();
+}
+
+ProcNode find_descriptor(Task& task, std::string_view name, Path rest) {
+  const std::string path = host_descriptor(task, name, "fd");
+  if (path.empty()) return ProcNode::absent();
+  std::string target = to_guest_name(task, read_link(path));
+  if (!rest.empty()) {
+    if (auto node = find_proc(task, join(target, rest))) return std::move(*node);
+    return ProcNode::host(join(path, rest));
+  }
+  const auto file = task.files().get(*parse_number(name));
+  if (file && (*file)->kernel_file() != nullptr) return ProcNode::alias(target, path);
+  return ProcNode::link(std::move(target), path, path);
+}
+
+/// The links that lead out of /proc.
+ProcNode find_through(Task& task, std::string target, const std::string& host_path, Path rest) {
+  if (rest.empty()) return ProcNode::link(std::move(target), host_path, host_path);
+  if (target == "/") target.clear();
+  if (auto node = find_proc(task, join(std::move(target), rest))) return std::move(*node);
+  return ProcNode::host(join(host_path, rest));
+}
+
+/// Below /proc/<pid> or /proc/<pid>/task/<tid>, which the host calls `base`.
+ProcNode find_in_process(Task& task, const std::string& base, Path path) {
+  if (path.empty()) return ProcNode::host(base);
+  const std::string_view name = path[0];
+  const Path rest = path.subspan(1);
+  const std::string host_path = join(base, path.first(1));
+  if (name == "fd") {
+    if (!rest.empty()) return find_descriptor(task, rest[0], rest.subspan(1));
+    return directory(task, list_descriptors, host_path);
+  }
+  if (name == "fdinfo") {
+    if (rest.empty()) return directory(task, list_descriptor_facts, host_path);
+    const std::string facts = host_descriptor(task, rest[0], "fdinfo");
+    return facts.empty() || rest.size() > 1 ? ProcNode::absent() : ProcNode::host(facts);
+  }
+  if (name == "cwd" || name == "root") {
+    return find_through(task, to_guest_name(task, read_link(host_path)), host_path, rest);
+  }
+  if (name == "map_files") return ProcNode::absent();
+  if (rest.empty()) {
+    if (name == "exe") {
+      const std::string& program = task.process().image().path;
+      return ProcNode::link(program, program, host_path);
+    }
+    if (const auto* content = find_content(kProcessFiles, name)) {
+      return ProcNode::file(task, *content, host_path);
+    }
+  }
+  return ProcNode::host(join(base, path));
+}
+
+ProcNode find_in_tasks(Task& task, Path path) {
+  if (path.empty()) return directory(task, list_tasks, "/proc/self/task");
+  const auto number = parse_number(path[0]);
+  const auto has_number = [&](const Task* each) { return number == each->tid(); };
+  if (std::ranges::none_of(task.process().tasks(), has_number)) return ProcNode::absent();
+  return find_in_process(task, "/proc/thread-self", path.subspan(1));
 }
 
 /// Below /proc.
-std::optional<ProcNode> find_below_proc(Task& task, std::span<const std::string_view> path) {
-  if (path.empty()) return std::nullopt;
+std::optional<ProcNode> find_below_proc(Task& task, Path path) {
+  if (path.empty()) return directory(task, list_proc, "/proc");
   const std::string pid = std::to_string(task.process().pid());
-  const std::string tid = std::to_string(task.tid());
+  const Path rest = path.subspan(1);
+  if (path[0] == "thread-self") {
+    std::string name = fmt::format("{}/task/{}", pid, task.tid());
+    if (rest.empty()) return ProcNode::alias(std::move(name), "/proc/thread-self");
+    return find_in_process(task, "/proc/thread-self", rest);
+  }
+  if (path[0] == "self" && rest.empty()) return ProcNode::alias(pid, "/proc/self");
+  if (path[0] == "self" || path[0] == pid) {
+    if (!rest.empty() && rest[0] == "task") return find_in_tasks(task, rest.subspan(1));
+    return find_in_process(task, "/proc/self", rest);
+  }
+  if (parse_number(path[0])) return ProcNode::absent();
   if (path.size() == 1) {
-    if (path[0] == "self") return ProcNode::link(pid, "/proc/self", kSelfInode);
-    if (path[0] == "thread-self") {
-      return ProcNode::link(fmt::format("{}/task/{}", pid, tid), "/proc/thread-self",
-                            kThreadSelfInode);
+    if (std::ranges::find(kDenied, path[0]) != kDenied.end()) {
+      return ProcNode::denied(join("/proc", path));
     }
-    if (path[0] == "meminfo") return ProcNode::text(task, proc_meminfo, 0444, kMeminfoInode);
-    return std::nullopt;
+    if (const auto* content = find_content(kMachineFiles, path[0])) {
+      return ProcNode::file(task, *content, join("/proc", path));
+    }
   }
   if (path.size() == 2 && path[0] == "sysvipc" && path[1] == "shm") {
-    return ProcNode::text(task, proc_sysvipc_shm, 0444, kSysvipcShmInode);
+    return ProcNode::file(task, text(proc_sysvipc_shm), join("/proc", path));
   }
-  if (path[0] != "self" && path[0] != "thread-self" && path[0] != pid) return std::nullopt;
-  const bool names_thread = path.size() > 3 && path[1] == "task" && path[2] == tid;
-  return find_in_process(task, path.subspan(names_thread ? 3 : 1));
+  if (path.size() == 3 && path[0] == "sys" && path[1] == "vm") {
+    if (const auto* content = find_content(kVmSettings, path[2])) {
+      return ProcNode::file(task, *content, join("/proc", path));
+    }
+  }
+  return std::nullopt;
 }
 
-std::optional<ProcNode> find_below_dev(Task& task, std::span<const std::string_view> path) {
+std::optional<ProcNode> find_below_dev(Task& task, Path path) {
   constexpr std::array<std::string_view, 3> kStandard{"stdin", "stdout", "stderr"};
-  if (path.size() == 2 && path[0] == "fd") return find_descriptor(task, path[1]);
-  if (path.size() != 1) return std::nullopt;
+  if (path.empty()) return std::nullopt;
+  if (path[0] == "fd") {
+    if (path.size() == 1) return ProcNode::alias("/proc/self/fd", "/proc/self/fd");
+    return find_descriptor(task, path[1], path.subspan(2));
+  }
   const auto standard = std::ranges::find(kStandard, path[0]);
-  if (standard == kStandard.end()) return std::nullopt;
-  return find_descriptor(task, std::to_string(standard - kStandard.begin()));
+  if (standard == kStandard.end() || path.size() != 1) return std::nullopt;
+  return find_descriptor(task, std::to_string(standard - kStandard.begin()), {});
 }
 
 }  // namespace
 
-ProcNode ProcNode::text(Task& task, Generator generator, mode_t mode, std::uint64_t inode) {
-  ProcNode node;
+ProcNode ProcNode::file(Task& task, const Content& content, std::string host_path) {
+  ProcNode node(Kind::kFile);
   node.task_ = &task;
-  node.generator_ = generator;
-  node.mode_ = S_IFREG | mode;
-  node.inode_ = inode;
+  node.content_ = content;
+  node.host_path_ = std::move(host_path);
   return node;
 }
 
-ProcNode ProcNode::link(std::string target, std::string host_path, std::uint64_t inode) {
-  ProcNode node;
+ProcNode ProcNode::link(std::string target, std::string host_path, std::string host_link) {
+  ProcNode node(Kind::kLink);
   node.target_ = std::move(target);
   node.host_path_ = std::move(host_path);
-  node.mode_ = S_IFLNK | 0777;
-  node.inode_ = inode;
+  node.host_link_ = std::move(host_link);
   return node;
+}
+
+ProcNode ProcNode::alias(std::string target, std::string host_path) {
+  ProcNode node(Kind::kAlias);
+  node.target_ = std::move(target);
+  node.host_path_ = std::move(host_path);
+  return node;
+}
+
+ProcNode ProcNode::host(std::string host_path) {
+  ProcNode node(Kind::kHost);
+  node.host_path_ = std::move(host_path);
+  return node;
+}
+
+ProcNode ProcNode::absent() { return host("/proc/self/task/0"); }
+
+ProcNode ProcNode::denied(std::string host_path) {
+  ProcNode node(Kind::kDenied);
+  node.host_path_ = std::move(host_path);
+  return node;
+}
+
+void ProcNode::amend_stat(struct stat& status) const {
+  if (content_.listing != nullptr) amend_directory_stat(*task_, status);
 }
 
 Result<OpenFileRef> ProcNode::open(int flags) const {
-  if ((flags & O_ACCMODE) != O_RDONLY) return fail(Errno::kAcces);
-  if ((flags & O_DIRECTORY) != 0) return fail(Errno::kNotDir);
-  const int memory = memfd_create("gonzo-proc", MFD_CLOEXEC);
-  if (memory < 0) return fail_from_host();
-  set_text(memory, generator_(*task_));  // for calls that move bytes without a read (sendfile)
-  const int readable = ::open(fmt::format("/proc/self/fd/{}", memory).c_str(),
-                              O_RDONLY | O_CLOEXEC | (flags & O_NONBLOCK));
-  if (readable < 0) {
-    const auto error = fail_from_host();
-    ::close(memory);
-    return error;
-  }
-  const int high_memory = move_high(memory).value_or(memory);
-  const int high_readable = move_high(readable).value_or(readable);
-  return std::make_shared<ProcTextFile>(high_readable, high_memory, *task_, generator_, stat());
+  if (kind_ == Kind::kDenied) return fail(Errno::kAcces);
+  constexpr mode_t kMode = 0600;  // for O_CREAT, which finds the file there
+  const int opened = ::open(host_path_.c_str(), flags | O_CLOEXEC, kMode);
+  if (opened < 0) return fail_from_host();
+  const int host_fd = move_high(opened).value_or(opened);
+  const ProcOpening opening{*task_, host_fd, flags};
+  if (content_.listing != nullptr) return open_proc_directory(opening, content_.listing);
+  if (content_.open != nullptr) return content_.open(opening);
+  return open_proc_text(opening, content_.text, content_.sink);
 }
 
-struct stat ProcNode::stat() const {
-  struct stat status{};
-  ::stat("/proc/self/stat", &status);  // device, owner, times: as the host's own
-  status.st_mode = mode_;
-  status.st_ino = inode_;
-  status.st_nlink = 1;
-  status.st_size = 0;
-  return status;
+std::string to_guest_name(Task& task, std::string host_name) {
+  const std::string runner = fmt::format("/proc/{}", getpid());
+  const bool is_runners = host_name.starts_with(runner) &&
+                          (host_name.size() == runner.size() || host_name[runner.size()] == '/');
+  if (!is_runners) return host_name;
+  std::string name = host_name.substr(runner.size());
+  const std::string task_name = fmt::format("/task/{}", gettid());
+  if (name.starts_with(task_name) &&
+      (name.size() == task_name.size() || name[task_name.size()] == '/')) {
+    name = fmt::format("/task/{}{}", task.tid(), name.substr(task_name.size()));
+  }
+  return fmt::format("/proc/{}{}", task.process().pid(), name);
 }
 
 std::optional<ProcNode> find_proc(Task& task, std::string_view absolute_path) {
@@ -212,7 +361,7 @@ std::optional<ProcNode> find_proc(Task& task, std::string_view absolute_path) {
 
   const Components components = split(absolute_path);
   if (components.empty()) return std::nullopt;
-  const std::span<const std::string_view> below = std::span(components).subspan(1);
+  const Path below = Path(components).subspan(1);
   if (components[0] == "proc") return find_below_proc(task, below);
   if (components[0] == "dev") return find_below_dev(task, below);
   return std::nullopt;

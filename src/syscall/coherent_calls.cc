@@ -7,6 +7,7 @@
 #include <optional>
 #include <tuple>
 
+#include "kernel/kernel_file.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/file_facts.h"
 #include "syscall/guest_path.h"
@@ -68,6 +69,11 @@ class CopyEnd {
   std::int64_t offset_ = 0;
   bool has_offset_ = false;
 };
+
+bool is_made_here(const Call& call, unsigned fd_argument) {
+  const auto file = call.file(fd_argument);
+  return file && (*file)->kernel_file() != nullptr;
+}
 
 std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
   if (from.cached() != nullptr) {
@@ -159,14 +165,17 @@ std::int64_t sys_fsync(Call& call) {
 }
 
 std::int64_t sys_sendfile(Call& call) {
+  if (is_made_here(call, 0) || is_made_here(call, 1)) return -EINVAL;
   return copy_in_host(call, CopyEnd(call, 1, 2), CopyEnd(call, 0, std::nullopt));
 }
 
 std::int64_t sys_copy_file_range(Call& call) {
+  if (is_made_here(call, 0) || is_made_here(call, 2)) return -EXDEV;
   return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3));
 }
 
 std::int64_t sys_splice(Call& call) {
+  if (is_made_here(call, 0) || is_made_here(call, 2)) return -EINVAL;
   return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3));
 }
 

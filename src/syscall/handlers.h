@@ -50,6 +50,10 @@ std::int64_t sys_readlink(Call& call);
 std::int64_t sys_readlinkat(Call& call);
 std::int64_t sys_lseek(Call& call);
 
+// directory_calls.cc
+std::int64_t sys_getdents(Call& call);
+std::int64_t sys_getcwd(Call& call);
+
 // descriptor_calls.cc
 std::int64_t sys_close(Call& call);
 std::int64_t sys_close_range(Call& call);

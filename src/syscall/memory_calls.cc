@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel/kernel_file.h"
 #include "syscall/handlers.h"
 #include "syscall/zero_device.h"
 #include <gonzo/cache/host_file.h>
@@ -44,6 +45,7 @@ Result<void> set_object(Call& call, MapRequest& request) {
   if (request.length == 0) return fail(Errno::kInval);
   const int mode = flags & O_ACCMODE;
   if (mode == O_WRONLY) return fail(Errno::kAcces);
+  if (file->kernel_file() != nullptr) return fail(Errno::kNoDev);
   request.open_file = reinterpret_cast<std::uintptr_t>(file.get());
   request.object_writable = mode == O_RDWR;
   struct stat status;

@@ -32,13 +32,15 @@ template <typename HostOpen>
 std::int64_t open_with(Call& call, const OpenRequest& request, HostOpen host_open) {
   auto path = call.memory().copy_in_string(call.address(request.path_argument), PATH_MAX);
   if (!path) return raw(path.error());
-  if (const auto node = proc_node(call, request.directory, *path)) {
-    if (!node->is_link()) {
+  const bool follows = (request.flags & O_NOFOLLOW) == 0;
+  if (const auto node = follows ? followed_proc_node(call, request.directory, *path)
+                                : proc_node(call, request.directory, *path)) {
+    if (node->is_ours()) {
       auto file = node->open(static_cast<int>(request.flags));
       if (!file) return raw(file.error());
       return raw(call.files().insert(std::move(*file), close_on_exec(request.flags)));
     }
-    if ((request.flags & O_NOFOLLOW) == 0) *path = node->host_path();
+    if (follows || !node->is_link()) *path = node->host_path();
   }
   int directory = request.directory;
   OpenFileRef held;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "kernel/kernel_file.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/file_facts.h"
 #include "syscall/guest_path.h"
@@ -26,13 +27,13 @@ struct NamedFile {
   int flags = 0;             ///< AT_*
 };
 
-/// A name as the host must be asked, or the node of /proc that answers.
+/// A name as the host must be asked.
 struct ResolvedName {
   int directory = AT_FDCWD;
   OpenFileRef held;  ///< the file behind `directory`
   std::string path;
   std::uint64_t host_pointer = 0;  ///< `path`, or what stands for a bad pointer
-  std::optional<ProcNode> node;    ///< not a link that is to be followed
+  std::optional<ProcNode> node;    ///< what it means in /proc
 };
 
 bool follows(int flags) { return (flags & AT_SYMLINK_NOFOLLOW) == 0; }
@@ -52,10 +53,10 @@ void resolve(Call& call, const NamedFile& name, ResolvedName& out) {
     return;
   }
   out.path = path ? std::move(*path) : std::string(PATH_MAX, 'x');
-  out.node = proc_node(call, name.directory, out.path);
-  if (out.node && out.node->is_link() && follows(name.flags)) {
-    out.path = out.node->host_path();
-    out.node.reset();
+  out.node = follows(name.flags) ? followed_proc_node(call, name.directory, out.path)
+                                 : proc_node(call, name.directory, out.path);
+  if (out.node) {
+    out.path = follows(name.flags) ? out.node->host_path() : out.node->unfollowed_host_path();
   }
   out.host_pointer = reinterpret_cast<std::uint64_t>(out.path.c_str());
 }
@@ -74,7 +75,6 @@ std::int64_t stat_descriptor(Call& call, const OpenFile& file, unsigned out) {
 std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
   ResolvedName resolved;
   resolve(call, name, resolved);
-  if (resolved.node) return store_stat(call, out, resolved.node->stat());
   if (resolved.held && resolved.path.empty() && (name.flags & AT_EMPTY_PATH) != 0) {
     return stat_descriptor(call, *resolved.held, out);
   }
@@ -83,42 +83,15 @@ std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
       call.host(SYS_newfstatat,
                 {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
                  reinterpret_cast<std::uint64_t>(&status), static_cast<std::uint64_t>(name.flags)});
-  return result < 0 ? result : store_stat(call, out, status);
-}
-
-statx_timestamp extended(const timespec& time) {
-  return {.tv_sec = time.tv_sec, .tv_nsec = static_cast<std::uint32_t>(time.tv_nsec)};
-}
-
-struct statx extended(const struct stat& status) {
-  struct statx result{};
-  result.stx_mask = STATX_BASIC_STATS;
-  result.stx_blksize = static_cast<std::uint32_t>(status.st_blksize);
-  result.stx_nlink = static_cast<std::uint32_t>(status.st_nlink);
-  result.stx_uid = status.st_uid;
-  result.stx_gid = status.st_gid;
-  result.stx_mode = static_cast<std::uint16_t>(status.st_mode);
-  result.stx_ino = status.st_ino;
-  result.stx_size = static_cast<std::uint64_t>(status.st_size);
-  result.stx_blocks = static_cast<std::uint64_t>(status.st_blocks);
-  result.stx_atime = extended(status.st_atim);
-  result.stx_ctime = extended(status.st_ctim);
-  result.stx_mtime = extended(status.st_mtim);
-  result.stx_dev_major = major(status.st_dev);
-  result.stx_dev_minor = minor(status.st_dev);
-  return result;
+  if (result < 0) return result;
+  if (resolved.node) resolved.node->amend_stat(status);
+  return store_stat(call, out, status);
 }
 
 std::int64_t access_name(Call& call, const NamedFile& name, int wanted) {
   if ((wanted & ~(R_OK | W_OK | X_OK)) != 0) return -EINVAL;
   ResolvedName resolved;
   resolve(call, name, resolved);
-  if (resolved.node) {
-    const mode_t granted = resolved.node->stat().st_mode;
-    const bool denied = ((wanted & W_OK) != 0 && (granted & 0222) == 0 && geteuid() != 0) ||
-                        ((wanted & X_OK) != 0 && (granted & 0111) == 0);
-    return denied ? -EACCES : 0;
-  }
   const bool has_flags = call.row.number == SYS_faccessat2;
   return call.host(has_flags ? SYS_faccessat2 : SYS_faccessat,
                    {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
@@ -132,8 +105,7 @@ std::int64_t read_link(Call& call, const NamedFile& name, unsigned out) {
   resolve(call, name, resolved);
   std::array<char, PATH_MAX> target;
   std::size_t length = 0;
-  if (resolved.node) {
-    if (!resolved.node->is_link()) return -EINVAL;
+  if (resolved.node && resolved.node->is_link()) {
     length = resolved.node->target().copy(target.data(), target.size());
   } else {
     const std::int64_t result = call.host(
@@ -171,15 +143,11 @@ std::int64_t sys_statx(Call& call) {
   ResolvedName resolved;
   resolve(call, name, resolved);
   struct statx status;
-  if (resolved.node) {
-    status = extended(resolved.node->stat());
-  } else {
-    const std::int64_t result =
-        call.host(SYS_statx, {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
-                              static_cast<std::uint64_t>(name.flags), call[3],
-                              reinterpret_cast<std::uint64_t>(&status)});
-    if (result < 0) return result;
-  }
+  const std::int64_t result =
+      call.host(SYS_statx, {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
+                            static_cast<std::uint64_t>(name.flags), call[3],
+                            reinterpret_cast<std::uint64_t>(&status)});
+  if (result < 0) return result;
   return raw(call.memory().store(call.address(4), status));
 }
 
@@ -205,10 +173,13 @@ std::int64_t sys_readlinkat(Call& call) {
 }
 
 std::int64_t sys_lseek(Call& call) {
+  const auto file = call.file(0);
   const int whence = call.integer(2);
+  if (KernelFile* const here = file ? (*file)->kernel_file() : nullptr) {
+    return raw(here->seek(static_cast<std::int64_t>(call[1]), whence));
+  }
   if (whence == SEEK_DATA || whence == SEEK_HOLE) {
     // What was stored through mappings is data, if the host knows of it.
-    const auto file = call.file(0);
     const CachedFileRef cached = file ? cached_file(call, FileFacts::of(**file)) : nullptr;
     if (cached != nullptr) std::ignore = cached->write_back(0, UINT64_MAX >> kPageShift);
   }

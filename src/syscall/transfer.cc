@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "kernel/kernel_file.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/table.h"
 
@@ -173,8 +174,33 @@ class Transfer {
 
 }  // namespace
 
-std::int64_t transfer(Call& call, const OpenFile& file, const TransferRequest& request) {
-  if (request.kind == TransferKind::kRead) file.about_to_read(request.offset);
+namespace {
+
+/// Buffer by buffer, as Linux does for files without a call for many (do_loop_readv_writev).
+std::int64_t transfer_here(Call& call, KernelFile& file, const TransferRequest& request) {
+  const bool outside = std::ranges::any_of(request.spans, [&](const GuestSpan& span) {
+    return call.leaves_user_half(span.start, span.length);
+  });
+  if (outside) return -EFAULT;
+  std::uint64_t done = 0;
+  for (const GuestSpan& span : request.spans) {
+    std::optional<std::uint64_t> offset;
+    if (request.offset) offset = static_cast<std::uint64_t>(*request.offset) + done;
+    const std::uint64_t length = std::min(span.length, kMostTransferred - done);
+    const auto moved = request.kind == TransferKind::kRead
+                           ? file.read(call.memory(), span.start, length, offset)
+                           : file.write(call.memory(), span.start, length, offset);
+    if (!moved) return done != 0 ? static_cast<std::int64_t>(done) : raw(moved.error());
+    done += *moved;
+    if (*moved < length) break;
+  }
+  return static_cast<std::int64_t>(done);
+}
+
+}  // namespace
+
+std::int64_t transfer(Call& call, OpenFile& file, const TransferRequest& request) {
+  if (KernelFile* const here = file.kernel_file()) return transfer_here(call, *here, request);
   return Transfer(call, file, request).run();
 }
 

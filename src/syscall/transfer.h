@@ -25,7 +25,7 @@ struct TransferRequest {
 
 /// One read or write of the guest; the result, or -errno. In rounds of as many pieces as one host
 /// call takes; a stream or a short round ends it. A bad page ends it with what was moved before.
-std::int64_t transfer(Call& call, const OpenFile& file, const TransferRequest& request);
+std::int64_t transfer(Call& call, OpenFile& file, const TransferRequest& request);
 
 /// A guest's array of iovecs (Linux: import_iovec). EINVAL: too many or too long; EFAULT.
 Result<std::vector<GuestSpan>> load_iovecs(Call& call, VirtAddr address, std::uint64_t count);

@@ -57,4 +57,14 @@ grep -Eq '^[0-9a-f]{12}-[0-9a-f]{12} rw-p 00000000 00:00 0 {26}\[heap\]$' "$work
 grep -Eq '^7ffff[0-9a-f]{7}-7ffffffff000 rw-p 00000000 00:00 0 {26}\[stack\]$' "$work/maps" || fail "maps: no [stack]"
 odd=$(grep -Evc '^[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] [0-9a-f]{8} [0-9a-f]{2}:[0-9a-f]{2} [0-9]+ +(/.*|\[.*\])?$' "$work/maps")
 equal "maps: lines of another format" 0 "$odd"
+
+# Programs that read the rest of /proc see one process, with our machine's memory.
+if have ps; then
+  equal "ps" "1 ps" "$("$GONZO" run ps -eo pid=,comm= | xargs)"
+  equal "free" 65536 "$("$GONZO" run --memory 64M free | awk '/^Mem:/ { print $2 }')"
+  "$GONZO" run pmap -x 1 >"$work/pmap" || fail "pmap"
+  equal "pmap: resident" "$(awk 'length($1) == 16 { s += $3 } END { print s }' "$work/pmap")" \
+    "$(awk '/^total/ { print $4 }' "$work/pmap")"
+fi
+equal "descriptors" "0 1 2 3" "$("$GONZO" run ls /proc/self/fd 3>&- 10>&- 251>&- 2>/dev/null </dev/null | xargs)"
 finish

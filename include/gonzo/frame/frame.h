@@ -30,6 +30,8 @@ inline constexpr std::uint16_t kDirty = 1 << 1;     ///< page cache: differs fro
 inline constexpr std::uint16_t kUptodate = 1 << 2;  ///< page cache: contents are valid
 inline constexpr std::uint16_t kMlocked = 1 << 3;
 inline constexpr std::uint16_t kPoisoned = 1 << 4;  ///< free, and filled with poison (debug builds)
+/// kPageCache: shared memory, whose only other place would be swap (Linux: PG_swapbacked).
+inline constexpr std::uint16_t kSwapBacked = 1 << 5;
 }  // namespace frame_flags
 
 /// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches

@@ -4,26 +4,21 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
+#include <cctype>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "kernel/exec.h"
+#include "kernel/kernel_file.h"
 #include "unit/kernel/soft_world.h"
 
 namespace gonzo {
 namespace {
-
-std::string read_all(int fd) {
-  std::string text;
-  std::array<char, 4096> part;
-  for (ssize_t count = 0; (count = ::read(fd, part.data(), part.size())) > 0;) {
-    text.append(part.data(), static_cast<std::size_t>(count));
-  }
-  return text;
-}
 
 std::string read_host(const std::string& path) {
   std::ifstream file(path);
@@ -61,13 +56,48 @@ class ProcfsTest : public testing::Test {
         {.path = "/bin/cat", .arguments = {"cat", "a b", ""}, .environment = {"A=1", "B=2"}});
     EXPECT_TRUE(start.has_value());
     task = &world.start(*start);
+    buffer = world.memory()
+                 .map({.length = kBufferBytes,
+                       .protection = PROT_READ | PROT_WRITE,
+                       .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE})
+                 .value();
+  }
+  OpenFileRef open(const std::string& path, int flags = O_RDONLY) {
+    const auto node = find_proc(*task, path);
+    if (!node || !node->is_ours()) return nullptr;
+    const auto file = node->open(flags);
+    EXPECT_TRUE(file.has_value());
+    return file.value_or(nullptr);
+  }
+  /// Through guest memory, as read(2) has it.
+  std::string read(KernelFile& file, std::uint64_t length,
+                   std::optional<std::uint64_t> offset = std::nullopt) {
+    const auto count = file.read(world.memory(), buffer, std::min(length, kBufferBytes), offset);
+    EXPECT_TRUE(count.has_value());
+    std::string bytes(count.value_or(0), '\0');
+    EXPECT_TRUE(world.memory().copy_in(std::as_writable_bytes(std::span(bytes)), buffer));
+    return bytes;
+  }
+  Result<std::uint64_t> write(KernelFile& file, std::string_view bytes) {
+    EXPECT_TRUE(world.memory().copy_out(buffer, std::as_bytes(std::span(bytes))));
+    return file.write(world.memory(), buffer, bytes.size(), std::nullopt);
   }
   std::string text(const std::string& path) {
-    const auto node = find_proc(*task, path);
-    if (!node) return "not ours";
-    const auto file = node->open(O_RDONLY);
-    EXPECT_TRUE(file.has_value());
-    return read_all((*file)->host_fd());
+    const OpenFileRef file = open(path);
+    if (file == nullptr) return "not ours";
+    std::string all;
+    for (std::string part; !(part = read(*file->kernel_file(), kBufferBytes)).empty();) all += part;
+    return all;
+  }
+  std::vector<std::string> listing(const std::string& path) {
+    std::vector<std::string> names;
+    const OpenFileRef file = open(path, O_RDONLY | O_DIRECTORY);
+    if (file == nullptr) return names;
+    EXPECT_TRUE(file->kernel_file()->list([&](const DirectoryEntry& entry, std::uint64_t) {
+      names.push_back(entry.name);
+      return true;
+    }));
+    return names;
   }
   std::map<std::string, std::string> status() {
     std::map<std::string, std::string> values;
@@ -78,8 +108,10 @@ class ProcfsTest : public testing::Test {
     return values;
   }
 
+  static constexpr std::uint64_t kBufferBytes = 65536;
   SoftWorld world;
   Task* task = nullptr;
+  VirtAddr buffer;
 };
 
 TEST_F(ProcfsTest, StatusHasTheHostsLinesAndOurFigures) {
@@ -169,20 +201,46 @@ TEST_F(ProcfsTest, ATitleWrittenOverTheArgumentsIsTheCommandLine) {
 
 TEST_F(ProcfsTest, PathsAreFoundByAllTheirNames) {
   const std::string statm = text("/proc/self/statm");
-  for (const char* path : {"/proc/1/statm", "//proc/./self//statm", "/proc/thread-self/statm",
-                           "/proc/self/task/1/statm", "/proc/1/task/1/statm"}) {
+  for (const char* path :
+       {"/proc/1/statm", "//proc/./self//statm", "/proc/thread-self/statm", "/proc/self/../1/statm",
+        "/proc/self/task/1/statm", "/proc/1/task/1/statm", "/proc/self/root/proc/self/statm"}) {
     EXPECT_EQ(text(path), statm) << path;
   }
+  for (const char* path : {"", "/", "proc/self/maps", "/proc/cpuinfo", "/proc/sys/vm/swappiness",
+                           "/procself", "/dev/null", "/tmp", "/d", "/."}) {
+    EXPECT_FALSE(find_proc(*task, path)) << path;
+  }
+  // The host's files are the runner's, whatever the guest calls itself.
+  for (const auto& [path, host] :
+       std::map<std::string, std::string>{{"/proc/1", "/proc/self"},
+                                          {"/proc/self/", "/proc/self"},
+                                          {"/proc/1/cgroup", "/proc/self/cgroup"},
+                                          {"/proc/1/ns/mnt", "/proc/self/ns/mnt"},
+                                          {"/proc/self/nothing", "/proc/self/nothing"},
+                                          {"/proc/1/task/1/maps", "/proc/thread-self/maps"}}) {
+    EXPECT_EQ(find_proc(*task, path)->host_path(), host) << path;
+  }
   for (const char* path :
-       {"", "/", "/proc", "/proc/", "/proc/self/", "proc/self/maps", "/proc/2/maps",
-        "/proc/cpuinfo", "/proc/self/nothing", "/proc/self/maps/x", "/procself", "/dev/null",
-        "/dev/fd", "/proc/self/fd", "/proc/self/fd/x", "/proc/self/fd/-1", "/tmp", "/d", "/."}) {
+       {"/proc/2/maps", "/proc/2", "/proc/self/fd/x", "/proc/self/fd/-1", "/proc/self/fd/77",
+        "/proc/self/task/2/maps", "/proc/self/map_files", "/proc/self/fdinfo/77"}) {
     const auto node = find_proc(*task, path);
-    EXPECT_TRUE(!node || std::string_view(path) == "/proc/self/") << path;
+    ASSERT_TRUE(node) << path;
+    EXPECT_EQ(::access(node->host_path().c_str(), F_OK), -1) << path;
   }
   EXPECT_EQ(find_proc(*task, "/proc/self")->target(), "1");
   EXPECT_EQ(find_proc(*task, "/proc/thread-self")->target(), "1/task/1");
   EXPECT_EQ(find_proc(*task, "/proc/self/exe")->target(), world.process().image().path);
+  EXPECT_EQ(find_proc(*task, "/proc/kpagecount")->open(O_RDONLY).error(), Errno::kAcces);
+}
+
+TEST_F(ProcfsTest, TheRunnersNameBecomesTheGuests) {
+  const std::string runner = "/proc/" + std::to_string(getpid());
+  EXPECT_EQ(to_guest_name(*task, runner), "/proc/1");
+  EXPECT_EQ(to_guest_name(*task, runner + "/maps"), "/proc/1/maps");
+  EXPECT_EQ(to_guest_name(*task, runner + "/task/" + std::to_string(gettid()) + "/maps"),
+            "/proc/1/task/1/maps");
+  EXPECT_EQ(to_guest_name(*task, runner + "1/maps"), runner + "1/maps");
+  EXPECT_EQ(to_guest_name(*task, "/tmp"), "/tmp");
 }
 
 TEST_F(ProcfsTest, DescriptorsLinkToTheGuestsFiles) {
@@ -203,32 +261,175 @@ TEST_F(ProcfsTest, DescriptorsLinkToTheGuestsFiles) {
   EXPECT_EQ(::access(missing->host_path().c_str(), F_OK), -1);
 }
 
-TEST_F(ProcfsTest, AFileIsReadOnlyAndMadeAnewWhenReadFromTheStart) {
-  const auto node = find_proc(*task, "/proc/self/comm");
-  EXPECT_EQ(node->open(O_WRONLY).error(), Errno::kAcces);
-  EXPECT_EQ(node->open(O_RDWR).error(), Errno::kAcces);
-  EXPECT_EQ(node->open(O_RDONLY | O_DIRECTORY).error(), Errno::kNotDir);
-  const OpenFileRef file = node->open(O_RDONLY).value();
-  EXPECT_EQ(::write(file->host_fd(), "x", 1), -1);
-  EXPECT_EQ(read_all(file->host_fd()), "cat\n");
+TEST_F(ProcfsTest, AFileOfOursIsFoundAgainThroughItsDescriptor) {
+  ASSERT_TRUE(task->files().insert_at(5, open("/proc/self/maps"), CloseOnExec::kNo).has_value());
+  const auto node = find_proc(*task, "/proc/self/fd/5");
+  ASSERT_TRUE(node);
+  EXPECT_TRUE(node->is_alias());
+  EXPECT_EQ(node->target(), "/proc/1/maps");
+}
+
+TEST_F(ProcfsTest, DirectoriesListWhatTheGuestHas) {
+  ASSERT_TRUE(
+      task->files()
+          .insert_at(7, std::make_shared<OpenFile>(::open("/dev/null", O_RDONLY)), CloseOnExec::kNo)
+          .has_value());
+  EXPECT_THAT(listing("/proc/self/fd"), testing::ElementsAre(".", "..", "7"));
+  EXPECT_THAT(listing("/proc/1/fdinfo"), testing::ElementsAre(".", "..", "7"));
+  EXPECT_THAT(listing("/proc/self/task"), testing::ElementsAre(".", "..", "1"));
+  const auto all = listing("/proc");
+  EXPECT_THAT(all, testing::IsSupersetOf({".", "..", "meminfo", "self", "1"}));
+  const auto is_number = [](const std::string& name) { return std::isdigit(name[0]) != 0; };
+  EXPECT_EQ(std::ranges::count_if(all, is_number), 1);
+  const OpenFileRef directory = open("/proc/self/fd", O_RDONLY);
+  EXPECT_EQ(directory->kernel_file()->read(world.memory(), buffer, 8, 0).error(), Errno::kIsDir);
+  const auto none = [](const DirectoryEntry&, std::uint64_t) { return false; };
+  EXPECT_EQ(open("/proc/self/maps")->kernel_file()->list(none).error(), Errno::kNotDir);
+}
+
+TEST_F(ProcfsTest, TextIsMadeAnewWhenReadFromTheStart) {
+  EXPECT_EQ(find_proc(*task, "/proc/self/comm")->open(O_RDONLY | O_DIRECTORY).error(),
+            Errno::kNotDir);
+  const OpenFileRef opened = open("/proc/self/comm");
+  KernelFile& file = *opened->kernel_file();
+  EXPECT_EQ(write(file, "x").error(), Errno::kBadF);
+  EXPECT_EQ(read(file, 2), "ca");
   world.process().image().name = "dog";
-  file->about_to_read(std::nullopt);
-  lseek(file->host_fd(), 0, SEEK_SET);
-  EXPECT_EQ(read_all(file->host_fd()), "cat\n") << "read from elsewhere, it stays";
-  lseek(file->host_fd(), 0, SEEK_SET);
-  file->about_to_read(std::nullopt);
-  EXPECT_EQ(read_all(file->host_fd()), "dog\n");
+  EXPECT_EQ(read(file, 9), "t\n") << "read in pieces, it is of one moment";
+  EXPECT_EQ(read(file, 9), "");
+  EXPECT_EQ(file.seek(0, SEEK_SET).value(), 0U);
+  EXPECT_EQ(read(file, 9), "dog\n");
   world.process().image().name = "cat";
-  file->about_to_read(0);
-  std::array<char, 4> text{};
-  EXPECT_EQ(pread(file->host_fd(), text.data(), 4, 0), 4);
-  EXPECT_EQ(std::string_view(text.data(), 4), "cat\n");
-  struct stat status{};
-  ASSERT_EQ(fstat(file->host_fd(), &status), 0);
-  file->amend_stat(status);
-  EXPECT_EQ(status.st_size, 0);
-  EXPECT_EQ(status.st_mode, S_IFREG | 0644U);
-  EXPECT_EQ(status.st_dev, node->stat().st_dev);
+  EXPECT_EQ(read(file, 9, 0), "cat\n");
+  EXPECT_EQ(file.seek(0, SEEK_CUR).value(), 4U) << "a read elsewhere does not move it";
+  EXPECT_EQ(file.seek(0, SEEK_END).error(), Errno::kInval);
+  EXPECT_EQ(file.seek(-1, SEEK_SET).error(), Errno::kInval);
+  EXPECT_EQ(open("/proc/self/environ")->kernel_file()->seek(0, SEEK_END).value(), 0U);
+  EXPECT_EQ(file.read(world.memory(), VirtAddr(8), 4, 0).error(), Errno::kFault);
+}
+
+TEST_F(ProcfsTest, TheNameCanBeWritten) {
+  const OpenFileRef file = open("/proc/self/comm", O_RDWR);
+  EXPECT_EQ(write(*file->kernel_file(), "0123456789012345678").value(), 19U);
+  EXPECT_EQ(text("/proc/self/comm"), "012345678901234\n");
+  EXPECT_EQ(file->kernel_file()->write(world.memory(), buffer, 1, 0).error(), Errno::kSPipe);
+}
+
+TEST_F(ProcfsTest, ClearRefsTakesANumber) {
+  const OpenFileRef file = open("/proc/self/clear_refs", O_WRONLY);
+  KernelFile& clear = *file->kernel_file();
+  for (const char* good : {"1", "2\n", "3", "4", "5", " 1 ", "+1", "01"}) {
+    EXPECT_EQ(write(clear, good).value_or(0), std::string_view(good).size()) << good;
+  }
+  for (const char* bad : {"", "0", "6", "-1", "x", "0x1", "1 2"}) {
+    EXPECT_EQ(write(clear, bad).error(), Errno::kInval) << bad;
+  }
+  EXPECT_EQ(clear.seek(5, SEEK_SET).value(), 0U);
+}
+
+TEST_F(ProcfsTest, PagemapHasAWordAPage) {
+  const OpenFileRef file = open("/proc/self/pagemap");
+  KernelFile& pagemap = *file->kernel_file();
+  const std::uint64_t at = buffer.page_number() * 8;
+  std::uint64_t word = 0;
+  const std::string bytes = read(pagemap, 16, at);
+  ASSERT_EQ(bytes.size(), 16U);
+  std::memcpy(&word, bytes.data(), sizeof word);
+  EXPECT_EQ(word >> 55, 0x102U) << "present and exclusive";
+  const auto count = [&](std::uint64_t length, std::uint64_t offset) {
+    return pagemap.read(world.memory(), buffer, length, offset);
+  };
+  EXPECT_EQ(count(7, at).error(), Errno::kInval);
+  EXPECT_EQ(count(8, at + 4).error(), Errno::kInval);
+  const std::uint64_t end = world.memory().page_table().user_end().page_number() * 8;
+  EXPECT_EQ(count(64, end - 8).value(), 8U);
+  EXPECT_EQ(count(64, end).value(), 0U);
+  EXPECT_EQ(count(64, 1ULL << 60).value(), 0U);
+  EXPECT_EQ(count(kBufferBytes, at).value(), kBufferBytes);
+}
+
+TEST_F(ProcfsTest, MemIsTheMemoryAtItsAddress) {
+  const OpenFileRef file = open("/proc/self/mem", O_RDWR);
+  KernelFile& mem = *file->kernel_file();
+  const VirtAddr text_start = world.memory().bounds().start_code;
+  ASSERT_EQ(mem.seek(static_cast<std::int64_t>(text_start.value), SEEK_SET).value(),
+            text_start.value);
+  EXPECT_EQ(write(mem, "gonzo").value(), 5U) << "into a read-only text";
+  EXPECT_EQ(read(mem, 5, text_start.value), "gonzo");
+  EXPECT_EQ(mem.seek(0, SEEK_CUR).value(), text_start.value + 5);
+  EXPECT_EQ(mem.read(world.memory(), buffer, 4, 0).error(), Errno::kIo);
+  EXPECT_EQ(mem.read(world.memory(), VirtAddr(8), 4, text_start.value).error(), Errno::kFault);
+  EXPECT_EQ(mem.read(world.memory(), VirtAddr(8), 4, 0).error(), Errno::kIo);
+  EXPECT_EQ(mem.write(world.memory(), VirtAddr(8), 4, 0).error(), Errno::kFault);
+  EXPECT_EQ(mem.read(world.memory(), buffer, 0, 0).value(), 0U);
+  EXPECT_EQ(mem.seek(-4096, SEEK_SET).value(), ~0ULL - 4095);
+}
+
+/// The keys of lines "key value", or up to a colon.
+std::vector<std::string> keys(const std::string& text) {
+  std::vector<std::string> result;
+  for (const std::string& line : lines_of(text)) {
+    const auto start = line.find_first_not_of(' ');
+    result.push_back(line.substr(0, line.find_first_of(" :", start)));
+  }
+  return result;
+}
+
+TEST_F(ProcfsTest, TheMachinesFramesAddUp) {
+  std::map<std::string, std::uint64_t> vmstat;
+  std::istringstream stream(text("/proc/vmstat"));
+  for (std::string name; stream >> name;) stream >> vmstat[name];
+  EXPECT_EQ(keys(text("/proc/vmstat")), keys(read_host("/proc/vmstat")));
+
+  const FrameStats stats = world.system().frames().stats();
+  EXPECT_EQ(vmstat["nr_free_pages"], stats.free);
+  EXPECT_EQ(vmstat["nr_anon_pages"], task->memory().counts().rss_anon);
+  EXPECT_EQ(vmstat["nr_mapped"], task->memory().counts().rss_file);
+  EXPECT_EQ(vmstat["nr_page_table_pages"], task->memory().counts().table_frames);
+  EXPECT_EQ(vmstat["nr_free_pages"] + vmstat["nr_anon_pages"] + vmstat["nr_file_pages"] +
+                vmstat["nr_page_table_pages"] +
+                stats.by_state[static_cast<std::size_t>(FrameState::kReserved)],
+            stats.total);
+}
+
+TEST_F(ProcfsTest, ZoneinfoAndBuddyinfoAgree) {
+  const auto ours = lines_of(text("/proc/zoneinfo"));
+  const auto theirs = lines_of(read_host("/proc/zoneinfo"));
+  ASSERT_FALSE(ours.empty());
+  EXPECT_EQ(ours[0], theirs[0]);
+  // The first zone, up to its lists, has the host's rows.
+  std::uint64_t free = 0, in_lists = 0;
+  for (std::size_t i = 0; i < ours.size() && !ours[i].starts_with("  pagesets"); ++i) {
+    EXPECT_EQ(shape(ours[i].substr(0, 20)), shape(theirs[i].substr(0, 20)));
+  }
+  for (const std::string& line : ours) {
+    if (line.starts_with("  pages free")) free += std::stoull(line.substr(16));
+    if (line.starts_with("              count:")) in_lists += std::stoull(line.substr(20));
+  }
+  EXPECT_EQ(free, world.system().frames().stats().free);
+
+  std::uint64_t in_blocks = 0;
+  for (const std::string& line : lines_of(text("/proc/buddyinfo"))) {
+    EXPECT_EQ(line.size(), 22 + 7 * 11U) << line;
+    std::istringstream numbers(line.substr(22));
+    for (unsigned order = 0; order <= kMaxOrder; ++order) {
+      std::uint64_t blocks = 0;
+      numbers >> blocks;
+      in_blocks += blocks << order;
+    }
+  }
+  EXPECT_EQ(in_blocks + in_lists, free);
+}
+
+TEST_F(ProcfsTest, SettingsAreThoseOfTheMachine) {
+  EXPECT_EQ(text("/proc/sys/vm/max_map_count"), "65530\n");
+  EXPECT_EQ(text("/proc/sys/vm/mmap_min_addr"), "65536\n");
+  EXPECT_THAT(lines_of(text("/proc/swaps")), testing::ElementsAre(testing::StartsWith("Filename")));
+}
+
+TEST_F(ProcfsTest, AFreshProcesssScoreIsTwoThirds) {
+  EXPECT_THAT(text("/proc/self/oom_score"), testing::AnyOf("666\n", "667\n", "668\n", "669\n",
+                                                           "670\n", "671\n", "672\n", "673\n"));
 }
 
 }  // namespace
