@@ -7,13 +7,14 @@
 
 namespace gonzo {
 
-ObjectRef make_shared_memory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name) {
-  return ObjectRef(new SharedMemory(frames, bytes, std::move(name)));
+ObjectRef make_shared_memory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name,
+                             CommitCharge charge, ShmemCommit commit) {
+  return ObjectRef(new SharedMemory(frames, bytes, std::move(name), std::move(charge), commit));
 }
 
 SharedMemory::~SharedMemory() { resize(0); }
 
-/// EFAULT past the end; ENOMEM.
+/// EFAULT past the end; ENOSPC: no more memory may be committed; ENOMEM.
 Result<ObjectPage> SharedMemory::get_page(std::uint64_t index, PageIntent /*intent*/) {
   Pfn fresh = Pfn::none();
   PageIndex::SpareNodes nodes;
@@ -26,6 +27,10 @@ Result<ObjectPage> SharedMemory::get_page(std::uint64_t index, PageIntent /*inte
       Pfn pfn = index_.find(index);
       needed = index_.nodes_needed(index, index + 1);
       if (pfn.is_none() && !fresh.is_none() && nodes.count() >= needed) {
+        if (commit_ == ShmemCommit::kByTouched && !charge_.grow(1)) {
+          outcome = fail(Errno::kNoSpc);
+          break;
+        }
         Frame& frame = frames_.frame(fresh);
         frame.mapping = this;
         frame.index = index;
@@ -126,6 +131,7 @@ void SharedMemory::drop(std::uint64_t first, std::uint64_t end) {
         frames_.frame(page.pfn).clear(frame_flags::kDirty);
         index_.erase(page.index, nodes);
         gone[count++] = page.pfn;
+        if (commit_ == ShmemCommit::kByTouched) charge_.shrink(1);
       }
     }
     for (const Pfn pfn : std::span(gone).first(count)) frames_.put(pfn);

@@ -1,8 +1,11 @@
 #include "kernel/process.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+
+#include "kernel/privilege.h"
 
 namespace gonzo {
 namespace {
@@ -17,7 +20,10 @@ AddressSpaceLimits memory_limits(const ResourceLimits& limits) {
   return {.address_space = limits[RLIMIT_AS].soft,
           .data = limits[RLIMIT_DATA].soft,
           .stack = limits[RLIMIT_STACK].soft,
-          .locked = limits[RLIMIT_MEMLOCK].soft};
+          .locked = limits[RLIMIT_MEMLOCK].soft,
+          .hard_data = limits[RLIMIT_DATA].hard,
+          .locks_freely = has_capability(CAP_IPC_LOCK),
+          .is_admin = has_capability(CAP_SYS_ADMIN)};
 }
 
 }  // namespace
@@ -48,6 +54,8 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
   }
   return process;
 }
+
+void Process::update_memory_limits() { memory_->set_limits(memory_limits(limits_)); }
 
 Process::~Process() {
   // Nothing runs any more: what the address space still tears down needs to be told to nobody.

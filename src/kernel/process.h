@@ -47,7 +47,10 @@ class Process {
   /// Sent to the process as a whole.
   PendingSignals& pending() { return pending_; }
   ProgramImage& image() { return image_; }
+  /// Those of memory hold from update_memory_limits() on.
   ResourceLimits& limits() { return limits_; }
+  /// Tells the address space, after a change of limits() or of privileges.
+  void update_memory_limits();
   /// Its threads. Tasks come and go by themselves: from Task's constructor to its destructor.
   std::span<Task* const> tasks() const { return tasks_; }
   void attach(Task& task) { tasks_.push_back(&task); }

@@ -37,6 +37,7 @@ AddressSpace::~AddressSpace() {
     }
   }
   erase_all_areas();
+  manager_.commitments().release(counts_.committed);
 }
 
 AddressSpaceCounts AddressSpace::counts() {

@@ -6,9 +6,22 @@ namespace gonzo {
 
 /// Refused, so that the old break is returned, when the request is below the heap's start, past
 /// RLIMIT_DATA, RLIMIT_AS or the user half, within a page (or a stack's guard) of the next area, or
-/// when there are too many areas. Growing writes no entry: the heap area gets longer, no more.
+/// when there are too many areas or RLIMIT_MEMLOCK stands against MCL_FUTURE. Growing writes no
+/// entry, but where that brings pages in: the heap area gets longer, no more.
 VirtAddr AddressSpace::brk(VirtAddr request) {
-  const LockGuard guard(lock_);
+  VirtAddr old, now;
+  bool locked = false;
+  {
+    const LockGuard guard(lock_);
+    old = bounds_.brk;
+    now = brk_locked(request);
+    locked = (default_flags_ & vm_flags::kLocked) != 0;
+  }
+  if (locked && now > old) populate({old.page_ceil(), now.page_ceil()});
+  return now;
+}
+
+VirtAddr AddressSpace::brk_locked(VirtAddr request) {
   const VirtAddr old = bounds_.brk;
   if (request < bounds_.start_brk) return old;
   const std::uint64_t data = bounds_.end_data - bounds_.start_data;
@@ -23,9 +36,10 @@ VirtAddr AddressSpace::brk(VirtAddr request) {
     if (vma == nullptr || vma->start() >= from) return old;
     if (!unmap_locked({to, from})) return old;
   } else if (to > from) {
-    if (!can_grow_break(from, to) || !areas_->reserve(1)) return old;
-    const std::uint64_t flags = kDataFlags | vm_flags::kAccount;
-    account(flags, static_cast<std::int64_t>((to - from) / kPageSize));
+    const std::uint64_t flags = kDataFlags | vm_flags::kAccount | default_flags_;
+    const std::uint64_t pages = (to - from) / kPageSize;
+    if (!can_grow_break(from, to) || !areas_->reserve(1) || !charge(pages)) return old;
+    account(flags, static_cast<std::int64_t>(pages));
     insert_or_merge({from, to}, {.flags = flags, .page_offset = from.page_number()});
   }
   bounds_.brk = request;
@@ -36,12 +50,12 @@ bool AddressSpace::can_grow_break(VirtAddr from, VirtAddr to) const {
   if (to > table_->user_end() || from.value < manager_.config().mmap_min_addr) return false;
   if (config_.reserved.overlaps({from, to})) return false;
   const Vma* next = areas_->find(from);
+  if (!may_lock(default_flags_, to - from)) return false;
   if (next != nullptr && to + kPageSize > guarded_start(*next, guard_bytes())) return false;
 
   const auto pages = static_cast<std::int64_t>((to - from) / kPageSize);
   if (!may_expand(kDataFlags, pages)) return false;
-  if (areas_->size() > manager_.config().max_map_count) return false;
-  return may_commit(pages);
+  return areas_->size() <= manager_.config().max_map_count;
 }
 
 }  // namespace gonzo

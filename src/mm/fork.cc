@@ -3,8 +3,8 @@
 
 namespace gonzo {
 
-/// ENOMEM: no frame for the child's tables; this address space is as before, but that some entries
-/// have become read-only, which their next write mends.
+/// ENOMEM: no frame for the child's tables, or more than may be committed; this address space is as
+/// before, but that some entries have become read-only, which their next write mends.
 Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache) {
   GONZO_ASSIGN(std::unique_ptr<AddressSpace> made, create(manager_, cache, config_));
   AddressRange tightened;
@@ -29,6 +29,10 @@ Result<void> AddressSpace::copy_areas(AddressSpace& child, AddressRange& tighten
     // Locks are not inherited (mlock(2)).
     attributes.flags &= ~(vm_flags::kLocked | vm_flags::kLockOnFault);
     GONZO_TRY(child.areas_->reserve(1));
+    if (vma->has(vm_flags::kAccount)) {
+      if (!manager_.commitments().charge(vma->pages(), claimant())) return fail(Errno::kNoMem);
+      child.counts_.committed += vma->pages();
+    }
     child.account(attributes.flags, static_cast<std::int64_t>(vma->pages()));
     const Vma& copy = child.insert_area(vma->range(), std::move(attributes));
     if (vma->has(vm_flags::kWipeOnFork)) continue;

@@ -4,8 +4,9 @@
 namespace gonzo {
 
 /// True when `address` lies in an area afterwards. Linux refuses with ENOMEM or EPERM, all of which
-/// become SEGV_MAPERR: too near to the area below, past RLIMIT_STACK or RLIMIT_AS, below
-/// mmap_min_addr.
+/// become SEGV_MAPERR: too near to the area below, past RLIMIT_STACK, RLIMIT_AS or RLIMIT_MEMLOCK,
+/// more than may be committed, below mmap_min_addr. (Where the area is not accounted, Linux charges
+/// the growth all the same, and never gives it back.)
 bool AddressSpace::grow_stack(VirtAddr address) {
   Vma* vma = areas_->find(address);
   if (vma == nullptr) return false;
@@ -29,6 +30,7 @@ bool AddressSpace::grow_stack(VirtAddr address) {
   if (grown.size() > limits_.stack) return false;
   const auto added = static_cast<std::int64_t>(pages);
   if (!may_expand(vma->flags(), added) || !may_lock(vma->flags(), pages * kPageSize)) return false;
+  if (vma->has(vm_flags::kAccount) && !charge(pages)) return false;
   areas_->resize(*vma, grown);
   vma->set_page_offset(vma->attributes().page_offset - pages);
   account(vma->flags(), added);

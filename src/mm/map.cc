@@ -100,12 +100,13 @@ Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
   if ((request.flags & MAP_HUGETLB) != 0) return fail(Errno::kInval);
 
   Result<VirtAddr> start;
+  bool wanted = (request.flags & MAP_LOCKED) != 0 ||
+                (request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
   {
     const LockGuard guard(lock_);
     start = map_locked(request);
+    wanted = wanted || (default_flags_ & kLocked) != 0;
   }
-  const bool wanted = (request.flags & MAP_LOCKED) != 0 ||
-                      (request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
   if (start && wanted) populate({*start, *start + page_ceil(request.length)});
   return start;
 }
@@ -133,9 +134,9 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request) {
 
 Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
                                                    std::uint64_t length) const {
-  std::uint64_t flags = protection_flags(request.protection) | map_flags(request.flags) | kMayRead |
-                        kMayWrite | kMayExec;
-  if ((flags & kLocked) != 0 && limits_.locked == 0) return fail(Errno::kPerm);
+  std::uint64_t flags = protection_flags(request.protection) | map_flags(request.flags) |
+                        default_flags_ | kMayRead | kMayWrite | kMayExec;
+  if ((request.flags & MAP_LOCKED) != 0 && !may_lock_at_all()) return fail(Errno::kPerm);
   if (!may_lock(flags, length)) return fail(Errno::kAgain);
 
   VmaAttributes attributes;
@@ -151,7 +152,10 @@ Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
     attributes.open_file = request.open_file;
     attributes.page_offset = request.offset >> kPageShift;
   }
-  if ((request.flags & MAP_NORESERVE) != 0) flags |= kNoReserve;
+  if ((request.flags & MAP_NORESERVE) != 0 &&
+      manager_.commitments().policy() != Overcommit::kNever) {
+    flags |= kNoReserve;
+  }
   attributes.flags = flags;
   return attributes;
 }
@@ -159,42 +163,58 @@ Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
 /// Takes the place of whatever is in `range`. A shared area without an object gets one.
 Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attributes) {
   const auto pages = static_cast<std::int64_t>(range.pages());
-  std::int64_t replaced = 0, replaced_charged = 0;
+  std::int64_t replaced = 0;
+  std::uint64_t replaced_charged = 0;
   for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
        vma = areas_->next(*vma)) {
-    const auto overlap = static_cast<std::int64_t>(vma->range().intersect(range).pages());
-    replaced += overlap;
+    const std::uint64_t overlap = vma->range().intersect(range).pages();
+    replaced += static_cast<std::int64_t>(overlap);
     if (vma->has(kAccount)) replaced_charged += overlap;
   }
   GONZO_TRY(check_unmap(range));
-  GONZO_TRY(areas_->reserve(3));  // what it replaces may be cut at either end
+  GONZO_TRY(areas_->reserve(5));  // two cuts, two that unmapping asks for, one for itself
   if (!may_expand(attributes.flags, pages - replaced)) return fail(Errno::kNoMem);
 
-  const bool shared_memory = (attributes.flags & kShared) != 0 && attributes.object == nullptr;
+  Charges replaced_charges = Charges::kRelease;
   if (is_accountable(attributes.flags)) {
-    if (!may_commit(pages - replaced_charged)) return fail(Errno::kNoMem);
+    // The new area takes over what the old ones were charged.
+    GONZO_TRY(charge(range.pages() - replaced_charged));
+    replaced_charges = Charges::kKeep;
     attributes.flags |= kAccount;
-  } else if (shared_memory && (attributes.flags & kNoReserve) == 0 && !may_commit(pages)) {
-    return fail(Errno::kNoMem);
-  }
-  if (shared_memory) {
-    attributes.object = make_shared_memory(frames_, range.size(),
-                                           {.device_minor = kSharedMemoryMinor,
-                                            .inode = manager_.next_shared_inode(),
-                                            .path = "/dev/zero (deleted)"});
-    // One of /dev/zero keeps the offset that was asked for, though the memory begins at 0.
-    if (attributes.zero_device == nullptr) attributes.page_offset = 0;
-    attributes.zero_device = nullptr;
+  } else if ((attributes.flags & kShared) != 0 && attributes.object == nullptr) {
+    GONZO_TRY(add_shared_memory(attributes, range.size()));
   }
 
   const ObjectRef object = attributes.object;
   const AreaNotice notice{attributes.flags, config_.owner};
-  if (object != nullptr) GONZO_TRY(object->admit_area(notice));
-  if (replaced > 0) GONZO_TRY(unmap_locked(range));
+  if (object != nullptr) {
+    if (const auto admitted = object->admit_area(notice); !admitted) {
+      if ((attributes.flags & kAccount) != 0) uncharge(range.pages() - replaced_charged);
+      return fail(admitted.error());
+    }
+  }
+  if (replaced > 0) GONZO_TRY(unmap_locked(range, replaced_charges));
   account(attributes.flags, pages);
   insert_or_merge(range, std::move(attributes));
   if (object != nullptr) object->area_closed(notice);  // the area itself is counted now
   return range.start;
+}
+
+/// ENOMEM: the overcommit policy refuses. Linux: shmem_zero_setup.
+Result<void> AddressSpace::add_shared_memory(VmaAttributes& attributes, std::uint64_t bytes) {
+  CommitCharge charge(manager_.commitments());
+  const bool reserved = (attributes.flags & kNoReserve) == 0;
+  if (reserved && !charge.grow(bytes >> kPageShift, claimant())) return fail(Errno::kNoMem);
+  attributes.object = make_shared_memory(frames_, bytes,
+                                         {.device_minor = kSharedMemoryMinor,
+                                          .inode = manager_.next_shared_inode(),
+                                          .path = "/dev/zero (deleted)"},
+                                         std::move(charge),
+                                         reserved ? ShmemCommit::kWhole : ShmemCommit::kByTouched);
+  // One of /dev/zero keeps the offset that was asked for, though the memory begins at 0.
+  if (attributes.zero_device == nullptr) attributes.page_offset = 0;
+  attributes.zero_device = nullptr;
+  return {};
 }
 
 }  // namespace gonzo

@@ -25,8 +25,8 @@ Result<VirtAddr> AddressSpace::map_special(AddressRange range, std::uint64_t fla
   return start;
 }
 
-/// ENOMEM: the range is taken, reserved or beyond the user half, or over RLIMIT_AS. EINVAL:
-/// unaligned or empty.
+/// ENOMEM: the range is taken, reserved or beyond the user half, or over RLIMIT_AS, or more
+/// than may be committed. EINVAL: unaligned or empty.
 Result<void> AddressSpace::map_stack(VirtAddr top, std::uint64_t bytes, bool executable) {
   const LockGuard guard(lock_);
   const std::uint64_t length = page_ceil(bytes);
@@ -40,6 +40,7 @@ Result<void> AddressSpace::map_stack(VirtAddr top, std::uint64_t bytes, bool exe
   const auto pages = static_cast<std::int64_t>(range.pages());
   if (!may_expand(flags, pages)) return fail(Errno::kNoMem);
   GONZO_TRY(areas_->reserve(1));
+  GONZO_TRY(charge(range.pages()));
   account(flags, pages);
   insert_area(range, {.flags = flags, .page_offset = range.start.page_number()});
   return {};

@@ -18,6 +18,7 @@ MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn z
                              unsigned zero_page_count)
     : frames_(frames),
       config_(config),
+      commitments_({.policy = config.overcommit, .memory_pages = frames.frame_count()}),
       zero_pages_(zero_pages),
       zero_page_count_(zero_page_count) {}
 

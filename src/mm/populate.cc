@@ -1,5 +1,6 @@
 // Faulting in ahead of the touch. Linux: mm_populate, faultin_page_range (mm/gup.c).
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include <gonzo/mm/address_space.h>
@@ -32,13 +33,21 @@ void AddressSpace::populate(AddressRange range) {
   const SharedLockGuard guard(lock_);
   for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
        vma = areas_->next(*vma)) {
-    if (!vma->has(kProtMask)) continue;
-    const Access access = populate_access(*vma);
-    const AddressRange part = vma->range().intersect(range);
-    for (VirtAddr page = part.start; page < part.end; page += kPageSize) {
-      if (!is_populated(page, access) && !mended(fault_locked(page, access))) break;
-    }
+    std::ignore = populate_area(*vma, vma->range().intersect(range));
   }
+}
+
+Result<void> AddressSpace::populate_area(const Vma& vma, AddressRange range) {
+  if (vma.has(kLockOnFault)) return {};
+  if (!vma.has(kProtMask)) return fail(Errno::kFault);
+  const Access access = populate_access(vma);
+  for (VirtAddr page = range.start; page < range.end; page += kPageSize) {
+    if (is_populated(page, access)) continue;
+    const FaultOutcome outcome = fault_locked(page, access);
+    if (outcome == FaultOutcome::kOutOfMemory) return fail(Errno::kNoMem);
+    if (!mended(outcome)) return fail(Errno::kFault);
+  }
+  return {};
 }
 
 Result<void> AddressSpace::populate_strictly(AddressRange range, Access access) {

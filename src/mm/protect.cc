@@ -2,6 +2,7 @@
 #include <linux/mman.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "mm/protection.h"
 #include <gonzo/mm/address_space.h>
@@ -67,18 +68,29 @@ Result<Vma*> AddressSpace::protect_area(TlbGather& gather, Vma& vma, AddressRang
   const std::uint64_t old = vma.flags();
   if (flags == old) return &vma;
   const auto pages = static_cast<std::int64_t>(range.pages());
+  std::uint64_t charged = 0;
   if ((flags & kWrite) != 0) {
     // Only where the area turns into data (Linux: commit 84638335900f).
     if (!may_expand(flags, pages) && may_expand(old, pages)) return fail(Errno::kNoMem);
     if ((old & (kAccount | kWrite | kShared | kNoReserve)) == 0) {
-      if (!may_commit(pages)) return fail(Errno::kNoMem);
+      GONZO_TRY(charge(range.pages()));
+      charged = range.pages();
       flags |= kAccount;
     }
   } else if ((old & kAccount) != 0 && vma.is_anonymous() && !vma.has_own_pages()) {
     flags &= ~kAccount;
   }
-  GONZO_ASSIGN(Vma* const changed, modify_area(vma, range, flags));
-  change_protection(gather, *changed, range);
+  const Result<Vma*> changed = modify_area(vma, range, flags);
+  if (!changed) {
+    uncharge(charged);
+    return changed;
+  }
+  if ((old & ~flags & kAccount) != 0) uncharge(range.pages());
+  change_protection(gather, **changed, range);
+  // Locked private memory has its pages to itself, now that it may be written.
+  if ((old & (kWrite | kShared | kLocked)) == kLocked && (flags & kWrite) != 0) {
+    std::ignore = populate_area(**changed, range);
+  }
   account(old, -pages);
   account(flags, pages);
   return changed;

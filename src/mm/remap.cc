@@ -161,7 +161,7 @@ Result<VirtAddr> AddressSpace::remap_here(const RemapRequest& request, Vma& vma)
   if (can_extend(request, vma)) {
     const std::uint64_t growth = request.new_length - request.old_length;
     const auto pages = static_cast<std::int64_t>(growth >> kPageShift);
-    if (vma.has(kAccount) && !may_commit(pages)) return fail(Errno::kNoMem);
+    if (vma.has(kAccount)) GONZO_TRY(charge(growth >> kPageShift));
     account(vma.flags(), pages);
     extend_area(vma, growth);
     return request.start;
@@ -183,10 +183,11 @@ bool AddressSpace::can_extend(const RemapRequest& request, const Vma& vma) const
 Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, VirtAddr to) {
   if (areas_->size() + 3 >= manager_.config().max_map_count) return fail(Errno::kNoMem);
   const auto new_pages = static_cast<std::int64_t>(request.new_length >> kPageShift);
-  const auto old_pages = static_cast<std::int64_t>(request.old_length >> kPageShift);
   const bool keeps_source = request.has(MREMAP_DONTUNMAP);
-  const std::int64_t charged = keeps_source ? new_pages : new_pages - old_pages;
-  if (vma.has(kAccount) && !may_commit(charged)) return fail(Errno::kNoMem);
+  // Else the new area takes over what the old one was charged.
+  const std::uint64_t added = request.new_length - (keeps_source ? 0 : request.old_length);
+  const std::uint64_t charged = vma.has(kAccount) ? added >> kPageShift : 0;
+  GONZO_TRY(charge(charged));
 
   GONZO_TRY(areas_->reserve(3));  // the new area, and cuts of the old one
 
@@ -200,27 +201,32 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
   const AddressRange source{request.start, request.old_end()};
   if (request.old_length != 0) {
     TlbGather gather(frames_, cache_);
-    GONZO_TRY(move_entries(gather, vma, source, to));
+    if (const auto moved = move_entries(gather, vma, source, to); !moved) {
+      uncharge(charged);
+      return fail(moved.error());
+    }
   }
+  // For a moment both are counted: no peak.
+  const std::uint64_t peak = counts_.peak_total;
   account(flags, new_pages);
   insert_or_merge({to, to + request.new_length}, std::move(attributes), lineage);
   if (keeps_source) {
     leave_empty(source);
   } else if (request.old_length != 0) {
-    GONZO_TRY(unmap_locked(source));
+    GONZO_TRY(unmap_locked(source, Charges::kKeep));
   }
+  counts_.peak_total = std::max(peak, counts_.total);
   return to;
 }
 
-/// MREMAP_DONTUNMAP: the source stays, without its pages. Only the copy stays locked (Linux:
-/// dontunmap_complete).
+/// MREMAP_DONTUNMAP: the source stays, without its pages. Only the copy stays locked; the lock is
+/// taken from all of the source's area, not just from what moved, but the pages stay in locked_vm
+/// for good: what Linux does since 6.15 (dontunmap_complete), and VmLck shows it.
 void AddressSpace::leave_empty(AddressRange source) {
   Vma& left = *area_holding(source.start);
   if (left.has(kLocked)) {
-    const auto pages = static_cast<std::int64_t>(left.pages());
-    account(left.flags(), -pages);
+    stray_locked_ += left.pages();
     left.set_flags(left.flags() & ~(kLocked | kLockOnFault));
-    account(left.flags(), pages);
   }
   if (left.range() == source) left.forget_own_pages();
 }

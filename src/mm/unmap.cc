@@ -28,7 +28,7 @@ Result<void> AddressSpace::check_unmap(AddressRange range) const {
   return {};
 }
 
-Result<void> AddressSpace::unmap_locked(AddressRange range) {
+Result<void> AddressSpace::unmap_locked(AddressRange range, Charges charges) {
   GONZO_TRY(check_unmap(range));
   GONZO_TRY(areas_->reserve(2));  // a cut at either end
   Vma* first = areas_->find(range.start);
@@ -50,6 +50,7 @@ Result<void> AddressSpace::unmap_locked(AddressRange range) {
   for (Vma* vma = first; vma != nullptr && vma->start() < range.end;) {
     Vma* next = areas_->next(*vma);
     account(vma->flags(), -static_cast<std::int64_t>(vma->pages()));
+    if (charges == Charges::kRelease && vma->has(vm_flags::kAccount)) uncharge(vma->pages());
     erase_area(*vma);
     vma = next;
   }

@@ -2,8 +2,10 @@
 // validate_mm and check_mm.
 #include <fmt/format.h>
 
+#include <array>
 #include <unordered_map>
 
+#include "mm/area_counts.h"
 #include "mm/rss_change.h"
 
 namespace gonzo {
@@ -32,7 +34,8 @@ std::string AddressSpace::verify() {
 std::string AddressSpace::verify_areas() {
   if (std::string wrong = areas_->verify(); !wrong.empty()) return wrong;
   const Vma* previous = nullptr;
-  std::uint64_t total = 0, locked = 0, count = 0;
+  AddressSpaceCounts sums;
+  sums.locked = stray_locked_;
   for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
     const AddressRange range = vma->range();
     const auto complain = [&](const char* what) {
@@ -49,18 +52,37 @@ std::string AddressSpace::verify_areas() {
     }
     if (vma->is_shared() && vma->is_anonymous()) return complain("is shared but has no object");
     previous = vma;
-    total += vma->pages();
-    if (vma->has(vm_flags::kLocked)) locked += vma->pages();
-    ++count;
+    if (vma->has(vm_flags::kLockOnFault) && !vma->has(vm_flags::kLocked)) {
+      return complain("locks on faults, but is not locked");
+    }
+    add_area_pages(sums, vma->flags(), static_cast<std::int64_t>(vma->pages()));
+    if (vma->has(vm_flags::kAccount)) sums.committed += vma->pages();
+    ++sums.areas;
   }
-  if (count != areas_->size()) {
-    return fmt::format("{} areas found, the index says {}", count, areas_->size());
+  if (sums.areas != areas_->size()) {
+    return fmt::format("{} areas found, the index says {}", sums.areas, areas_->size());
   }
-  if (total != counts_.total) {
-    return fmt::format("areas have {} pages, total_vm says {}", total, counts_.total);
+  return verify_counts(sums);
+}
+
+std::string AddressSpace::verify_counts(const AddressSpaceCounts& sums) {
+  struct Count {
+    const char* name;
+    std::uint64_t AddressSpaceCounts::* member;
+  };
+  constexpr std::array kCounts{Count{"total_vm", &AddressSpaceCounts::total},
+                               Count{"data_vm", &AddressSpaceCounts::data},
+                               Count{"exec_vm", &AddressSpaceCounts::exec},
+                               Count{"stack_vm", &AddressSpaceCounts::stack},
+                               Count{"locked_vm", &AddressSpaceCounts::locked},
+                               Count{"committed", &AddressSpaceCounts::committed}};
+  for (const auto& [name, member] : kCounts) {
+    if (sums.*member == counts_.*member) continue;
+    return fmt::format("areas have {} pages, {} says {}", sums.*member, name, counts_.*member);
   }
-  if (locked != counts_.locked) {
-    return fmt::format("{} pages are locked, locked_vm says {}", locked, counts_.locked);
+  if (manager_.commitments().committed() < counts_.committed) {
+    return fmt::format("{} pages are committed, of all address spaces only {}", counts_.committed,
+                       manager_.commitments().committed());
   }
   return {};
 }

@@ -99,6 +99,17 @@ std::int64_t sys_shmat(Call& call);
 std::int64_t sys_shmdt(Call& call);
 std::int64_t sys_shmctl(Call& call);
 
+// lock_calls.cc
+std::int64_t sys_mlock(Call& call);
+std::int64_t sys_mlock2(Call& call);
+std::int64_t sys_munlock(Call& call);
+std::int64_t sys_mlockall(Call& call);
+std::int64_t sys_munlockall(Call& call);
+
+// privilege_calls.cc
+std::int64_t sys_set_user(Call& call);
+std::int64_t sys_capset(Call& call);
+
 // process_calls.cc
 std::int64_t sys_exit(Call& call);
 std::int64_t sys_getpid(Call& call);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "kernel/kernel_file.h"
 #include "syscall/handlers.h"

@@ -1,4 +1,5 @@
 // Limits and figures.
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "kernel/privilege.h"
 #include "syscall/handlers.h"
 
 namespace gonzo {
@@ -26,29 +28,12 @@ Result<void> change_limit(Call& call, unsigned resource, const ResourceLimit& wa
   ResourceLimit& limit = call.process().limits()[resource];
   if (wanted.soft > wanted.hard) return fail(Errno::kInval);
   if (resource == RLIMIT_NOFILE && wanted.hard > kMostDescriptors) return fail(Errno::kPerm);
-  if (wanted.hard > limit.hard && geteuid() != 0) return fail(Errno::kPerm);
+  if (wanted.hard > limit.hard && !has_capability(CAP_SYS_RESOURCE)) return fail(Errno::kPerm);
   limit = wanted;
-  AddressSpaceLimits memory = call.memory().limits();
-  switch (resource) {
-    case RLIMIT_NOFILE:
-      call.files().set_limit(static_cast<unsigned>(std::min(wanted.soft, kMostDescriptors)));
-      return {};
-    case RLIMIT_AS:
-      memory.address_space = wanted.soft;
-      break;
-    case RLIMIT_DATA:
-      memory.data = wanted.soft;
-      break;
-    case RLIMIT_STACK:
-      memory.stack = wanted.soft;
-      break;
-    case RLIMIT_MEMLOCK:
-      memory.locked = wanted.soft;
-      break;
-    default:
-      return {};
+  if (resource == RLIMIT_NOFILE) {
+    call.files().set_limit(static_cast<unsigned>(std::min(wanted.soft, kMostDescriptors)));
   }
-  call.memory().set_limits(memory);
+  call.process().update_memory_limits();
   return {};
 }
 

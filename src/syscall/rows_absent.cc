@@ -74,7 +74,6 @@ constexpr SyscallRow kRows[] = {
     {SYS_timer_gettime, "timer_gettime", absent()},
     {SYS_timer_getoverrun, "timer_getoverrun", absent()},
     {SYS_timer_delete, "timer_delete", absent()},
-    {SYS_capset, "capset", absent(kForbidden)},
     {SYS_sched_setparam, "sched_setparam", absent(kForbidden)},
     {SYS_sched_setscheduler, "sched_setscheduler", absent(kForbidden)},
     {SYS_sched_rr_get_interval, "sched_rr_get_interval", absent()},

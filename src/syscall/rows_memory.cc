@@ -9,10 +9,6 @@ namespace gonzo {
 
 namespace {
 
-/// Nothing is ever paged out, and nothing is accounted as locked yet: as on a kernel without an
-/// MMU's calls, rather than a promise that is not kept.
-constexpr Errno kNoLocking = Errno::kNoSys;
-
 constexpr SyscallRow kRows[] = {
     {SYS_mmap, "mmap",
      call(sys_mmap, address(), size(), flags(symbols::kProtection), flags(symbols::kMap), fd(),
@@ -27,11 +23,11 @@ constexpr SyscallRow kRows[] = {
          .returns(Returns::kAddress)},
     {SYS_madvise, "madvise", call(sys_madvise, address(), size(), flags(symbols::kAdvice))},
     {SYS_msync, "msync", call(sys_msync, address(), size(), flags(symbols::kSync))},
-    {SYS_mlock, "mlock", absent(kNoLocking)},
-    {SYS_mlock2, "mlock2", absent(kNoLocking)},
-    {SYS_munlock, "munlock", absent(kNoLocking)},
-    {SYS_mlockall, "mlockall", absent(kNoLocking)},
-    {SYS_munlockall, "munlockall", absent(kNoLocking)},
+    {SYS_mlock, "mlock", call(sys_mlock, address(), size())},
+    {SYS_mlock2, "mlock2", call(sys_mlock2, address(), size(), flags(symbols::kLock2))},
+    {SYS_munlock, "munlock", call(sys_munlock, address(), size())},
+    {SYS_mlockall, "mlockall", call(sys_mlockall, flags(symbols::kLockAll))},
+    {SYS_munlockall, "munlockall", call(sys_munlockall)},
     {SYS_mincore, "mincore", call(sys_mincore, address(), size(), pointer(Direction::kOut))},
 };
 

@@ -51,11 +51,11 @@ constexpr SyscallRow kRows[] = {
      pass(integer(), out_buffer(0, sizeof(unsigned))
                          .shown_as(Style::kIntegers)
                          .at_most(65536 * sizeof(unsigned)))},
-    {SYS_setuid, "setuid", pass(user())},
+    {SYS_setuid, "setuid", call(sys_set_user, user())},
     {SYS_setgid, "setgid", pass(user())},
-    {SYS_setreuid, "setreuid", pass(user(), user())},
+    {SYS_setreuid, "setreuid", call(sys_set_user, user(), user())},
     {SYS_setregid, "setregid", pass(user(), user())},
-    {SYS_setresuid, "setresuid", pass(user(), user(), user())},
+    {SYS_setresuid, "setresuid", call(sys_set_user, user(), user(), user())},
     {SYS_setresgid, "setresgid", pass(user(), user(), user())},
     {SYS_setfsuid, "setfsuid", pass(user())},
     {SYS_setfsgid, "setfsgid", pass(user())},
@@ -74,6 +74,7 @@ constexpr SyscallRow kRows[] = {
 
     {SYS_personality, "personality", call(sys_personality, hex()).returns(Returns::kHex)},
     {SYS_capget, "capget", call(sys_capget, pointer(Direction::kInOut), pointer(Direction::kOut))},
+    {SYS_capset, "capset", call(sys_capset, pointer(Direction::kInOut), pointer())},
     {SYS_getpriority, "getpriority", call(sys_self_only, integer(), integer())},
     {SYS_setpriority, "setpriority", call(sys_self_only, integer(), integer(), integer())},
     {SYS_setpgid, "setpgid", call(sys_setpgid, integer(), integer())},

@@ -77,6 +77,8 @@ constexpr Symbol kShmAttachFlags[] = {S(SHM_RDONLY), S(SHM_RND), S(SHM_REMAP), S
 constexpr Symbol kShmCommands[] = {S(IPC_RMID), S(IPC_SET),  S(IPC_STAT),
                                    S(IPC_INFO), S(SHM_LOCK), S(SHM_UNLOCK),
                                    S(SHM_STAT), S(SHM_INFO), S(SHM_STAT_ANY)};
+constexpr Symbol kLock2Flags[] = {S(MLOCK_ONFAULT)};
+constexpr Symbol kLockAllFlags[] = {S(MCL_CURRENT), S(MCL_FUTURE), S(MCL_ONFAULT)};
 constexpr Symbol kSyncFlags[] = {S(MS_ASYNC), S(MS_INVALIDATE), S(MS_SYNC)};
 constexpr Symbol kMemfdFlags[] = {S(MFD_CLOEXEC), S(MFD_ALLOW_SEALING), S(MFD_HUGETLB)};
 constexpr Symbol kClocks[] = {S(CLOCK_REALTIME),
@@ -182,6 +184,8 @@ constinit const SymbolSet kAdvice = choice(kAdvices);
 constinit const SymbolSet kShmAttach = bits(kShmAttachFlags);
 constinit const SymbolSet kShmControl = choice(kShmCommands);
 constinit const SymbolSet kSync = bits(kSyncFlags);
+constinit const SymbolSet kLock2 = bits(kLock2Flags);
+constinit const SymbolSet kLockAll = bits(kLockAllFlags);
 constinit const SymbolSet kMemfd = bits(kMemfdFlags);
 constinit const SymbolSet kClock = choice(kClocks);
 constinit const SymbolSet kSocketFamily = choice(kFamilies);

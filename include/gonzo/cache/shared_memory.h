@@ -6,19 +6,32 @@
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 #include <gonzo/cache/page_index.h>
+#include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/vma/mapped_object.h>
 
 namespace gonzo {
+
+/// When a shared memory object's pages are counted as committed (Linux: shmem_acct_size,
+/// shmem_inode_acct_blocks).
+enum class ShmemCommit : std::uint8_t {
+  kWhole,      ///< all at its making, by the maker
+  kByTouched,  ///< each when it appears: memfd, MAP_NORESERVE
+};
 
 /// Thread-safe; resize_lock_ comes before lock_. A page appears, zeroed, when it is first asked
 /// for, and lives until the size drops below it or the last reference to the object goes. Never
 /// major: there is nothing to read.
 class SharedMemory : public MappedObject {
  public:
-  /// `frames` outlives this.
-  SharedMemory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name)
-      : frames_(frames), name_(std::move(name)), size_(bytes) {}
+  /// `frames` outlives this. `charge` is what the maker has charged for kWhole, empty else.
+  SharedMemory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name,
+               CommitCharge charge = {}, ShmemCommit commit = ShmemCommit::kWhole)
+      : frames_(frames),
+        name_(std::move(name)),
+        commit_(commit),
+        size_(bytes),
+        charge_(std::move(charge)) {}
   ~SharedMemory() override;
 
   // MappedObject.
@@ -46,15 +59,18 @@ class SharedMemory : public MappedObject {
 
   FrameAllocator& frames_;
   const ObjectName name_;
+  const ShmemCommit commit_;
   /// Held over a whole resize(), so that nothing that was cut off is there when the size grows
   /// again.
   Mutex resize_lock_;
   mutable SpinLock lock_;
   std::uint64_t size_ GONZO_GUARDED_BY(lock_);  ///< bytes
   PageIndex index_ GONZO_GUARDED_BY(lock_);
+  CommitCharge charge_ GONZO_GUARDED_BY(lock_);
 };
 
 /// For MAP_SHARED | MAP_ANONYMOUS (whose name is "/dev/zero (deleted)"), memfd_create, shmget.
-ObjectRef make_shared_memory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name);
+ObjectRef make_shared_memory(FrameAllocator& frames, std::uint64_t bytes, ObjectName name,
+                             CommitCharge charge = {}, ShmemCommit commit = ShmemCommit::kWhole);
 
 }  // namespace gonzo

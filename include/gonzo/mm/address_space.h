@@ -66,11 +66,17 @@ struct AddressSpaceLimits {
   std::uint64_t data = ~0ULL;
   std::uint64_t stack = 8ULL << 20;
   std::uint64_t locked = 8ULL << 20;
+  /// The hard limit of data, which counts when `data` is 0 (Linux: may_expand_vm, for old
+  /// Valgrinds).
+  std::uint64_t hard_data = ~0ULL;
+  bool locks_freely = false;  ///< CAP_IPC_LOCK: `locked` does not hold for it
+  bool is_admin = false;      ///< CAP_SYS_ADMIN: see CommitLedger
 };
 
 /// In pages (Linux: total_vm, data_vm, exec_vm, stack_vm, locked_vm, rss_stat, pgtables_bytes).
 struct AddressSpaceCounts {
   std::uint64_t total = 0, data = 0, exec = 0, stack = 0, locked = 0, peak_total = 0;
+  std::uint64_t committed = 0;  ///< of areas with kAccount; in the machine's CommitLedger too
   std::uint64_t rss_anon = 0, rss_file = 0, rss_shmem = 0, peak_rss = 0, swap = 0;
   std::uint64_t table_frames = 0, areas = 0;
   std::uint64_t minor_faults = 0, major_faults = 0;
@@ -113,6 +119,13 @@ class AddressSpace {
                          int flags, VirtAddr new_start) GONZO_EXCLUDES(lock_);
   Result<void> advise(VirtAddr start, std::uint64_t length, int advice) GONZO_EXCLUDES(lock_);
   Result<void> sync(VirtAddr start, std::uint64_t length, int flags) GONZO_EXCLUDES(lock_);
+  // mm/lock.cc. Lengths are bytes.
+  /// mlock2(2); without MLOCK_ONFAULT in `flags`, mlock(2).
+  Result<void> lock_memory(VirtAddr start, std::uint64_t length, int flags) GONZO_EXCLUDES(lock_);
+  Result<void> unlock_memory(VirtAddr start, std::uint64_t length) GONZO_EXCLUDES(lock_);
+  /// mlockall(2): MCL_*.
+  Result<void> lock_all(int flags) GONZO_EXCLUDES(lock_);
+  void unlock_all() GONZO_EXCLUDES(lock_);
   /// Takes the pages of `object` from `first_page` on out of the page tables, private copies
   /// included: it was truncated (mm/unmap_object.cc).
   void unmap_object(const MappedObject& object, std::uint64_t first_page) GONZO_EXCLUDES(lock_);
@@ -287,6 +300,8 @@ class AddressSpace {
 
   // mm/verify.cc.
   std::string verify_areas() GONZO_REQUIRES(lock_);
+  /// `sums` are those of the areas as they are.
+  std::string verify_counts(const AddressSpaceCounts& sums) GONZO_REQUIRES(lock_);
   std::string verify_entry(const Vma* vma, const LeafSlot& leaf, Census& census);
   std::string verify_mapped_frame(const Vma& vma, VirtAddr address, Entry entry, Census& census);
   std::string verify_census(const Census& census);
@@ -331,13 +346,19 @@ class AddressSpace {
   Result<VmaAttributes> map_attributes(const MapRequest& request, std::uint64_t length) const
       GONZO_REQUIRES(lock_);
   Result<VirtAddr> map_region(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
+  Result<void> add_shared_memory(VmaAttributes& attributes, std::uint64_t bytes)
+      GONZO_REQUIRES(lock_);
+  /// What becomes of what was charged for areas that go.
+  enum class Charges : std::uint8_t { kRelease, kKeep };
   /// ENOMEM, with nothing changed, when the middle of an area is to go at max_map_count.
-  Result<void> unmap_locked(AddressRange range) GONZO_REQUIRES(lock_);
+  Result<void> unmap_locked(AddressRange range, Charges charges = Charges::kRelease)
+      GONZO_REQUIRES(lock_);
   Result<void> check_unmap(AddressRange range) const GONZO_REQUIRES(lock_);
   /// The same for a range that has not been checked: EINVAL past the user half.
   Result<void> unmap_tail(VirtAddr start, VirtAddr end) GONZO_REQUIRES(lock_);
   Result<Vma*> protect_area(TlbGather& gather, Vma& vma, AddressRange range, std::uint64_t flags)
       GONZO_REQUIRES(lock_);
+  VirtAddr brk_locked(VirtAddr request) GONZO_REQUIRES(lock_);
   bool can_grow_break(VirtAddr from, VirtAddr to) const GONZO_REQUIRES(lock_);
   Result<void> advise_area(TlbGather& gather, Vma& vma, AddressRange range, int advice)
       GONZO_REQUIRES(lock_);
@@ -377,8 +398,26 @@ class AddressSpace {
   bool may_expand(std::uint64_t flags, std::int64_t pages) const GONZO_REQUIRES(lock_);
   /// RLIMIT_MEMLOCK (Linux: mlock_future_ok).
   bool may_lock(std::uint64_t flags, std::uint64_t bytes) const GONZO_REQUIRES(lock_);
-  /// Overcommit mode 0: refuses only what could never fit (Linux: __vm_enough_memory).
-  bool may_commit(std::int64_t pages) const;
+  /// ENOMEM: the overcommit policy refuses (Linux: security_vm_enough_memory_mm). For areas with
+  /// kAccount.
+  Result<void> charge(std::uint64_t pages) GONZO_REQUIRES(lock_);
+  void uncharge(std::uint64_t pages) GONZO_REQUIRES(lock_);
+  CommitClaimant claimant() const GONZO_REQUIRES(lock_) {
+    return {.total_pages = counts_.total, .is_admin = limits_.is_admin};
+  }
+
+  // mlock: mm/lock.cc.
+  bool may_lock_at_all() const GONZO_REQUIRES(lock_) {
+    return limits_.locked != 0 || limits_.locks_freely;
+  }
+  std::uint64_t locked_pages(AddressRange range) const GONZO_REQUIRES(lock_);
+  Result<void> apply_lock(AddressRange range, std::uint64_t flags) GONZO_REQUIRES(lock_);
+  Result<Vma*> lock_area(Vma& vma, AddressRange range, std::uint64_t flags) GONZO_REQUIRES(lock_);
+  void lock_all_areas(int flags) GONZO_REQUIRES(lock_);
+  Result<void> populate_locked(AddressRange range) GONZO_EXCLUDES(lock_);
+  /// EFAULT: not accessible, or past the object. ENOMEM: no frame. (Linux:
+  /// populate_vma_page_range.)
+  Result<void> populate_area(const Vma& vma, AddressRange range) GONZO_REQUIRES_SHARED(lock_);
 
   /// Faults in what is accessible in `range`; errors are left to the program's own touch (Linux:
   /// mm_populate).
@@ -410,6 +449,10 @@ class AddressSpace {
   AddressSpaceLimits limits_ GONZO_GUARDED_BY(lock_);
   AddressSpaceCounts counts_
       GONZO_GUARDED_BY(lock_);  ///< those in pages of areas; the rest is in atomic_
+  /// Added to the flags of new areas: mlockall(MCL_FUTURE) (Linux: def_flags).
+  std::uint64_t default_flags_ GONZO_GUARDED_BY(lock_) = 0;
+  /// In counts_.locked, of no area: see leave_empty().
+  std::uint64_t stray_locked_ GONZO_GUARDED_BY(lock_) = 0;
   AtomicCounts atomic_;
   /// Where the last fault-around ended, and in the page offset's place the order of its block.
   std::atomic<std::uint64_t> sequential_hint_{0};

@@ -8,6 +8,7 @@
 
 #include <gonzo/base/address.h>
 #include <gonzo/base/result.h>
+#include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
 
 namespace gonzo {
@@ -28,6 +29,8 @@ class MemoryManager {
     std::uint64_t stack_guard_gap = 256;
     /// Lowest address that a mapping may have (Linux: vm.mmap_min_addr).
     std::uint64_t mmap_min_addr = 65536;
+    /// Linux: vm.overcommit_memory.
+    Overcommit overcommit = Overcommit::kHeuristic;
   };
 
   static constexpr unsigned kMaxZeroPages = 16;
@@ -41,6 +44,8 @@ class MemoryManager {
 
   FrameAllocator& frames() { return frames_; }
   const Config& config() const { return config_; }
+  /// What all address spaces and shared memory objects were promised.
+  CommitLedger& commitments() { return commitments_; }
   /// A frame of zeros that any number of entries may map read-only. Neighbouring addresses get
   /// neighbouring frames, so that a machine can map a run of them at once (Linux: ZERO_PAGE, of
   /// which MIPS has several, by address too). Never freed or counted by entries.
@@ -64,6 +69,7 @@ class MemoryManager {
 
   FrameAllocator& frames_;
   Config config_;
+  CommitLedger commitments_;
   Pfn zero_pages_;  ///< the first
   unsigned zero_page_count_;
   std::atomic<std::uint64_t> next_shared_inode_{1};
