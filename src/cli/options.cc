@@ -6,8 +6,10 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "cli/bytes.h"
@@ -44,6 +46,7 @@ struct RawOptions {
   std::string stats;
   std::string strace;
   std::string machine = "host";
+  std::string overcommit = "heuristic";
   bool maps = false;
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;
@@ -91,6 +94,12 @@ void describe_run(CLI::App& run, RawOptions& raw) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Machine");
+  run.add_option("--overcommit", raw.overcommit,
+                 "Whether more memory is promised than there is, as vm.overcommit_memory says:\n"
+                 "heuristic (0), always (1) or never (2)")
+      ->type_name("MODE")
+      ->capture_default_str()
+      ->group("Machine");
   run.add_option("--machine", raw.machine, "What executes the program: host")
       ->type_name("NAME")
       ->capture_default_str()
@@ -105,6 +114,15 @@ void describe_run(CLI::App& run, RawOptions& raw) {
   run.add_flag("--strace{-}", raw.strace,
                "Each system call, on standard error; --strace=FILE into a file")
       ->group("Insight");
+}
+
+/// By name or by Linux's number.
+std::optional<Overcommit> parse_overcommit(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kNames{"heuristic", "always", "never"};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (text == kNames[i] || text == std::to_string(i)) return static_cast<Overcommit>(i);
+  }
+  return std::nullopt;
 }
 
 Exit complain(const std::string& what) {
@@ -132,6 +150,12 @@ std::expected<RunOptions, Exit> checked(const RawOptions& raw, std::vector<std::
         fmt::format("--vma-index {}: no such index: use one of {}", raw.vma_index, index_names())));
   }
   options.vma_index = *index;
+  const auto overcommit = parse_overcommit(raw.overcommit);
+  if (!overcommit) {
+    return std::unexpected(complain(fmt::format(
+        "--overcommit {}: no such policy: use heuristic, always or never", raw.overcommit)));
+  }
+  options.overcommit = *overcommit;
   if (raw.stats == "json") {
     options.stats = StatsFormat::kJson;
   } else if (raw.stats == "text") {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <gonzo/frame/commit_ledger.h>
 #include <gonzo/vma/vma_index.h>
 
 namespace gonzo {
@@ -19,8 +20,9 @@ struct RunOptions {
   bool maps = false;
   std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
-  std::uint64_t fail_frame = 0;      ///< fail the Nth allocation of a frame; 0: none
+  std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
   VmaIndexKind vma_index = kDefaultVmaIndex;
+  Overcommit overcommit = Overcommit::kHeuristic;
   std::vector<std::string> command;  ///< program and its arguments, at least one
 };
 

@@ -154,9 +154,10 @@ int run_program(const RunOptions& options) {
   }
   auto inheritance = Inheritance::take_from_host();
   if (!inheritance) return own_failure("cannot take over descriptors", inheritance.error());
-  auto system = System::create({.memory_bytes = options.memory_bytes,
-                                .memory = {.anonymous_fault_around = options.fault_around},
-                                .vma_index = options.vma_index});
+  auto system = System::create(
+      {.memory_bytes = options.memory_bytes,
+       .memory = {.anonymous_fault_around = options.fault_around, .overcommit = options.overcommit},
+       .vma_index = options.vma_index});
   if (!system) {
     return own_failure(
         fmt::format("cannot make a machine with {}", bytes_text(options.memory_bytes)),

@@ -6,12 +6,13 @@ export LC_ALL=C GUEST_VARIABLE=value GUEST_EMPTY=
 ulimit -c 0
 
 for kind in "" -static; do
-  for guest in files futexes memfd memory proc_areas proc_files proc_mem seals signals sysv_shm transfers; do
+  for guest in files futexes limits memfd memory proc_areas proc_files proc_mem seals signals sysv_shm transfers; do
     same "$guest$kind" "$GUESTS/$guest$kind"
   done
   same "environment$kind" "$GUESTS/environment$kind" 7 "two words" ""
   gonzo_options=(--fault-around 1)
   same "memory$kind, page by page" "$GUESTS/memory$kind"
+  same "locks$kind" "$GUESTS/locks$kind"
   gonzo_options=()
 
   # The same addresses in every run.
@@ -26,6 +27,20 @@ for kind in "" -static; do
     same "faults$kind $fault" "$GUESTS/faults$kind" "$fault"
   done
 done
+
+# As many areas as there may be; where the host allows more, the answers would take long.
+if [ "$(cat /proc/sys/vm/max_map_count)" = 65530 ]; then
+  same "limits areas" "$GUESTS/limits" areas
+fi
+
+# What a machine of 64 MiB promises: more than there is, without reserve, a third, another, one shared,
+# read only.
+promises() {
+  "$GONZO" run --memory 64M --overcommit "$1" "$GUESTS/limits" commit | sed 's/.*: //' | tr '\n' ' '
+}
+equal "overcommit heuristic" "ENOMEM ok ok ok ok ok " "$(promises heuristic)"
+equal "overcommit always" "ok ok ok ok ok ok " "$(promises 1)"
+equal "overcommit never" "ENOMEM ENOMEM ok ENOMEM ENOMEM ok " "$(promises never)"
 
 status "a null pointer" 139 "$GONZO" run "$GUESTS/faults" null
 one_line "a null pointer" 'faults: killed by SIGSEGV .*address 0x0'
