@@ -1,6 +1,7 @@
 // Gonzo as a subject: an AddressSpace that nothing executes, accesses by fault and walk.
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <memory>
 #include <span>
@@ -77,6 +78,13 @@ class GonzoSubject {
     }
     seen.residency = residency();
     seen.maps = region_of_maps(space_->maps_text());
+    const AddressSpaceCounts counts = space_->counts();
+    seen.counts = Counts{.total = counts.total,
+                         .data = counts.data,
+                         .stack = counts.stack,
+                         .exec = counts.exec,
+                         .locked = counts.locked}
+                      .text();
     const std::string wrong = space_->verify();
     if (!wrong.empty()) seen.maps += "verify: " + wrong;
     return seen;
@@ -138,12 +146,35 @@ class GonzoSubject {
             op.new_length);
       case Call::kAdvise:
         return outcome(space_->advise(address, op.length, op.flags));
+      case Call::kLock:
+        return outcome(space_->lock_memory(address, op.length, op.flags));
+      case Call::kUnlock:
+        return outcome(space_->unlock_memory(address, op.length));
+      case Call::kLockAll:
+        return outcome(space_->lock_all(op.flags));
+      case Call::kUnlockAll:
+        space_->unlock_all();
+        return 0;
+      case Call::kLimit:
+        limit(op.flags, op.length);
+        return 0;
       case Call::kSync:
         return outcome(space_->sync(address, op.length, op.flags));
       default:
         vector_.resize(1 << 16);
         return outcome(space_->incore(address, op.length, vector_));
     }
+  }
+
+  void limit(int resource, std::uint64_t pages) {
+    AddressSpaceLimits limits = space_->limits();
+    std::uint64_t& limit = resource == RLIMIT_AS     ? limits.address_space
+                           : resource == RLIMIT_DATA ? limits.data
+                                                     : limits.locked;
+    limit = pages * kPageSize;
+    // The live process has data of its own: its limit is never 0.
+    if (resource == RLIMIT_DATA) limits.hard_data = limit;
+    space_->set_limits(limits);
   }
 
   std::int64_t tidy(const Result<VirtAddr>& result, std::uint64_t length) {

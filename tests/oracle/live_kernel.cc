@@ -1,185 +1,81 @@
-// The live kernel as a subject: a child process that runs the sequence and reports over a pipe.
+// The live kernel as a subject: a process that runs the sequence and reports over a pipe.
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <linux/mman.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include "oracle/observation.h"
-#include "oracle/test_file.h"
+#include <gonzo/base/check.h>
 
 namespace gonzo::oracle {
 namespace {
 
-sigjmp_buf resume_point;
-siginfo_t caught;
-
-void on_fault(int, siginfo_t* info, void*) {
-  caught = *info;
-  siglongjmp(resume_point, 1);
-}
-
-class LiveKernel {
- public:
-  LiveKernel() {
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-    struct sigaction action = {};
-    action.sa_sigaction = on_fault;
-    action.sa_flags = SA_SIGINFO | SA_NODEFER;
-    sigaction(SIGSEGV, &action, nullptr);
-    sigaction(SIGBUS, &action, nullptr);
-    maps_ = open("/proc/self/maps", O_RDONLY);
-  }
-
-  Observation run(const Operation& op) {
-    Observation seen;
-    if (op.call == Call::kReadByte || op.call == Call::kWriteByte) {
-      access(op, seen);
-    } else {
-      seen.result = call(op);
-    }
-    seen.residency = residency();
-    seen.maps = region_of_maps(maps());
-    return seen;
-  }
-
- private:
-  static void access(const Operation& op, Observation& seen) {
-    auto* byte = reinterpret_cast<volatile std::uint8_t*>(op.address);
-    if (sigsetjmp(resume_point, 1) == 0) {
-      if (op.call == Call::kReadByte) {
-        seen.result = *byte;
-      } else {
-        *byte = op.value;
-      }
-      return;
-    }
-    seen.signal = caught.si_signo;
-    seen.signal_code = caught.si_code;
-    seen.signal_address = reinterpret_cast<std::uint64_t>(caught.si_addr);
-  }
-
-  std::int64_t call(const Operation& op) {
-    errno = 0;
-    std::int64_t result = 0;
-    switch (op.call) {
-      case Call::kMap:
-        result = syscall(SYS_mmap, op.address, op.length, op.protection, op.flags, descriptor(op),
-                         op.offset);
-        return tidy(result, op.length);
-      case Call::kUnmap:
-        result = syscall(SYS_munmap, op.address, op.length);
-        break;
-      case Call::kProtect:
-        result = syscall(SYS_mprotect, op.address, op.length, op.protection);
-        break;
-      case Call::kRemap:
-        result =
-            syscall(SYS_mremap, op.address, op.length, op.new_length, op.flags, op.new_address);
-        return tidy(result, op.new_length);
-      case Call::kAdvise:
-        result = syscall(SYS_madvise, op.address, op.length, op.flags);
-        break;
-      case Call::kSync:
-        result = syscall(SYS_msync, op.address, op.length, op.flags);
-        break;
-      default:
-        result = syscall(SYS_mincore, op.address, op.length, vector_);
-        break;
-    }
-    return result < 0 ? -errno : result;
-  }
-
-  int descriptor(const Operation& op) const {
-    if (op.backing == Backing::kFile) return file_.writable();
-    return op.backing == Backing::kReadOnlyFile ? file_.read_only() : -1;
-  }
-
-  /// What the kernel put outside the region goes at once.
-  static std::int64_t tidy(std::int64_t result, std::uint64_t length) {
-    if (result < 0) return -errno;
-    const auto address = static_cast<std::uint64_t>(result);
-    if (address >= kRegionStart && address < kRegionEnd) return result;
-    munmap(reinterpret_cast<void*>(address), length);
-    return kElsewhere;
-  }
-
-  static std::string residency() {
-    std::string text;
-    for (std::uint64_t page = 0; page < kRegionPages; ++page) {
-      unsigned char one = 0;
-      const bool mapped =
-          mincore(reinterpret_cast<void*>(kRegionStart + page * 4096), 4096, &one) == 0;
-      text += !mapped ? '-' : (one & 1) != 0 ? '1' : '0';
-    }
-    return text;
-  }
-
-  std::string maps() const {
-    std::string text;
-    char block[8192];
-    lseek(maps_, 0, SEEK_SET);
-    for (ssize_t got = 0; (got = read(maps_, block, sizeof block)) > 0;) {
-      text.append(block, static_cast<std::size_t>(got));
-    }
-    return text;
-  }
-
-  TestFile file_;
-  int maps_ = -1;
-  unsigned char vector_[1 << 16];
-};
-
-void send(FILE* to, const Observation& o) {
-  fmt::print(to, "{} {} {} {} {} {}\n{}", o.result, o.signal, o.signal_code, o.signal_address,
-             o.residency, o.maps.size(), o.maps);
-}
-
 bool receive(FILE* from, Observation& o) {
   char residency[kRegionPages + 1];
+  char counts[96];
   std::size_t size = 0;
   static_assert(kRegionPages == 40, "the width in the format");
-  if (std::fscanf(from, "%ld %d %d %lu %40s %zu", &o.result, &o.signal, &o.signal_code,
-                  &o.signal_address, residency, &size) != 6) {
+  if (std::fscanf(from, "%ld %d %d %lu %40s %95s %zu", &o.result, &o.signal, &o.signal_code,
+                  &o.signal_address, residency, counts, &size) != 7) {
     return false;
   }
   std::fgetc(from);
   o.residency = residency;
+  o.counts = counts;
   o.maps.resize(size);
   return std::fread(o.maps.data(), 1, size, from) == size;
 }
 
+/// Runs kernel/main.cc between two pipes.
+class Subject {
+ public:
+  Subject() {
+    std::array<int, 2> in, out;
+    GONZO_CHECK(pipe2(in.data(), O_CLOEXEC) == 0 && pipe2(out.data(), O_CLOEXEC) == 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    std::array<char*, 2> arguments{const_cast<char*>(GONZO_ORACLE_KERNEL), nullptr};
+    GONZO_CHECK(
+        posix_spawn(&pid_, GONZO_ORACLE_KERNEL, &actions, nullptr, arguments.data(), environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(in[0]);
+    close(out[1]);
+    to_ = fdopen(in[1], "w");
+    from_ = fdopen(out[0], "r");
+  }
+  ~Subject() {
+    std::fclose(from_);
+    int status = 0;
+    waitpid(pid_, &status, 0);
+  }
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+
+  /// It reads all of them before it answers.
+  void ask(const std::vector<Operation>& operations) {
+    std::fwrite(operations.data(), sizeof(Operation), operations.size(), to_);
+    std::fclose(to_);
+  }
+  FILE* answers() { return from_; }
+
+ private:
+  pid_t pid_ = -1;
+  FILE* to_ = nullptr;
+  FILE* from_ = nullptr;
+};
+
 }  // namespace
 
 std::vector<Observation> run_on_live_kernel(const std::vector<Operation>& operations) {
-  int ends[2];
-  if (pipe(ends) != 0) return {};
-  const pid_t child = fork();
-  if (child == 0) {
-    close(ends[0]);
-    FILE* to = fdopen(ends[1], "w");
-    LiveKernel kernel;
-    for (const Operation& op : operations) send(to, kernel.run(op));
-    std::fflush(to);
-    _exit(0);
-  }
-  close(ends[1]);
-  FILE* from = fdopen(ends[0], "r");
+  Subject subject;
+  subject.ask(operations);
   std::vector<Observation> seen;
-  for (Observation one; receive(from, one);) seen.push_back(std::move(one));
-  std::fclose(from);
-  int status = 0;
-  waitpid(child, &status, 0);
+  for (Observation one; receive(subject.answers(), one);) seen.push_back(std::move(one));
   return seen;
 }
 

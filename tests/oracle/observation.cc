@@ -11,7 +11,22 @@ std::string describe(const Observation& o) {
   if (o.signal != 0) {
     text += fmt::format(", signal {} code {} at {:#x}", o.signal, o.signal_code, o.signal_address);
   }
-  return text + "\n  residency " + o.residency + "\n" + o.maps;
+  return text + "\n  residency " + o.residency + "\n  " + o.counts + "\n" + o.maps;
+}
+
+Counts Counts::operator-(const Counts& other) const {
+  return {.total = total - other.total,
+          .data = data - other.data,
+          .stack = stack - other.stack,
+          .exec = exec - other.exec,
+          .locked = locked - other.locked};
+}
+
+std::string Counts::text() const {
+  return fmt::format("total={},data={},stack={},exec={},locked={}",
+                     static_cast<std::int64_t>(total), static_cast<std::int64_t>(data),
+                     static_cast<std::int64_t>(stack), static_cast<std::int64_t>(exec),
+                     static_cast<std::int64_t>(locked));
 }
 
 std::string region_of_maps(const std::string& maps) {

@@ -13,6 +13,15 @@ namespace gonzo::oracle {
 /// affair.
 inline constexpr std::int64_t kElsewhere = 1;
 
+/// In pages (VmSize, VmData, VmStk, VmExe and VmLib, VmLck).
+struct Counts {
+  std::uint64_t total = 0, data = 0, stack = 0, exec = 0, locked = 0;
+
+  Counts operator-(const Counts& other) const;
+  /// Without spaces.
+  std::string text() const;
+};
+
 struct Observation {
   std::int64_t result = 0;  ///< the call's result, the byte read, or -errno
   int signal = 0;           ///< SIGSEGV or SIGBUS, with its si_code and the faulting address
@@ -20,7 +29,8 @@ struct Observation {
   std::uint64_t signal_address = 0;
   std::string
       residency;  ///< mincore of each page of the region: '1', '0', or '-' where nothing is mapped
-  std::string maps;  ///< the maps lines of the region, device, inode and name made comparable
+  std::string counts;  ///< Counts of the region
+  std::string maps;    ///< the maps lines of the region, device, inode and name made comparable
 
   bool operator==(const Observation&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <random>
@@ -12,12 +13,21 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 
+/// Whether RLIMIT_MEMLOCK has room for the live kernel's process beside the region.
+bool may_lock_process() {
+  rlimit limit{};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  rlimit raised{limit.rlim_cur, RLIM_INFINITY};
+  if (setrlimit(RLIMIT_MEMLOCK, &raised) == 0) return true;
+  return limit.rlim_max >= kUnlimitedPages * kPage;
+}
+
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : engine_(seed) {}
 
   Operation next() {
-    switch (below(24)) {
+    switch (below(28)) {
       case 0:
       case 1:
       case 2:
@@ -48,6 +58,16 @@ class Generator {
                 .address = address(),
                 .length = length(),
                 .flags = pick(kSyncFlags)};
+      case 24:
+      case 25:
+        return {.call = Call::kLock,
+                .address = address(),
+                .length = length(),
+                .flags = pick(kLockFlags)};
+      case 26:
+        return {.call = Call::kUnlock, .address = address(), .length = length()};
+      case 27:
+        return limit_or_lock_all();
       case 15:
         return {.call = Call::kIncore, .address = address(), .length = length()};
       case 16:
@@ -77,6 +97,17 @@ class Generator {
       MADV_DONTDUMP, MADV_DODUMP,   MADV_POPULATE_READ, MADV_POPULATE_WRITE, 9999};
   static constexpr std::array kSyncFlags = {MS_SYNC, MS_ASYNC,           MS_SYNC | MS_INVALIDATE,
                                             0,       MS_SYNC | MS_ASYNC, 64};
+
+  static constexpr std::array kLockFlags = {0, 0, 0, MLOCK_ONFAULT, MLOCK_ONFAULT, 2};
+  static constexpr std::array kLockAllFlags = {MCL_CURRENT,
+                                               MCL_FUTURE,
+                                               MCL_FUTURE,
+                                               MCL_CURRENT | MCL_ONFAULT,
+                                               MCL_FUTURE | MCL_ONFAULT,
+                                               MCL_ONFAULT,
+                                               8,
+                                               MCL_CURRENT | MCL_FUTURE};
+  static constexpr std::array kLimits = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK};
 
   std::uint64_t below(std::uint64_t limit) { return engine_() % limit; }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
@@ -115,6 +146,8 @@ class Generator {
       op.flags |= MAP_FIXED;
     if (one_in(12)) op.flags |= MAP_POPULATE;
     if (one_in(12)) op.flags |= MAP_NORESERVE;
+    if (one_in(12)) op.flags |= MAP_LOCKED;
+    if (one_in(12)) op.flags |= MAP_NONBLOCK;
     if (one_in(30)) op.flags |= MAP_STACK;
     if (one_in(40)) op.flags |= 1 << 25;
     if (one_in(3)) {
@@ -125,6 +158,18 @@ class Generator {
     } else {
       op.flags |= MAP_ANONYMOUS;
     }
+    return op;
+  }
+
+  /// Limits and locks that hold for all that follows are taken away again before long.
+  Operation limit_or_lock_all() {
+    if (one_in(4)) {
+      const int flags = pick(kLockAllFlags);
+      return {.call = Call::kLockAll, .flags = may_lock_process() ? flags : flags & ~MCL_CURRENT};
+    }
+    if (one_in(2)) return {.call = Call::kUnlockAll};
+    Operation op{.call = Call::kLimit, .flags = static_cast<int>(pick(kLimits))};
+    op.length = one_in(2) ? kUnlimitedPages : below(kRegionPages + 8);
     return op;
   }
 
@@ -170,6 +215,16 @@ std::string describe(const Operation& op) {
                          op.new_length, op.flags, place(op.new_address));
     case Call::kAdvise:
       return fmt::format("madvise({}, {:#x}, {})", place(op.address), op.length, op.flags);
+    case Call::kLock:
+      return fmt::format("mlock2({}, {:#x}, {})", place(op.address), op.length, op.flags);
+    case Call::kUnlock:
+      return fmt::format("munlock({}, {:#x})", place(op.address), op.length);
+    case Call::kLockAll:
+      return fmt::format("mlockall({})", op.flags);
+    case Call::kUnlockAll:
+      return "munlockall()";
+    case Call::kLimit:
+      return fmt::format("setrlimit({}, {} pages)", op.flags, op.length);
     case Call::kSync:
       return fmt::format("msync({}, {:#x}, {})", place(op.address), op.length, op.flags);
     case Call::kIncore:

@@ -15,16 +15,24 @@ inline constexpr std::uint64_t kRegionEnd = kRegionStart + kRegionPages * 4096;
 inline constexpr std::uint64_t kFileBytes = 9 * 4096 + 1000;
 
 enum class Call : std::uint8_t {
-  kMap,        ///< address, length, protection, flags, backing, offset
-  kUnmap,      ///< address, length
-  kProtect,    ///< address, length, protection
-  kRemap,      ///< address, length, new_length, flags, new_address
-  kAdvise,     ///< address, length, flags: the advice
-  kSync,       ///< address, length, flags
+  kMap,      ///< address, length, protection, flags, backing, offset
+  kUnmap,    ///< address, length
+  kProtect,  ///< address, length, protection
+  kRemap,    ///< address, length, new_length, flags, new_address
+  kAdvise,   ///< address, length, flags: the advice
+  kSync,     ///< address, length, flags
+  kLock,     ///< address, length, flags: MLOCK_ONFAULT
+  kUnlock,   ///< address, length
+  kLockAll,  ///< flags: MCL_*
+  kUnlockAll,
+  kLimit,      ///< flags: RLIMIT_AS, RLIMIT_DATA or RLIMIT_MEMLOCK; length: pages of the region
   kIncore,     ///< address, length
   kReadByte,   ///< address
   kWriteByte,  ///< address, value
 };
+
+/// Room for all that a sequence does.
+inline constexpr std::uint64_t kUnlimitedPages = 1 << 20;
 
 enum class Backing : std::uint8_t { kAnonymous, kFile, kReadOnlyFile };
 
