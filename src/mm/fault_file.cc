@@ -50,6 +50,7 @@ FaultOutcome AddressSpace::fault_shared_write(FaultContext& context) {
 
 /// A private page that starts with a write is copied at once: no detour by a read-only entry.
 FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
+  note_own_pages(context.vma);  // as on Linux, also where the object has no such page
   const auto copy = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
   if (!copy) return FaultOutcome::kOutOfMemory;
   const auto page = context.vma.object()->get_page(context.index(), PageIntent::kRead);
@@ -59,7 +60,6 @@ FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
   }
   std::memcpy(frames_.address(*copy), frames_.address(page->pfn), kPageSize);
   frames_.put(page->pfn);
-  note_own_pages(context.vma);
   map_fresh(frames_.frame(*copy), context.index());
   const std::uint64_t flags = entry_flags(context.vma) | pte::kWrite | pte::kAccessed | pte::kDirty;
   if (context.install(Entry::map(*copy, flags))) {

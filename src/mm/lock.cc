@@ -135,6 +135,7 @@ std::uint64_t AddressSpace::locked_pages(AddressRange range) const {
 
 /// Linux: __mm_populate, with mlock's names for its errors.
 Result<void> AddressSpace::populate_locked(AddressRange range) {
+  if (range.empty()) return {};
   const SharedLockGuard guard(lock_);
   for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
        vma = areas_->next(*vma)) {

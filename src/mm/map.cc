@@ -173,6 +173,11 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
   }
   GONZO_TRY(check_unmap(range));
   GONZO_TRY(areas_->reserve(5));  // two cuts, two that unmapping asks for, one for itself
+  // Linux cuts before it looks at the limits, and leaves the cuts when they refuse.
+  for (const VirtAddr edge : {range.start, range.end}) {
+    Vma* vma = area_holding(edge);
+    if (vma != nullptr && vma->start() < edge) cut_area(*vma, edge);
+  }
   if (!may_expand(attributes.flags, pages - replaced)) return fail(Errno::kNoMem);
 
   Charges replaced_charges = Charges::kRelease;

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "kernel/kernel_file.h"
 #include "syscall/handlers.h"

@@ -98,7 +98,7 @@ class Generator {
   static constexpr std::array kSyncFlags = {MS_SYNC, MS_ASYNC,           MS_SYNC | MS_INVALIDATE,
                                             0,       MS_SYNC | MS_ASYNC, 64};
 
-  static constexpr std::array kLockFlags = {0, 0, 0, MLOCK_ONFAULT, MLOCK_ONFAULT, 2};
+  static constexpr std::array<int, 6> kLockFlags = {0, 0, 0, MLOCK_ONFAULT, MLOCK_ONFAULT, 2};
   static constexpr std::array kLockAllFlags = {MCL_CURRENT,
                                                MCL_FUTURE,
                                                MCL_FUTURE,
