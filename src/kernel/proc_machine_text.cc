@@ -150,6 +150,7 @@ const ZoneMemory* find_zone(const MachineMemory& memory, std::string_view name) 
 std::string proc_meminfo(Task& task) {
   const MachineMemory memory = MachineMemory::of(task);
   const std::uint64_t anonymous = memory.anonymous(), shared = memory.used.shared_memory;
+  const CommitLedger& commitments = task.memory().manager().commitments();
   const StatValues pages{
       {"MemTotal", memory.total},
       {"MemFree", memory.free},
@@ -165,7 +166,8 @@ std::string proc_meminfo(Task& task) {
       {"Mapped", memory.used.mapped_objects},
       {"Shmem", shared},
       {"PageTables", memory.used.in(FrameState::kPageTable)},
-      {"CommitLimit", memory.total / 2},
+      {"CommitLimit", commitments.limit()},
+      {"Committed_AS", commitments.committed()},
       {"DirectMap4k", memory.total},
   };
   return replace_lines(read_host("/proc/meminfo"), [&](std::string_view line) {
@@ -240,7 +242,9 @@ std::string proc_max_map_count(Task& task) {
 std::string proc_mmap_min_addr(Task& task) {
   return fmt::format("{}\n", task.memory().manager().config().mmap_min_addr);
 }
-std::string proc_overcommit_memory(Task&) { return "0\n"; }
+std::string proc_overcommit_memory(Task& task) {
+  return fmt::format("{}\n", std::to_underlying(task.memory().manager().config().overcommit));
+}
 std::string proc_overcommit_ratio(Task&) { return "50\n"; }
 std::string proc_overcommit_kbytes(Task&) { return "0\n"; }
 
