@@ -142,7 +142,7 @@ class MemFile final : public KernelFile {
   /// How much of the program's memory could be had, and whether the caller's own could be.
   struct Outcome {
     std::size_t had = 0;
-    Result<void> copied{};
+    Result<void> copied;
   };
   /// A bad buffer takes back what was done before; memory that is not there does not.
   template <typename Step>

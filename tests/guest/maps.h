@@ -15,16 +15,20 @@ static inline void show_maps(const char* name, const void* start, size_t size, u
     unsigned major, minor;
     char protection[8];
     int path = 0;
-    if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &from, &to, protection, &offset, &major, &minor, &inode,
-               &path) < 7)
+    if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &from, &to, protection, &offset, &major,
+               &minor, &inode, &path) < 7)
       continue;
     if (to <= low || from >= high) continue;
     line[strcspn(line, "\n")] = 0;
     const char* text = line + path;
-    if (strncmp(text, "/SYSV", 5) == 0) text = strstr(text, " (deleted)") != NULL ? "/SYSV (deleted)" : "/SYSV";
+    if (strncmp(text, "/SYSV", 5) == 0)
+      text = strstr(text, " (deleted)") != NULL ? "/SYSV (deleted)" : "/SYSV";
     printf("%s: %ld-%ld %s %lx %s %s\n", name, from < low ? -1 : (long)((from - low) / 4096),
            to > high ? -1 : (long)((to - low) / 4096), protection, offset,
-           inode == 0 ? "0" : inode == id ? "id" : "inode", text);
+           inode == 0    ? "0"
+           : inode == id ? "id"
+                         : "inode",
+           text);
   }
   fclose(maps);
 }

@@ -41,7 +41,7 @@ struct VmaAttributes {
   std::uint64_t open_file = 0;
   /// Anonymous memory by a private mapping of /dev/zero: shows its name (Linux: vm_file is set,
   /// vm_ops is not).
-  ObjectRef zero_device{};
+  ObjectRef zero_device;
   /// Nothing in [vdso] or named by PR_SET_VMA merges with anything else.
   const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
 };
