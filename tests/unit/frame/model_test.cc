@@ -77,8 +77,9 @@ class Model {
   /// Whether an aligned run of free frames exists: then the allocator has to find it.
   bool has_room(unsigned order) const {
     const std::size_t size = std::size_t{1} << order;
-    for (std::size_t start = 0; start + size <= owners_.size(); start += size) {
-      std::size_t i = start == 0 ? owners_.size() : start;  // frame 0 is nobody's
+    // The first block of any order holds frame 0, which nobody gets.
+    for (std::size_t start = size; start + size <= owners_.size(); start += size) {
+      std::size_t i = start;
       while (i < start + size && owners_[i] == 0) ++i;
       if (i == start + size) return true;
     }
