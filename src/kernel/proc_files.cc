@@ -1,9 +1,11 @@
 #include "kernel/proc_files.h"
 
+#include <linux/capability.h>
+
 #include <algorithm>
 #include <array>
 
-#include "kernel/capability.h"
+#include "kernel/privilege.h"
 
 namespace gonzo {
 namespace {
@@ -79,7 +81,7 @@ class PagemapFile final : public KernelFile {
   explicit PagemapFile(const ProcOpening& opening)
       : KernelFile(opening.host_fd, opening.flags),
         task_(opening.task),
-        shown_(may_administer() ? ~0ULL : ~kFrameBits) {}
+        shown_(has_capability(CAP_SYS_ADMIN) ? ~0ULL : ~kFrameBits) {}
 
  protected:
   Result<std::uint64_t> read_at(AddressSpace& memory, VirtAddr to, std::uint64_t length,

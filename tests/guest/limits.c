@@ -7,26 +7,16 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "status.h"
 
 enum { kPage = 4096 };
 static const int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS;
-
-static long figure(const char *name) {
-  FILE *file = fopen("/proc/self/status", "r");
-  char line[256];
-  long value = -1;
-  while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-    if (strncmp(line, name, strlen(name)) == 0) value = atol(line + strlen(name));
-  }
-  fclose(file);
-  return value * 1024;
-}
 
 // `bytes` over what there is now.
 static void limit(int resource, const char *name, long bytes) {
   struct rlimit limit;
   getrlimit(resource, &limit);
-  limit.rlim_cur = bytes < 0 ? limit.rlim_max : (rlim_t)(figure(name) + bytes);
+  limit.rlim_cur = bytes < 0 ? limit.rlim_max : (rlim_t)(1024 * status_figure(name) + bytes);
   if (setrlimit(resource, &limit) != 0) printf("setrlimit: %s\n", strerrorname_np(errno));
 }
 

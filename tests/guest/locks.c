@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "status.h"
 
 enum { kPage = 4096, kPages = 48 };
 static char *area;
@@ -18,20 +19,9 @@ static char *fresh(int protection) {
   return mmap(area, kPages * kPage, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
-static long status(const char *name) {
-  FILE *file = fopen("/proc/self/status", "r");
-  char line[256];
-  long value = -1;
-  while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-    if (strncmp(line, name, strlen(name)) == 0) value = atol(line + strlen(name));
-  }
-  fclose(file);
-  return value;
-}
-
 // The areas of the test, in pages, and which of its pages are resident.
 static void show_state(const char *what) {
-  printf("%s: VmLck %ld kB, areas", what, status("VmLck:"));
+  printf("%s: VmLck %ld kB, areas", what, status_figure("VmLck:"));
   FILE *maps = fopen("/proc/self/maps", "r");
   char line[512], permissions[8];
   while (fgets(line, sizeof line, maps) != NULL) {
@@ -93,13 +83,13 @@ static void ranges(void) {
   SHOW("hole first", mlock(at(31), 2 * kPage));
   SHOW("munlock over a hole", munlock(at(28), 6 * kPage));
   SHOW("munmap of locked", munmap(at(21), kPage));
-  printf("VmLck %ld kB\n", status("VmLck:"));
+  printf("VmLck %ld kB\n", status_figure("VmLck:"));
   SHOW("locked and dropped", madvise(at(22), kPage, MADV_DONTNEED));
   SHOW("freed", madvise(at(22), kPage, MADV_FREE));
   SHOW("invalidated", msync(at(22), kPage, MS_INVALIDATE));
   fresh(PROT_NONE);
   SHOW("no access", mlock(at(0), kPage));
-  printf("stays locked: VmLck %ld kB\n", status("VmLck:"));
+  printf("stays locked: VmLck %ld kB\n", status_figure("VmLck:"));
   fresh(PROT_READ);
   SHOW("read only", mlock(at(0), 4 * kPage));
   SHOW("made writable", mprotect(at(0), 4 * kPage, PROT_READ | PROT_WRITE));
@@ -142,9 +132,9 @@ static void flags_of_mmap(void) {
   SHOW("MCL_FUTURE on fault", mlockall(MCL_FUTURE | MCL_ONFAULT));
   SHOW_ADDRESS("future on fault", mmap(at(20), 2 * kPage, PROT_READ | PROT_WRITE, kind | MAP_POPULATE, -1, 0));
   char *heap = sbrk(0);
-  const long before = status("VmLck:");
+  const long before = status_figure("VmLck:");
   SHOW("brk", brk(heap + 4 * kPage));
-  printf("brk locked %ld kB\n", status("VmLck:") - before);
+  printf("brk locked %ld kB\n", status_figure("VmLck:") - before);
   SHOW("brk beyond", brk(heap + 100 * kPage));
   SHOW("brk back", brk(heap));
   SHOW("munlockall", munlockall());
