@@ -104,6 +104,7 @@ class Task {
   /// For interruptible_call.h.
   std::atomic<std::uint32_t>& attention() { return attention_; }
 
+  MemoryPolicyRef memory_policy;      ///< set_mempolicy; null: the machine's
   std::uint64_t clear_child_tid = 0;  ///< set_tid_address
   std::uint64_t robust_list = 0;      ///< set_robust_list
 

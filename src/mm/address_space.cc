@@ -33,7 +33,7 @@ AddressSpace::~AddressSpace() {
   {
     TlbGather gather(frames_, cache_);
     for (Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-      zap_range(gather, *vma, vma->range());
+      zap_range(gather, *vma, vma->range(), Zap::kEverything);
     }
   }
   erase_all_areas();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "mm/advice.h"
 #include "mm/mmap_flags.h"
 #include <gonzo/mm/address_space.h>
 
@@ -11,31 +12,31 @@ namespace {
 
 using namespace vm_flags;
 
-/// Linux: madvise_behavior_valid(), of a kernel without KSM, huge pages, guard regions and page
-/// ageing.
+/// Linux: madvise_behavior_valid(), of a kernel without CONFIG_MEMORY_FAILURE.
 bool is_known(int advice) {
+  return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) ||
+         (advice >= MADV_FREE && advice <= MADV_COLLAPSE) || advice == kMadvGuardInstall ||
+         advice == kMadvGuardRemove;
+}
+
+/// Takes contents away, now or at a fork (Linux: is_discard).
+bool is_discard(int advice) {
   switch (advice) {
-    case MADV_NORMAL:
-    case MADV_RANDOM:
-    case MADV_SEQUENTIAL:
-    case MADV_WILLNEED:
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
     case MADV_REMOVE:
     case MADV_DONTFORK:
-    case MADV_DOFORK:
-    case MADV_DONTDUMP:
-    case MADV_DODUMP:
     case MADV_WIPEONFORK:
-    case MADV_KEEPONFORK:
-    case MADV_POPULATE_READ:
-    case MADV_POPULATE_WRITE:
+    case kMadvGuardInstall:
       return true;
     default:
       return false;
   }
 }
+
+/// What neither may merge pages nor says so stays as it is (Linux: ksm_compatible).
+constexpr std::uint64_t kNeverMerged = kShared | kMayShare | kSpecialMask | kDroppable;
 
 /// EINVAL: not for this area.
 Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
@@ -56,13 +57,23 @@ Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
       if (vma.named_object() != nullptr || vma.is_shared()) return fail(Errno::kInval);
       return flags | kWipeOnFork;
     case MADV_KEEPONFORK:
+      if ((flags & kDroppable) != 0) return fail(Errno::kInval);
       return flags & ~kWipeOnFork;
     case MADV_DONTDUMP:
       return flags | kDontDump;
     case MADV_DODUMP:
-      if ((flags & kSpecialMask) != 0) return fail(Errno::kInval);
+      if ((flags & (kSpecialMask | kDroppable)) != 0) return fail(Errno::kInval);
       return flags & ~kDontDump;
+    case MADV_HUGEPAGE:
+      return (flags & ~kNoHugePage) | kHugePage;
+    case MADV_NOHUGEPAGE:
+      return (flags & ~kHugePage) | kNoHugePage;
+    case MADV_MERGEABLE:
+      return (flags & kNeverMerged) != 0 ? flags : flags | kMergeable;
+    case MADV_UNMERGEABLE:
+      return flags & ~kMergeable;
     default:
+      // MADV_COLLAPSE: as where huge pages are switched off.
       return fail(Errno::kInval);
   }
 }
@@ -72,11 +83,13 @@ Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
 /// EINVAL: advice unknown or not supported; `start` unaligned; the length or the end overflows.
 /// Length 0 succeeds.
 /// MADV_POPULATE_*: see populate_strictly().
-/// Then area by area, up to the first error. EINVAL: MADV_DONTNEED or MADV_FREE of locked memory,
-/// MADV_FREE of what is not anonymous, MADV_WIPEONFORK of what is not private anonymous,
-/// MADV_DODUMP of special areas, MADV_REMOVE of locked or anonymous memory. EACCES: MADV_REMOVE
-/// without shared write access. EOPNOTSUPP: the object cannot do it. EAGAIN: max_map_count. ENOMEM:
-/// there were holes; the rest has been advised.
+/// Then area by area, up to the first error. EPERM: advice that discards contents of sealed memory
+/// which cannot be written. EINVAL: MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_REMOVE
+/// and guards for locked memory, MADV_FREE of what is not anonymous, MADV_WIPEONFORK of what is not
+/// private anonymous, MADV_KEEPONFORK of droppable memory, MADV_DODUMP of that and of special
+/// areas, guards in special areas, MADV_REMOVE of anonymous memory, MADV_COLLAPSE. EACCES:
+/// MADV_REMOVE without shared write access. EOPNOTSUPP: the object cannot do it. EAGAIN:
+/// max_map_count. ENOMEM: there were holes; the rest has been advised.
 Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advice) {
   if (!is_known(advice) || !start.is_page_aligned()) return fail(Errno::kInval);
   const std::uint64_t rounded = page_ceil(length);
@@ -87,13 +100,19 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
   if (advice == MADV_POPULATE_READ) return populate_strictly(range, Access::kRead);
   if (advice == MADV_POPULATE_WRITE) return populate_strictly(range, Access::kWrite);
   if (advice == MADV_WILLNEED) return prefetch(range);
+
   if (advice == MADV_REMOVE) return remove(range);
 
   const LockGuard guard(lock_);
   TlbGather gather(frames_, cache_);
+  return for_each_part(
+      range, [&](Vma& vma, AddressRange part) { return advise_area(gather, vma, part, advice); });
+}
+
+Result<void> AddressSpace::for_each_part(
+    AddressRange range, FunctionRef<Result<void>(Vma& vma, AddressRange part)> change) {
   bool hole = false;
-  VirtAddr at = start;
-  while (at < range.end) {
+  for (VirtAddr at = range.start; at < range.end;) {
     Vma* vma = areas_->find(at);
     if (vma == nullptr) return fail(Errno::kNoMem);
     if (vma->start() > at) {
@@ -102,7 +121,7 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
       if (at >= range.end) break;
     }
     const VirtAddr end = std::min(range.end, vma->end());
-    GONZO_TRY(advise_area(gather, *vma, {at, end}, advice));
+    GONZO_TRY(change(*vma, {at, end}));
     at = end;
   }
   if (hole) return fail(Errno::kNoMem);
@@ -111,17 +130,29 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
 
 Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange range,
                                        int advice) {
+  if (is_discard(advice) && !may_discard(vma)) return fail(Errno::kPerm);
   switch (advice) {
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+      if (vma.has(kLocked)) return fail(Errno::kInval);
+      age_entries(gather, range, pte::kAccessed);
+      return {};
     case MADV_FREE:
-      // Linux may free at any time from now on; we do at once.
-      if (!vma.is_anonymous()) return fail(Errno::kInval);
-      [[fallthrough]];
+      // Clean private memory that was never written out holds nothing worth keeping: a reclaim may
+      // drop it. Until then it is read as it was.
+      if (!vma.is_anonymous() || vma.has(kLocked)) return fail(Errno::kInval);
+      age_entries(gather, range, pte::kAccessed | pte::kDirty);
+      return {};
     case MADV_DONTNEED:
       if (vma.has(kLocked)) return fail(Errno::kInval);
       [[fallthrough]];
     case MADV_DONTNEED_LOCKED:
-      zap_range(gather, vma, range);
+      zap_range(gather, vma, range, Zap::kContents);
       return {};
+    case kMadvGuardInstall:
+      return install_guards(gather, vma, range);
+    case kMadvGuardRemove:
+      return remove_guards(vma, range);
     default:
       break;
   }

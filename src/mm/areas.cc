@@ -13,6 +13,7 @@ struct Candidate {
   const VmaAttributes& attributes;
   Lineage lineage;
 
+  std::uint64_t sticky_flags() const { return attributes.flags & vm_flags::kSticky; }
   bool continues(const Vma* below) const {
     return below != nullptr && below->end() == range.start &&
            can_merge(below->attributes(), below->pages(), attributes) &&
@@ -38,6 +39,7 @@ bool could_be_one(const Vma& below, const Vma& above) {
   return below.end() == above.start() && below.object() == above.object() &&
          below.attributes().open_file == above.attributes().open_file &&
          ((below.flags() ^ above.flags()) & ~kIgnored) == 0 &&
+         same_policy(below.attributes().policy, above.attributes().policy) &&
          below.page_index(above.start()) == above.attributes().page_offset;
 }
 
@@ -122,7 +124,7 @@ Vma& AddressSpace::insert_or_merge(AddressRange range, VmaAttributes attributes,
     return inserted;
   }
   return absorb(joins_below ? below : nullptr, joins_above ? above : nullptr, candidate.range,
-                {attributes.page_offset, lineage});
+                {attributes.page_offset, lineage, candidate.sticky_flags()});
 }
 
 /// One area from those given, which are there and touch, and the free `range` between them; it
@@ -130,6 +132,7 @@ Vma& AddressSpace::insert_or_merge(AddressRange range, VmaAttributes attributes,
 Vma& AddressSpace::absorb(Vma* below, Vma* above, AddressRange range, Absorbed absorbed) {
   Vma& survivor = below != nullptr ? *below : *above;
   survivor.adopt(absorbed.lineage);
+  survivor.add_flags(absorbed.sticky_flags);
   if (below == nullptr) {
     above->set_page_offset(absorbed.page_offset);
     range.end = above->end();
@@ -138,6 +141,7 @@ Vma& AddressSpace::absorb(Vma* below, Vma* above, AddressRange range, Absorbed a
     if (above != nullptr) {
       range.end = above->end();
       survivor.adopt(above->lineage());
+      survivor.add_flags(above->flags() & vm_flags::kSticky);
       erase_area(*above);
     }
   }
@@ -148,6 +152,10 @@ Vma& AddressSpace::absorb(Vma* below, Vma* above, AddressRange range, Absorbed a
 Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64_t flags) {
   VmaAttributes attributes = vma.attributes();
   attributes.flags = flags;
+  return modify_area(vma, range, std::move(attributes));
+}
+
+Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, VmaAttributes attributes) {
   attributes.page_offset = vma.page_index(range.start);
   const bool fixed = range == vma.range() && must_stay(vma.object());
   Vma* below = range.start == vma.start() && !fixed ? areas_->previous(vma) : nullptr;
@@ -163,7 +171,9 @@ Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64
       GONZO_ASSIGN(middle, split_area(vma, range.start));
     }
     if (range.end < middle->end()) GONZO_TRY(split_area(*middle, range.end));
-    middle->set_flags(flags);
+    middle->set_flags(attributes.flags);
+    middle->set_name(std::move(attributes.name));
+    middle->set_policy(std::move(attributes.policy));
     return middle;
   }
 
@@ -178,7 +188,7 @@ Result<Vma*> AddressSpace::modify_area(Vma& vma, AddressRange range, std::uint64
     areas_->resize(vma, {vma.start(), range.start});
   }
   return &absorb(joins_below ? below : nullptr, joins_above ? above : nullptr, range,
-                 {attributes.page_offset, candidate.lineage});
+                 {attributes.page_offset, candidate.lineage, candidate.sticky_flags()});
 }
 
 Vma& AddressSpace::extend_area(Vma& vma, std::uint64_t bytes) {

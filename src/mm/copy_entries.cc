@@ -29,13 +29,15 @@ Entry AddressSpace::copy_entry(EntryRef slot, Entry entry) {
   return entry.without(pte::kWrite | pte::kAccessed);
 }
 
-/// Only areas with frames of their own need it: objects give their pages again, and zeros are
-/// found again, by a fault (Linux: vma_needs_copy, which looks for an anon_vma).
+/// Only areas with frames or guards of their own need it: objects give their pages again, and zeros
+/// are found again, by a fault (Linux: vma_needs_copy, which looks for an anon_vma and
+/// VM_COPY_ON_FORK).
 /// ENOMEM: the child has a part of the entries, and its end gives them back. `tightened` grows by
 /// the parent's pages that lost write permission.
 Result<void> AddressSpace::copy_entries(AddressSpace& child, const Vma& vma,
                                         AddressRange& tightened) {
-  if (!vma.has_own_pages()) return {};
+  const bool has_pages = vma.has_own_pages();
+  if (!has_pages && !vma.has(vm_flags::kMaybeGuard)) return {};
   RssChange change;
   const auto copy_table = [&](VirtAddr start, EntryRef first, unsigned count) {
     if (first.leading_blanks(count) == count) return true;
@@ -44,15 +46,16 @@ Result<void> AddressSpace::copy_entries(AddressSpace& child, const Vma& vma,
     bool complete = true;
     unsigned copied = 0;
     for_each_filled(start, first, count, [&](VirtAddr address, EntryRef slot, Entry entry) {
-      if (!complete) return;
-      const Entry copy = copy_entry(slot, entry);
+      if (!complete || (!has_pages && !entry.is_guard())) return;
+      const Entry copy = entry.is_guard() ? entry : copy_entry(slot, entry);
       if (copy.is_blank()) {
         complete = false;
         return;
       }
       target->at(static_cast<unsigned>((address - start) / kPageSize)).store(copy);
       ++copied;
-      if (!copy.has(pte::kSpecial)) change.add(frames_.frame(copy.pfn()), 1);
+      if (copy.is_guard() || copy.has(pte::kSpecial)) return;
+      change.add(frames_.frame(copy.pfn()), 1);
       if (entry.is_writable() && !copy.is_writable()) {
         if (tightened.empty()) tightened.start = address;
         tightened.end = address + kPageSize;

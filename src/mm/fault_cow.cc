@@ -44,6 +44,7 @@ struct AddressSpace::CopySlot {
 };
 
 FaultOutcome AddressSpace::fault_present(FaultContext& context) {
+  if (context.entry.is_guard()) return FaultOutcome::kNoMapping;
   if (!context.entry.is_present()) {
     // Claimed by another fault, which needs only a moment more.
     __builtin_ia32_pause();

@@ -31,6 +31,7 @@ bool AddressSpace::grow_stack(VirtAddr address) {
   const auto added = static_cast<std::int64_t>(pages);
   if (!may_expand(vma->flags(), added) || !may_lock(vma->flags(), pages * kPageSize)) return false;
   if (vma->has(vm_flags::kAccount) && !charge(pages)) return false;
+  note_own_pages(*vma);  // as Linux does, though the access may be refused yet
   areas_->resize(*vma, grown);
   vma->set_page_offset(vma->attributes().page_offset - pages);
   account(vma->flags(), added);

@@ -26,7 +26,7 @@ Result<void> AddressSpace::incore(VirtAddr start, std::uint64_t length,
     for (; page < end; page += kPageSize) {
       const EntryRef slot = table_->find(page);
       const Entry entry = slot ? slot.load() : Entry();
-      const bool cached = entry.is_blank() && !vma->is_anonymous() &&
+      const bool cached = !entry.is_mapping() && !vma->is_anonymous() &&
                           vma->object()->is_resident(vma->page_index(page));
       *byte++ = entry.is_mapping() || cached ? 1 : 0;
     }

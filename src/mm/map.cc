@@ -29,6 +29,7 @@ std::uint64_t map_flags(int flags) {
   std::uint64_t result = 0;
   if ((flags & MAP_GROWSDOWN) != 0) result |= kGrowsDown;
   if ((flags & MAP_LOCKED) != 0) result |= kLocked;
+  if ((flags & MAP_SYNC) != 0) result |= kSync;
   // Since Linux 6.7: a thread's stack in a huge page would be resident as a whole.
   if ((flags & MAP_STACK) != 0) result |= kNoHugePage;
   return result;
@@ -73,9 +74,39 @@ Result<std::uint64_t> anonymous_flags(const MapRequest& request, std::uint64_t f
     case MAP_SHARED:
       if ((flags & kGrowsDown) != 0) return fail(Errno::kInval);
       return flags | kShared | kMayShare;
+    case kMapDroppable:
+      if ((flags & (kLocked | kGrowsDown)) != 0) return fail(Errno::kInval);
+      return flags | kDroppable | kNoReserve | kWipeOnFork | kDontDump;
     default:
       return fail(Errno::kInval);
   }
+}
+
+/// The errors of a kernel with huge pages of 2 MiB and 1 GiB, none of them reserved (Linux:
+/// hugetlb_file_setup). EBADF: comes before it. EINVAL: of a file that is not hugetlbfs's; a size
+/// that there is not; what mmap finds wrong. ENOMEM: else.
+Errno huge_page_error(const MapRequest& request) {
+  if ((request.flags & MAP_ANONYMOUS) == 0) return Errno::kInval;
+  std::uint64_t bytes = 0;
+  switch ((request.flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK) {
+    case 0:
+    case 21:
+      bytes = 2ULL << 20;
+      break;
+    case 30:
+      bytes = 1ULL << 30;
+      break;
+    default:
+      return Errno::kInval;
+  }
+  const std::uint64_t rounded = (request.length + bytes - 1) & ~(bytes - 1);
+  const int type = request.flags & MAP_TYPE;
+  const bool fixed = (request.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
+  if (rounded == 0 || (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE) ||
+      (fixed && (request.hint.value & (bytes - 1)) != 0)) {
+    return Errno::kInval;
+  }
+  return Errno::kNoMem;
 }
 
 }  // namespace
@@ -83,7 +114,8 @@ Result<std::uint64_t> anonymous_flags(const MapRequest& request, std::uint64_t f
 /// In this order:
 /// EINVAL: the offset is unaligned.
 /// EBADF: neither anonymous nor an object.
-/// EINVAL: MAP_HUGETLB (as a kernel without it); length 0.
+/// EINVAL, ENOMEM: MAP_HUGETLB, see huge_page_error().
+/// EINVAL: length 0.
 /// ENOMEM: the length overflows.
 /// EOVERFLOW: the offset's end does.
 /// ENOMEM: more than max_map_count areas; and see place().
@@ -97,7 +129,7 @@ Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
   if ((request.offset & ~kPageMask) != 0) return fail(Errno::kInval);
   const bool anonymous = (request.flags & MAP_ANONYMOUS) != 0;
   if (!anonymous && request.object == nullptr) return fail(Errno::kBadF);
-  if ((request.flags & MAP_HUGETLB) != 0) return fail(Errno::kInval);
+  if ((request.flags & MAP_HUGETLB) != 0) return fail(huge_page_error(request));
 
   Result<VirtAddr> start;
   bool wanted = (request.flags & MAP_LOCKED) != 0 ||
@@ -199,6 +231,13 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     }
   }
   if (replaced > 0) GONZO_TRY(unmap_locked(range, replaced_charges));
+  // The file system says so, when what was here is gone (Linux: daxdev_mapping_supported): no page
+  // of ours is the storage itself.
+  if ((attributes.flags & kSync) != 0 && object != nullptr && !object->is_shmem()) {
+    if ((attributes.flags & kAccount) != 0) uncharge(range.pages());
+    object->area_closed(notice);
+    return fail(Errno::kOpNotSupp);
+  }
   account(attributes.flags, pages);
   insert_or_merge(range, std::move(attributes));
   if (object != nullptr) object->area_closed(notice);  // the area itself is counted now

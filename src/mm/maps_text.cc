@@ -39,10 +39,17 @@ void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds,
                  vma.has(kMayShare) ? 's' : 'p', offset, file.device_major, file.device_minor,
                  file.inode);
 
+  std::string given;
+  if (const AreaNameRef& label = vma.attributes().name; label != nullptr) {
+    given = fmt::format("[{}:{}]", is_file ? "anon_shmem" : "anon", label->text());
+  }
   std::string_view name = file.path;
   if (!is_file) {
     const char* special = vma.attributes().special_name;
     name = special != nullptr ? special : segment_name(vma, bounds);
+    if (name.empty()) name = given;
+  } else if (!given.empty()) {
+    name = given;
   }
   if (is_file || !name.empty()) {
     const std::size_t written = text.size() - line;

@@ -30,6 +30,7 @@ bool may_have(std::uint64_t flags) { return (flags & kProtMask & ~(flags >> 4)) 
 /// PROT_GROWSUP anywhere (x86 has no such areas).
 /// Then area by area; what is before the failing one stays changed, as on Linux. ENOMEM: a hole;
 /// RLIMIT_DATA; max_map_count. EACCES: a permission that the object was not opened with.
+/// EPERM: sealed.
 Result<void> AddressSpace::protect(VirtAddr start, std::uint64_t length, int protection) {
   const int grows = protection & kGrows;
   protection &= ~kGrows;
@@ -66,6 +67,7 @@ Result<void> AddressSpace::protect(VirtAddr start, std::uint64_t length, int pro
 Result<Vma*> AddressSpace::protect_area(TlbGather& gather, Vma& vma, AddressRange range,
                                         std::uint64_t flags) {
   const std::uint64_t old = vma.flags();
+  if ((old & kSealed) != 0) return fail(Errno::kPerm);
   if (flags == old) return &vma;
   const auto pages = static_cast<std::int64_t>(range.pages());
   std::uint64_t charged = 0;

@@ -79,11 +79,13 @@ Result<void> AddressSpace::check_remap(const RemapRequest& request) const {
   return {};
 }
 
-/// Linux: check_prep_vma. EFAULT: nothing mapped there; the old range leaves the area; growing what
-/// must not expand. EINVAL: old length 0 of private memory; MREMAP_DONTUNMAP of what must not
-/// expand; the offset overflows. EAGAIN: RLIMIT_MEMLOCK. ENOMEM: RLIMIT_AS, RLIMIT_DATA.
+/// Linux: check_prep_vma. EFAULT: nothing mapped there. EPERM: sealed. EFAULT: the old range leaves
+/// the area; growing what must not expand. EINVAL: old length 0 of private memory; MREMAP_DONTUNMAP
+/// of what must not expand; the offset overflows. EAGAIN: RLIMIT_MEMLOCK. ENOMEM: RLIMIT_AS,
+/// RLIMIT_DATA.
 Result<void> AddressSpace::check_remap_area(const RemapRequest& request, const Vma* vma) const {
   if (vma == nullptr) return fail(Errno::kFault);
+  if (vma->has(kSealed)) return fail(Errno::kPerm);
   if (!request.grows() && !request.names_target()) return {};
 
   if (request.old_length == 0 && !vma->has(kShared | kMayShare)) return fail(Errno::kInval);
@@ -135,6 +137,8 @@ Result<VirtAddr> AddressSpace::remap_to(RemapRequest request) {
   if (request.has(MREMAP_FIXED)) {
     GONZO_TRY(place(request.to, request.new_length, MAP_FIXED));
     GONZO_TRY(unmap_locked({request.to, request.to + request.new_length}));
+    // An old length that wraps hides that the target lies over the source.
+    if (area_holding(request.start) == nullptr) return fail(Errno::kFault);
   }
   if (request.shrinks()) {
     GONZO_TRY(unmap_tail(request.start + request.new_length, request.old_end()));

@@ -1,6 +1,7 @@
 // madvise(MADV_REMOVE). Linux: madvise_remove (mm/madvise.c).
 #include <algorithm>
 
+#include "mm/advice.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -9,6 +10,7 @@ namespace {
 using namespace vm_flags;
 
 Result<void> check_remove(const Vma& vma) {
+  if (!may_discard(vma)) return fail(Errno::kPerm);
   if (vma.has(kLocked) || vma.is_anonymous()) return fail(Errno::kInval);
   if (!vma.has(kShared) || !vma.has(kMayWrite)) return fail(Errno::kAcces);
   return {};

@@ -4,8 +4,8 @@
 namespace gonzo {
 
 /// EINVAL: `start` is unaligned, the range reaches past the user half, or the length is 0.
-/// ENOMEM: the middle of an area is to go, and there are max_map_count areas already. A hole is no
-/// error.
+/// ENOMEM: the middle of an area is to go, and there are max_map_count areas already. EPERM: a part
+/// is sealed. A hole is no error.
 Result<void> AddressSpace::unmap(VirtAddr start, std::uint64_t length) {
   const VirtAddr end = table_->user_end();
   if (!start.is_page_aligned() || start > end || length > end - start) return fail(Errno::kInval);
@@ -20,11 +20,21 @@ Result<void> AddressSpace::unmap_tail(VirtAddr start, VirtAddr end) {
 }
 
 /// Linux lets the count go one above its limit for a moment, so only a piece out of the middle
-/// counts.
-Result<void> AddressSpace::check_unmap(AddressRange range) const {
-  const Vma* vma = areas_->find(range.start);
-  const bool middle = vma != nullptr && vma->start() < range.start && range.end < vma->end();
+/// counts. A seal further up is met when the first area has been split, which stays so.
+Result<void> AddressSpace::check_unmap(AddressRange range) {
+  Vma* const first = areas_->find(range.start);
+  if (first == nullptr) return {};
+  const bool starts_inside = first->start() < range.start;
+  const bool middle = starts_inside && range.end < first->end();
   if (middle && areas_->size() >= manager_.config().max_map_count) return fail(Errno::kNoMem);
+  for (Vma* vma = first; vma != nullptr && vma->start() < range.end; vma = areas_->next(*vma)) {
+    if (!vma->has(vm_flags::kSealed)) continue;
+    if (vma != first && starts_inside) {
+      GONZO_TRY(areas_->reserve(1));
+      cut_area(*first, range.start);
+    }
+    return fail(Errno::kPerm);
+  }
   return {};
 }
 
@@ -42,7 +52,7 @@ Result<void> AddressSpace::unmap_locked(AddressRange range, Charges charges) {
     Vma* vma = first;
     for (; vma != nullptr && vma->start() < range.end; vma = areas_->next(*vma)) {
       if (vma->end() > range.end) cut_area(*vma, range.end);
-      zap_range(gather, *vma, vma->range());
+      zap_range(gather, *vma, vma->range(), Zap::kEverything);
     }
     const VirtAddr ceiling = vma != nullptr ? vma->start() : table_->user_end();
     table_->free_tables(range, floor, ceiling, gather);

@@ -20,35 +20,21 @@ AddressRange mapped_part(const Vma& vma, std::uint64_t first, std::uint64_t end)
 /// them asks the object again.
 void AddressSpace::unmap_object(const MappedObject& object, std::uint64_t first_page) {
   const LockGuard guard(lock_);
-  TlbGather gather(frames_, cache_);
-  for (Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-    if (vma->object() != &object) continue;
-    const AddressRange gone = mapped_part(*vma, first_page, ~std::uint64_t{0});
-    if (!gone.empty()) zap_range(gather, *vma, gone);
-  }
+  zap_object(object, first_page, ~std::uint64_t{0}, Zap::kContents);
 }
 
 void AddressSpace::unmap_hole(const MappedObject& object, std::uint64_t first, std::uint64_t end) {
   const LockGuard guard(lock_);
+  zap_object(object, first, end, Zap::kObjectPages);
+}
+
+void AddressSpace::zap_object(const MappedObject& object, std::uint64_t first, std::uint64_t end,
+                              Zap what) {
   TlbGather gather(frames_, cache_);
   for (Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
     if (vma->object() != &object) continue;
-    const AddressRange hole = mapped_part(*vma, first, end);
-    if (hole.empty()) continue;
-    if (vma->is_shared()) {
-      zap_range(gather, *vma, hole);
-    } else {
-      zap_object_pages(gather, *vma, hole);
-    }
-  }
-}
-
-void AddressSpace::zap_object_pages(TlbGather& gather, Vma& vma, AddressRange range) {
-  for (VirtAddr page = range.start; page < range.end; page += kPageSize) {
-    const EntryRef slot = table_->find(page);
-    const Entry entry = slot ? slot.load() : Entry();
-    if (!entry.is_mapping() || frames_.frame(entry.pfn()).state == FrameState::kAnonymous) continue;
-    zap_range(gather, vma, {page, page + kPageSize});
+    const AddressRange gone = mapped_part(*vma, first, end);
+    if (!gone.empty()) zap_range(gather, *vma, gone, what);
   }
 }
 

@@ -98,6 +98,9 @@ std::string AddressSpace::verify_entry(const Vma* vma, const LeafSlot& leaf, Cen
 
   if (vma == nullptr || leaf.address < vma->start()) return complain("lies in no area");
   if (leaf.level != 1) return complain("is a large page");
+  if (entry.is_guard()) {
+    return vma->has(vm_flags::kMaybeGuard) ? std::string() : complain("guards an unmarked area");
+  }
   if (!entry.is_mapping()) return complain("is neither blank nor a mapping");
   const bool accessible = vma->has(vm_flags::kProtMask);
   if (entry.is_present() != accessible) return complain("disagrees with PROT_NONE of its area");

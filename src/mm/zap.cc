@@ -5,14 +5,23 @@
 
 namespace gonzo {
 
-/// Blank afterwards; the frames lose their reference when `gather` has flushed. What was written
-/// through a shared mapping is reported to its object.
-void AddressSpace::zap_range(TlbGather& gather, Vma& vma, AddressRange range) {
+/// Blank afterwards, but for what is to be kept. The frames lose their reference when `gather` has
+/// flushed. What was written through a shared mapping is reported to its object.
+void AddressSpace::zap_range(TlbGather& gather, Vma& vma, AddressRange range, Zap what) {
   note_peak_rss();
   RssChange change;
   table_->for_each_table(range, [&](VirtAddr start, EntryRef first, unsigned count) {
     unsigned blanked = 0;
-    for_each_filled(start, first, count, [&](VirtAddr address, EntryRef slot, Entry) {
+    for_each_filled(start, first, count, [&](VirtAddr address, EntryRef slot, Entry seen) {
+      if (seen.is_guard()) {
+        if (what != Zap::kEverything) return;
+        slot.store(Entry());
+        ++blanked;
+        return;
+      }
+      if (what == Zap::kObjectPages && frames_.frame(seen.pfn()).state == FrameState::kAnonymous) {
+        return;
+      }
       const Entry old = slot.exchange(Entry());
       ++blanked;
       gather.touch(page_at(address), Stricter::kGone);

@@ -110,6 +110,25 @@ std::int64_t sys_munlockall(Call& call);
 std::int64_t sys_set_user(Call& call);
 std::int64_t sys_capset(Call& call);
 
+// area_calls.cc
+std::int64_t sys_mseal(Call& call);
+std::int64_t sys_remap_file_pages(Call& call);
+std::int64_t set_area_name(Call& call);
+
+// process_memory_calls.cc
+std::int64_t sys_process_vm_readv(Call& call);
+std::int64_t sys_process_vm_writev(Call& call);
+std::int64_t sys_process_madvise(Call& call);
+std::int64_t sys_pidfd_open(Call& call);
+
+// numa_calls.cc
+std::int64_t sys_set_mempolicy(Call& call);
+std::int64_t sys_get_mempolicy(Call& call);
+std::int64_t sys_mbind(Call& call);
+std::int64_t sys_set_mempolicy_home_node(Call& call);
+std::int64_t sys_migrate_pages(Call& call);
+std::int64_t sys_move_pages(Call& call);
+
 // process_calls.cc
 std::int64_t sys_exit(Call& call);
 std::int64_t sys_getpid(Call& call);

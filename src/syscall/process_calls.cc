@@ -122,6 +122,8 @@ std::int64_t sys_prctl(Call& call) {
       return set_name(call);
     case PR_GET_NAME:
       return get_name(call);
+    case PR_SET_VMA:
+      return set_area_name(call);
     case PR_GET_DUMPABLE:
       return 1;
     case PR_GET_PDEATHSIG:

@@ -7,6 +7,7 @@
 #include <linux/falloc.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
@@ -66,19 +67,48 @@ constexpr Symbol kMapFlags[] = {
     S(MAP_NONBLOCK), S(MAP_GROWSDOWN), S(MAP_DENYWRITE), S(MAP_EXECUTABLE),     S(MAP_LOCKED),
     S(MAP_STACK),    S(MAP_HUGETLB),   S(MAP_SYNC),      S(MAP_FIXED_NOREPLACE)};
 constexpr Symbol kRemapFlags[] = {S(MREMAP_MAYMOVE), S(MREMAP_FIXED), S(MREMAP_DONTUNMAP)};
-constexpr Symbol kAdvices[] = {S(MADV_NORMAL),     S(MADV_RANDOM),        S(MADV_SEQUENTIAL),
-                               S(MADV_WILLNEED),   S(MADV_DONTNEED),      S(MADV_FREE),
-                               S(MADV_REMOVE),     S(MADV_DONTFORK),      S(MADV_DOFORK),
-                               S(MADV_MERGEABLE),  S(MADV_UNMERGEABLE),   S(MADV_HUGEPAGE),
-                               S(MADV_NOHUGEPAGE), S(MADV_DONTDUMP),      S(MADV_DODUMP),
-                               S(MADV_WIPEONFORK), S(MADV_KEEPONFORK),    S(MADV_COLD),
-                               S(MADV_PAGEOUT),    S(MADV_POPULATE_READ), S(MADV_POPULATE_WRITE)};
+constexpr Symbol kAdvices[] = {S(MADV_NORMAL),
+                               S(MADV_RANDOM),
+                               S(MADV_SEQUENTIAL),
+                               S(MADV_WILLNEED),
+                               S(MADV_DONTNEED),
+                               S(MADV_FREE),
+                               S(MADV_REMOVE),
+                               S(MADV_DONTFORK),
+                               S(MADV_DOFORK),
+                               S(MADV_MERGEABLE),
+                               S(MADV_UNMERGEABLE),
+                               S(MADV_HUGEPAGE),
+                               S(MADV_NOHUGEPAGE),
+                               S(MADV_DONTDUMP),
+                               S(MADV_DODUMP),
+                               S(MADV_WIPEONFORK),
+                               S(MADV_KEEPONFORK),
+                               S(MADV_COLD),
+                               {24, "MADV_DONTNEED_LOCKED"},
+                               {25, "MADV_COLLAPSE"},
+                               {102, "MADV_GUARD_INSTALL"},
+                               {103, "MADV_GUARD_REMOVE"},
+                               S(MADV_PAGEOUT),
+                               S(MADV_POPULATE_READ),
+                               S(MADV_POPULATE_WRITE)};
 constexpr Symbol kShmAttachFlags[] = {S(SHM_RDONLY), S(SHM_RND), S(SHM_REMAP), S(SHM_EXEC)};
 constexpr Symbol kShmCommands[] = {S(IPC_RMID), S(IPC_SET),  S(IPC_STAT),
                                    S(IPC_INFO), S(SHM_LOCK), S(SHM_UNLOCK),
                                    S(SHM_STAT), S(SHM_INFO), S(SHM_STAT_ANY)};
 constexpr Symbol kLock2Flags[] = {S(MLOCK_ONFAULT)};
 constexpr Symbol kLockAllFlags[] = {S(MCL_CURRENT), S(MCL_FUTURE), S(MCL_ONFAULT)};
+constexpr Symbol kMemoryPolicies[] = {S(MPOL_DEFAULT),
+                                      S(MPOL_PREFERRED),
+                                      S(MPOL_BIND),
+                                      S(MPOL_INTERLEAVE),
+                                      S(MPOL_LOCAL),
+                                      {5, "MPOL_PREFERRED_MANY"},
+                                      {6, "MPOL_WEIGHTED_INTERLEAVE"}};
+constexpr Symbol kMemoryPolicyFlags[] = {
+    S(MPOL_F_STATIC_NODES), S(MPOL_F_RELATIVE_NODES), {1 << 13, "MPOL_F_NUMA_BALANCING"}};
+constexpr Symbol kAskPolicyFlags[] = {S(MPOL_F_NODE), S(MPOL_F_ADDR), S(MPOL_F_MEMS_ALLOWED)};
+constexpr Symbol kBindFlags[] = {S(MPOL_MF_STRICT), S(MPOL_MF_MOVE), S(MPOL_MF_MOVE_ALL)};
 constexpr Symbol kSyncFlags[] = {S(MS_ASYNC), S(MS_INVALIDATE), S(MS_SYNC)};
 constexpr Symbol kMemfdFlags[] = {S(MFD_CLOEXEC), S(MFD_ALLOW_SEALING), S(MFD_HUGETLB)};
 constexpr Symbol kClocks[] = {S(CLOCK_REALTIME),
@@ -186,6 +216,10 @@ constinit const SymbolSet kShmControl = choice(kShmCommands);
 constinit const SymbolSet kSync = bits(kSyncFlags);
 constinit const SymbolSet kLock2 = bits(kLock2Flags);
 constinit const SymbolSet kLockAll = bits(kLockAllFlags);
+constinit const SymbolSet kMemoryPolicy = {
+    .choices = kMemoryPolicies, .choice_mask = 0x1fff, .flags = kMemoryPolicyFlags};
+constinit const SymbolSet kAskPolicy = bits(kAskPolicyFlags);
+constinit const SymbolSet kBind = bits(kBindFlags);
 constinit const SymbolSet kMemfd = bits(kMemfdFlags);
 constinit const SymbolSet kClock = choice(kClocks);
 constinit const SymbolSet kSocketFamily = choice(kFamilies);

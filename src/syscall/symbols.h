@@ -26,11 +26,11 @@ struct SymbolSet {
 
 namespace symbols {
 extern const SymbolSet kDirectoryFd, kOpen, kAccess, kAt, kWhence, kFcntl, kCloseRange, kPipe,
-    kProtection, kMap, kRemap, kAdvice, kSync, kLock2, kLockAll, kMemfd, kClock, kSocketFamily,
-    kSocketType, kMessage, kSocketLevel, kShutdown, kEpollCreate, kEpollOperation, kEventfd,
-    kTimerfd, kInotify, kFutex, kResource, kUsage, kSignalHow, kArchPrctl, kPrctl, kCloneFlags,
-    kFlock, kRandom, kReadWrite, kFadvise, kFallocate, kRename, kTimerWho, kStatx, kPollEvents,
-    kSigaction, kShmAttach, kShmControl;
+    kProtection, kMap, kRemap, kAdvice, kSync, kMemoryPolicy, kAskPolicy, kBind, kLock2, kLockAll,
+    kMemfd, kClock, kSocketFamily, kSocketType, kMessage, kSocketLevel, kShutdown, kEpollCreate,
+    kEpollOperation, kEventfd, kTimerfd, kInotify, kFutex, kResource, kUsage, kSignalHow,
+    kArchPrctl, kPrctl, kCloneFlags, kFlock, kRandom, kReadWrite, kFadvise, kFallocate, kRename,
+    kTimerWho, kStatx, kPollEvents, kSigaction, kShmAttach, kShmControl;
 }  // namespace symbols
 
 /// "SIGSEGV", "SIGRT_3", or the number.

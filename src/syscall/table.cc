@@ -14,8 +14,9 @@ unsigned SyscallRow::argument_count() const {
 }
 
 SyscallTable::SyscallTable() {
-  for (auto rows : {file_rows(), io_rows(), descriptor_rows(), memory_rows(), process_rows(),
-                    ipc_rows(), signal_rows(), socket_rows(), time_rows(), absent_rows()}) {
+  for (auto rows :
+       {file_rows(), io_rows(), descriptor_rows(), memory_rows(), area_rows(), process_rows(),
+        ipc_rows(), signal_rows(), socket_rows(), time_rows(), absent_rows()}) {
     for (const SyscallRow& row : rows) {
       GONZO_CHECK(row.number < rows_.size());
       GONZO_CHECK(rows_[row.number] == nullptr);

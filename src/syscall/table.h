@@ -89,6 +89,7 @@ std::span<const SyscallRow> file_rows();
 std::span<const SyscallRow> io_rows();
 std::span<const SyscallRow> descriptor_rows();
 std::span<const SyscallRow> memory_rows();
+std::span<const SyscallRow> area_rows();
 std::span<const SyscallRow> ipc_rows();
 std::span<const SyscallRow> process_rows();
 std::span<const SyscallRow> signal_rows();

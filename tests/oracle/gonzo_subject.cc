@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <memory>
 #include <span>
 #include <vector>
@@ -158,6 +159,12 @@ class GonzoSubject {
       case Call::kLimit:
         limit(op.flags, op.length);
         return 0;
+      case Call::kSeal:
+        return outcome(space_->seal(address, op.length, static_cast<unsigned>(op.flags)));
+      case Call::kRemapFile:
+        return outcome(space_->remap_pages(address, op.length, op.protection, op.offset, op.flags));
+      case Call::kBind:
+        return bind(op);
       case Call::kSync:
         return outcome(space_->sync(address, op.length, op.flags));
       default:
@@ -175,6 +182,25 @@ class GonzoSubject {
     // The live process has data of its own: its limit is never 0.
     if (resource == RLIMIT_DATA) limits.hard_data = limit;
     space_->set_limits(limits);
+  }
+
+  /// The checks before AddressSpace's are the system call's own.
+  std::int64_t bind(const Operation& op) {
+    const VirtAddr start(op.address);
+    if (!start.is_page_aligned()) return -EINVAL;
+    const std::uint64_t length = page_ceil(op.length);
+    if (start + length < start) return -EINVAL;
+    if (length == 0) return 0;
+    MemoryPolicyRef policy;
+    if (op.value != 0) {
+      auto* const made = new MemoryPolicy;
+      policy = MemoryPolicyRef(made);
+      made->mode = op.value;
+      made->nodes = made->user_nodes = 1;
+    }
+    using Holes = AddressSpace::Holes;
+    return outcome(
+        space_->set_policy(start, length, policy, op.value == 0 ? Holes::kSkip : Holes::kRefuse));
   }
 
   std::int64_t tidy(const Result<VirtAddr>& result, std::uint64_t length) {

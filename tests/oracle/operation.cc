@@ -27,6 +27,14 @@ class Generator {
   explicit Generator(std::uint64_t seed) : engine_(seed) {}
 
   Operation next() {
+    if (one_in(60)) return seal();
+    if (one_in(40)) return remap_file();
+    if (one_in(40)) {
+      return {.call = Call::kBind,
+              .address = address(),
+              .length = length(),
+              .value = static_cast<std::uint8_t>(below(3))};
+    }
     switch (below(28)) {
       case 0:
       case 1:
@@ -43,7 +51,7 @@ class Generator {
         return {.call = Call::kProtect,
                 .address = address(),
                 .length = length(),
-                .protection = protection()};
+                .protection = protection() | growth()};
       case 10:
       case 11:
         return remap();
@@ -91,10 +99,16 @@ class Generator {
                                               PROT_READ | PROT_EXEC,
                                               PROT_READ | PROT_WRITE | PROT_EXEC,
                                               PROT_EXEC};
+  static constexpr int kMapDroppable = 8;                        // since Linux 6.11
+  static constexpr int kDontneedLocked = 24, kCollapse = 25;     // not in glibc 2.36
+  static constexpr int kGuardInstall = 102, kGuardRemove = 103;  // since Linux 6.13
   static constexpr std::array kAdvice = {
-      MADV_NORMAL,   MADV_RANDOM,   MADV_SEQUENTIAL,    MADV_WILLNEED,       MADV_DONTNEED,
-      MADV_DONTNEED, MADV_DONTFORK, MADV_DOFORK,        MADV_WIPEONFORK,     MADV_KEEPONFORK,
-      MADV_DONTDUMP, MADV_DODUMP,   MADV_POPULATE_READ, MADV_POPULATE_WRITE, 9999};
+      MADV_NORMAL,     MADV_RANDOM,         MADV_SEQUENTIAL,  MADV_WILLNEED, MADV_DONTNEED,
+      MADV_DONTNEED,   MADV_FREE,           MADV_REMOVE,      MADV_DONTFORK, MADV_DOFORK,
+      MADV_WIPEONFORK, MADV_KEEPONFORK,     MADV_DONTDUMP,    MADV_DODUMP,   MADV_POPULATE_READ,
+      MADV_COLD,       MADV_POPULATE_WRITE, kDontneedLocked,  MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+      kCollapse,       MADV_MERGEABLE,      MADV_UNMERGEABLE, kGuardInstall, kGuardInstall,
+      kGuardInstall,   kGuardRemove,        kGuardRemove,     9999};
   static constexpr std::array kSyncFlags = {MS_SYNC, MS_ASYNC,           MS_SYNC | MS_INVALIDATE,
                                             0,       MS_SYNC | MS_ASYNC, 64};
 
@@ -134,6 +148,26 @@ class Generator {
     return pick(kProtections);
   }
 
+  int growth() {
+    if (one_in(12)) return PROT_GROWSDOWN;
+    return one_in(60) ? PROT_GROWSUP : 0;
+  }
+  Operation seal() {
+    Operation op{.call = Call::kSeal, .address = address(), .length = length()};
+    if (one_in(3)) op.length = kPage;
+    if (one_in(20)) op.flags = 1;
+    return op;
+  }
+  Operation remap_file() {
+    Operation op{
+        .call = Call::kRemapFile, .address = address(), .length = length(), .offset = below(12)};
+    if (one_in(30)) op.protection = PROT_READ;
+    if (one_in(30)) op.offset = ~0ULL - below(4);
+    if (one_in(30)) op.offset = 1ULL << 52;
+    if (one_in(4)) op.flags = MAP_NONBLOCK;
+    return op;
+  }
+
   Operation map() {
     Operation op{
         .call = Call::kMap, .address = address(), .length = length(), .protection = protection()};
@@ -150,6 +184,11 @@ class Generator {
     if (one_in(12)) op.flags |= MAP_NONBLOCK;
     if (one_in(30)) op.flags |= MAP_STACK;
     if (one_in(40)) op.flags |= 1 << 25;
+    if (one_in(40)) op.flags |= MAP_SYNC;
+    if (one_in(40)) op.flags |= MAP_GROWSDOWN;
+    // With MAP_NORESERVE Linux maps what cannot be touched (docs/differences.md).
+    if (one_in(60) && (op.flags & MAP_NORESERVE) == 0) op.flags |= MAP_HUGETLB;
+    if (one_in(40)) op.flags = (op.flags & ~MAP_TYPE) | kMapDroppable;
     if (one_in(3)) {
       op.backing = one_in(4) ? Backing::kReadOnlyFile : Backing::kFile;
       op.offset = below(12) * kPage;
@@ -227,6 +266,13 @@ std::string describe(const Operation& op) {
       return fmt::format("setrlimit({}, {} pages)", op.flags, op.length);
     case Call::kSync:
       return fmt::format("msync({}, {:#x}, {})", place(op.address), op.length, op.flags);
+    case Call::kSeal:
+      return fmt::format("mseal({}, {:#x}, {})", place(op.address), op.length, op.flags);
+    case Call::kRemapFile:
+      return fmt::format("remap_file_pages({}, {:#x}, {}, {:#x}, {:#x})", place(op.address),
+                         op.length, op.protection, op.offset, op.flags);
+    case Call::kBind:
+      return fmt::format("mbind({}, {:#x}, {})", place(op.address), op.length, op.value);
     case Call::kIncore:
       return fmt::format("mincore({}, {:#x})", place(op.address), op.length);
     case Call::kReadByte:

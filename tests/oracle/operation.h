@@ -27,6 +27,9 @@ enum class Call : std::uint8_t {
   kUnlockAll,
   kLimit,      ///< flags: RLIMIT_AS, RLIMIT_DATA or RLIMIT_MEMLOCK; length: pages of the region
   kIncore,     ///< address, length
+  kSeal,       ///< address, length, flags
+  kRemapFile,  ///< remap_file_pages: address, length, protection, offset in pages, flags
+  kBind,       ///< mbind: address, length, value: 0 default, 1 preferred, 2 bind to the one node
   kReadByte,   ///< address
   kWriteByte,  ///< address, value
 };

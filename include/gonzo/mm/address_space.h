@@ -126,6 +126,21 @@ class AddressSpace {
   /// mlockall(2): MCL_*.
   Result<void> lock_all(int flags) GONZO_EXCLUDES(lock_);
   void unlock_all() GONZO_EXCLUDES(lock_);
+  // mm/seal.cc, name_area.cc, policy.cc, remap_pages.cc; errors at the definitions.
+  Result<void> seal(VirtAddr start, std::uint64_t length, std::uint64_t flags)
+      GONZO_EXCLUDES(lock_);
+  /// `name`: null takes the name away.
+  Result<void> name_area(VirtAddr start, std::uint64_t length, const AreaNameRef& name)
+      GONZO_EXCLUDES(lock_);
+  enum class Holes : bool { kRefuse, kSkip };
+  Result<void> set_policy(VirtAddr start, std::uint64_t length, const MemoryPolicyRef& policy,
+                          Holes holes) GONZO_EXCLUDES(lock_);
+  Result<void> set_home_node(VirtAddr start, std::uint64_t length, int node) GONZO_EXCLUDES(lock_);
+  /// remap_file_pages(2); `first_page` is the object's.
+  Result<void> remap_pages(VirtAddr start, std::uint64_t length, int protection,
+                           std::uint64_t first_page, int flags) GONZO_EXCLUDES(lock_);
+  /// What a page slot holds, for move_pages. EFAULT: no area, or the zero page; ENOENT: nothing.
+  Result<Pfn> frame_at(VirtAddr address) GONZO_EXCLUDES(lock_);
   /// Takes the pages of `object` from `first_page` on out of the page tables, private copies
   /// included: it was truncated (mm/unmap_object.cc).
   void unmap_object(const MappedObject& object, std::uint64_t first_page) GONZO_EXCLUDES(lock_);
@@ -261,9 +276,19 @@ class AddressSpace {
 
   // Entries of a range inside one area: mm/zap.cc, change_protection.cc, move_entries.cc,
   // copy_entries.cc. None can fail but for the two that need tables (ENOMEM, with nothing changed).
-  void zap_range(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
-  /// The same for the object's own pages only, not private copies (Linux: !even_cows).
-  void zap_object_pages(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
+  enum class Zap : std::uint8_t {
+    kEverything,   ///< the area goes
+    kContents,     ///< guards stay (Linux: without ZAP_FLAG_DROP_MARKER)
+    kObjectPages,  ///< private copies stay as well (Linux: even_cows is false)
+  };
+  void zap_range(TlbGather& gather, Vma& vma, AddressRange range, Zap what) GONZO_REQUIRES(lock_);
+  void zap_object(const MappedObject& object, std::uint64_t first, std::uint64_t end, Zap what)
+      GONZO_REQUIRES(lock_);
+  /// Clears A, or A and D, so that the next use shows. Frames that others share keep D.
+  void age_entries(TlbGather& gather, AddressRange range, std::uint64_t bits) GONZO_REQUIRES(lock_);
+  Result<void> install_guards(TlbGather& gather, Vma& vma, AddressRange range)
+      GONZO_REQUIRES(lock_);
+  Result<void> remove_guards(const Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
   void change_protection(TlbGather& gather, Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);
   Result<void> move_entries(TlbGather& gather, Vma& vma, AddressRange from, VirtAddr to)
       GONZO_REQUIRES(lock_);
@@ -324,14 +349,19 @@ class AddressSpace {
   struct Absorbed {
     std::uint64_t page_offset = 0;
     Lineage lineage;
+    std::uint64_t sticky_flags = 0;
   };
   Vma& absorb(Vma* below, Vma* above, AddressRange range, Absorbed absorbed) GONZO_REQUIRES(lock_);
   /// Gives [range) of `vma` other flags: merged with a neighbour where it can be, else split off.
   /// The area that holds the range now. ENOMEM at max_map_count (Linux: vma_modify_flags).
   Result<Vma*> modify_area(Vma& vma, AddressRange range, std::uint64_t flags) GONZO_REQUIRES(lock_);
+  /// The same with another name or policy too; the page offset is computed.
+  Result<Vma*> modify_area(Vma& vma, AddressRange range, VmaAttributes attributes)
+      GONZO_REQUIRES(lock_);
   /// Extends upwards into free room and merges with what is there (Linux: vma_merge_extend).
   Vma& extend_area(Vma& vma, std::uint64_t bytes) GONZO_REQUIRES(lock_);
   bool is_free(AddressRange range) const GONZO_REQUIRES(lock_);
+  bool is_covered(AddressRange range) const GONZO_REQUIRES(lock_);
   /// Call before the first page of its own goes into `vma` (Linux: anon_vma_prepare).
   void note_own_pages(const Vma& vma) GONZO_REQUIRES_SHARED(lock_) {
     if (!vma.has_own_pages()) vma.adopt(find_lineage(vma));
@@ -353,7 +383,8 @@ class AddressSpace {
   /// ENOMEM, with nothing changed, when the middle of an area is to go at max_map_count.
   Result<void> unmap_locked(AddressRange range, Charges charges = Charges::kRelease)
       GONZO_REQUIRES(lock_);
-  Result<void> check_unmap(AddressRange range) const GONZO_REQUIRES(lock_);
+  /// EPERM: something in it is sealed.
+  Result<void> check_unmap(AddressRange range) GONZO_REQUIRES(lock_);
   /// The same for a range that has not been checked: EINVAL past the user half.
   Result<void> unmap_tail(VirtAddr start, VirtAddr end) GONZO_REQUIRES(lock_);
   Result<Vma*> protect_area(TlbGather& gather, Vma& vma, AddressRange range, std::uint64_t flags)
@@ -361,6 +392,11 @@ class AddressSpace {
   VirtAddr brk_locked(VirtAddr request) GONZO_REQUIRES(lock_);
   bool can_grow_break(VirtAddr from, VirtAddr to) const GONZO_REQUIRES(lock_);
   Result<void> advise_area(TlbGather& gather, Vma& vma, AddressRange range, int advice)
+      GONZO_REQUIRES(lock_);
+  /// Calls `change(vma, part)` for each area's part of the range. ENOMEM: there were holes, and all
+  /// parts have been visited (Linux: madvise_walk_vmas); or the first error.
+  Result<void> for_each_part(AddressRange range,
+                             FunctionRef<Result<void>(Vma& vma, AddressRange part)> change)
       GONZO_REQUIRES(lock_);
   struct SyncStep;
   Result<SyncStep> next_sync_step(AddressRange range, int flags) GONZO_REQUIRES(lock_);

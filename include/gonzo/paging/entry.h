@@ -33,7 +33,8 @@ inline constexpr std::uint64_t kFrameMask = 0x000ffffffffff000ULL;
 /// The canonical 64-bit form; a 32-bit classic entry is its low half. Kinds of leaf value:
 ///  - blank: all zero;
 ///  - mapping: frame number and flags; present, or PROT_NONE (bit 0 clear, bit 8 set, frame kept);
-///  - swap: bits 0, 1, 7 and 8 clear, the type in bits 2-6, the offset + 1 from bit 9 up.
+///  - swap: bits 0, 1, 7 and 8 clear, the type in bits 2-6, the offset + 1 from bit 9 up;
+///  - guard: a swap entry of the last type (Linux: PTE_MARKER_GUARD), which no device gets.
 class Entry {
  public:
   constexpr Entry() = default;
@@ -41,7 +42,9 @@ class Entry {
   static constexpr Entry map(Pfn pfn, std::uint64_t flags) {
     return Entry((std::uint64_t{pfn.value} << kPageShift) | flags);
   }
-  /// `type` below 32, `offset` below 2^55 - 1; PageTable::can_hold knows a format's own limit.
+  static constexpr Entry guard() { return swap(kMarkerType, 0); }
+  /// `type` below 31 (31 is for markers), `offset` below 2^55 - 1; PageTable::can_hold knows a
+  /// format's own limit.
   static constexpr Entry swap(unsigned type, std::uint64_t offset) {
     return Entry((std::uint64_t{type} << 2) | ((offset + 1) << 9));
   }
@@ -54,7 +57,8 @@ class Entry {
   }
   /// Holds a frame: present or PROT_NONE.
   constexpr bool is_mapping() const { return is_present() || is_prot_none(); }
-  constexpr bool is_swap() const { return !is_blank() && !is_mapping(); }
+  constexpr bool is_guard() const { return *this == guard(); }
+  constexpr bool is_swap() const { return !is_blank() && !is_mapping() && !is_guard(); }
   constexpr bool has(std::uint64_t flag) const { return raw_ & flag; }
   constexpr bool is_writable() const { return has(pte::kWrite); }
   /// Of a 4 KiB mapping.
@@ -70,6 +74,8 @@ class Entry {
   constexpr bool operator==(const Entry&) const = default;
 
  private:
+  static constexpr unsigned kMarkerType = 31;
+
   std::uint64_t raw_ = 0;
 };
 

@@ -5,8 +5,10 @@
 #include <cstdint>
 
 #include <gonzo/base/address.h>
+#include <gonzo/vma/area_name.h>
 #include <gonzo/vma/lineage.h>
 #include <gonzo/vma/mapped_object.h>
+#include <gonzo/vma/memory_policy.h>
 #include <gonzo/vma/vma_links.h>
 
 namespace gonzo {
@@ -16,18 +18,23 @@ namespace vm_flags {
 inline constexpr std::uint64_t kRead = 0x1, kWrite = 0x2, kExec = 0x4, kShared = 0x8;
 inline constexpr std::uint64_t kMayRead = 0x10, kMayWrite = 0x20, kMayExec = 0x40, kMayShare = 0x80;
 inline constexpr std::uint64_t kGrowsDown = 0x100;
+/// Guard entries were put into it; some may still be there.
+inline constexpr std::uint64_t kMaybeGuard = 0x800;
 inline constexpr std::uint64_t kLocked = 0x2000, kDontCopy = 0x20000, kDontExpand = 0x40000;
 inline constexpr std::uint64_t kLockOnFault = 0x80000, kAccount = 0x100000, kNoReserve = 0x200000;
 inline constexpr std::uint64_t kWipeOnFork = 0x2000000, kDontDump = 0x4000000;
 inline constexpr std::uint64_t kSoftDirty = 0x8000000, kHugePage = 0x20000000;
 inline constexpr std::uint64_t kNoHugePage = 0x40000000, kMergeable = 0x80000000;
 inline constexpr std::uint64_t kSequential = 0x8000, kRandom = 0x10000;
+inline constexpr std::uint64_t kSync = 0x800000, kDroppable = 1ULL << 40, kSealed = 1ULL << 42;
 inline constexpr std::uint64_t kProtMask = kRead | kWrite | kExec;
 inline constexpr std::uint64_t kMayMask = kMayRead | kMayWrite | kMayExec | kMayShare;
 /// Areas with any of these never merge (Linux: VM_SPECIAL).
 inline constexpr std::uint64_t kSpecialMask = kDontExpand;
-/// Differences in these do not keep two areas apart (Linux: VM_SOFTDIRTY in VM_IGNORE_MERGE).
-inline constexpr std::uint64_t kIgnoreMerge = kSoftDirty;
+/// An area that absorbs one with these has them from then on (Linux: VM_STICKY).
+inline constexpr std::uint64_t kSticky = kSoftDirty | kMaybeGuard;
+/// Differences in these do not keep two areas apart (Linux: VM_IGNORE_MERGE).
+inline constexpr std::uint64_t kIgnoreMerge = kSticky;
 }  // namespace vm_flags
 
 /// What two areas must share to be one, besides touching (Linux: is_mergeable_vma).
@@ -42,8 +49,10 @@ struct VmaAttributes {
   /// Anonymous memory by a private mapping of /dev/zero: shows its name (Linux: vm_file is set,
   /// vm_ops is not).
   ObjectRef zero_device;
-  /// Nothing in [vdso] or named by PR_SET_VMA merges with anything else.
-  const char* special_name = nullptr;  ///< static string: "[vdso]", "[vvar]"; null otherwise
+  /// Static string: "[vdso]", "[vvar]", which merge with nothing; null otherwise.
+  const char* special_name = nullptr;
+  AreaNameRef name;        ///< by PR_SET_VMA_ANON_NAME; null: none
+  MemoryPolicyRef policy;  ///< by mbind; null: the thread's
 };
 
 /// Aligned so that the links and the range, all that a search reads, share one cache line.
@@ -85,6 +94,11 @@ class alignas(64) Vma : public VmaLinks {
 
   /// Not kGrowsDown once the area is in an index, which knows where the guards are.
   void set_flags(std::uint64_t flags) { attributes_.flags = flags; }
+  void add_flags(std::uint64_t flags) { attributes_.flags |= flags; }
+  void set_name(AreaNameRef name) { attributes_.name = static_cast<AreaNameRef&&>(name); }
+  void set_policy(MemoryPolicyRef policy) {
+    attributes_.policy = static_cast<MemoryPolicyRef&&>(policy);
+  }
   void set_object(ObjectRef object) { attributes_.object = static_cast<ObjectRef&&>(object); }
   void set_page_offset(std::uint64_t pages) { attributes_.page_offset = pages; }
   /// Only through VmaIndex::resize once the area is in an index.

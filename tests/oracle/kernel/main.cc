@@ -36,6 +36,8 @@ void on_fault(int, siginfo_t* info, void*) {
   siglongjmp(resume_point, 1);
 }
 
+constexpr long kSysMseal = 462;  // since Linux 6.10
+
 class LiveKernel {
  public:
   LiveKernel() {
@@ -139,6 +141,18 @@ class LiveKernel {
       case Call::kLimit:
         result = limit(op.flags, op.length);
         break;
+      case Call::kSeal:
+        result = syscall(kSysMseal, op.address, op.length, op.flags);
+        break;
+      case Call::kRemapFile:
+        result = syscall(SYS_remap_file_pages, op.address, op.length, op.protection, op.offset,
+                         op.flags);
+        break;
+      case Call::kBind: {
+        unsigned long nodes = op.value == 0 ? 0 : 1;
+        result = syscall(SYS_mbind, op.address, op.length, op.value, &nodes, 2, 0);
+        break;
+      }
       case Call::kSync:
         result = syscall(SYS_msync, op.address, op.length, op.flags);
         break;

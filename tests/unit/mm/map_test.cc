@@ -21,7 +21,10 @@ TEST_F(MapTest, Types) {
   EXPECT_EQ(map_error({.length = kPageSize, .flags = MAP_SHARED_VALIDATE | MAP_ANONYMOUS}),
             Errno::kInval);
   EXPECT_EQ(map_error({.length = kPageSize, .flags = MAP_PRIVATE}), Errno::kBadF);
-  EXPECT_EQ(map_error({.length = kPageSize, .flags = kPrivate | MAP_HUGETLB}), Errno::kInval);
+  EXPECT_EQ(map_error({.length = kPageSize, .flags = kPrivate | MAP_HUGETLB}), Errno::kNoMem);
+  EXPECT_EQ(map_error({.length = 0, .flags = kPrivate | MAP_HUGETLB}), Errno::kInval);
+  EXPECT_EQ(map_error({.length = kPageSize, .flags = kPrivate | MAP_HUGETLB | (16 << 26)}),
+            Errno::kInval);
   EXPECT_EQ(map_error({.length = kPageSize, .flags = kSharedAnonymous | MAP_GROWSDOWN}),
             Errno::kInval);
 }

@@ -60,8 +60,16 @@ TEST(Entry, GlobalAndPresentIsNotProtNone) {
   EXPECT_FALSE(Entry::map(Pfn(1), pte::kPresent | pte::kGlobal).is_prot_none());
 }
 
+TEST(Entry, GuardIsOfItsOwnKind) {
+  constexpr Entry kGuard = Entry::guard();
+  EXPECT_TRUE(kGuard.is_guard());
+  EXPECT_FALSE(kGuard.is_blank() || kGuard.is_mapping() || kGuard.is_swap());
+  EXPECT_EQ(kGuard.raw() >> 32, 0U) << "fits a 4-byte entry";
+  EXPECT_FALSE(Entry().is_guard() || Entry::swap(30, 0).is_guard());
+}
+
 TEST(Entry, SwapGivesBackTypeAndOffset) {
-  for (const unsigned type : {0U, 1U, 17U, 31U}) {
+  for (const unsigned type : {0U, 1U, 17U, 30U}) {
     for (const std::uint64_t offset : {0ULL, 1ULL, 0x7ffffeULL, (1ULL << 40) + 5}) {
       const Entry entry = Entry::swap(type, offset);
       EXPECT_TRUE(entry.is_swap()) << type << ' ' << offset;

@@ -1,0 +1,171 @@
+// A process's memory by its id or descriptor. There is one process: the caller's own.
+// Linux: mm/process_vm_access.c, process_madvise (mm/madvise.c), pidfd_open (kernel/pid.c).
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "syscall/handlers.h"
+#include "syscall/new_descriptor.h"
+#include "syscall/transfer.h"
+
+namespace gonzo {
+
+namespace {
+
+/// A descriptor that stands for the process. The host's is the runner's: it is readable when that
+/// ends, which nobody in it lives to see.
+class ProcessFile final : public OpenFile {
+ public:
+  using OpenFile::OpenFile;
+};
+
+constexpr int kSelfThread = -10000, kSelfProcess = -10001;  // PIDFD_SELF_*, since Linux 6.14
+
+/// EBADF: no descriptor of a process.
+Result<void> check_process_file(Call& call, unsigned index) {
+  const int fd = call.integer(index);
+  if (fd == kSelfThread || fd == kSelfProcess) return {};
+  GONZO_ASSIGN(const OpenFileRef file, call.file(index));
+  if (dynamic_cast<const ProcessFile*>(file.get()) == nullptr) return fail(Errno::kBadF);
+  return {};
+}
+
+enum class Bounds : bool { kOurs, kAnyones };
+
+/// Linux: import_iovec, iovec_from_user. EINVAL: too many, or one too long; EFAULT: unreadable, or
+/// (Bounds::kOurs) one leaves the user half.
+Result<std::vector<GuestSpan>> load_vectors(Call& call, unsigned index, Bounds bounds) {
+  GONZO_ASSIGN(std::vector<GuestSpan> spans,
+               load_iovecs(call, call.address(index), call[index + 1]));
+  if (bounds == Bounds::kAnyones) return spans;
+  std::uint64_t total = 0;
+  for (GuestSpan& span : spans) {
+    if (call.leaves_user_half(span.start, span.length)) return fail(Errno::kFault);
+    span.length = std::min(span.length, kMostTransferred - total);
+    total += span.length;
+  }
+  return spans;
+}
+
+std::uint64_t total_of(const std::vector<GuestSpan>& spans) {
+  std::uint64_t total = 0;
+  for (const GuestSpan& span : spans) total += std::min(span.length, ~total);
+  return total;
+}
+
+/// Moves along an array of spans, never over the end of a page.
+class Walker {
+ public:
+  explicit Walker(const std::vector<GuestSpan>& spans) : spans_(spans) { skip_empty(); }
+  bool at_end() const { return next_ == spans_.size(); }
+  VirtAddr address() const { return spans_[next_].start + done_; }
+  std::uint64_t room() const {
+    return std::min(spans_[next_].length - done_, kPageSize - address().page_offset());
+  }
+  void advance(std::uint64_t bytes) {
+    done_ += bytes;
+    skip_empty();
+  }
+
+ private:
+  void skip_empty() {
+    while (!at_end() && done_ == spans_[next_].length) {
+      ++next_;
+      done_ = 0;
+    }
+  }
+
+  const std::vector<GuestSpan>& spans_;
+  std::size_t next_ = 0;
+  std::uint64_t done_ = 0;
+};
+
+/// The other side is reached as by get_user_pages: its areas must say that they can be read or
+/// written, which a processor does not ask where it can write.
+Result<void> check_remote(Call& call, VirtAddr address, std::uint64_t needed) {
+  GONZO_ASSIGN(const auto area, call.memory().area_at(address));
+  if ((area.attributes.flags & needed) == 0) return fail(Errno::kFault);
+  return {};
+}
+
+enum class Way : bool { kFromRemote, kToRemote };
+
+Result<void> copy_piece(Call& call, VirtAddr local, VirtAddr remote, std::span<std::byte> piece,
+                        Way way) {
+  AddressSpace& memory = call.memory();
+  const bool reads = way == Way::kFromRemote;
+  GONZO_TRY(check_remote(call, remote, reads ? vm_flags::kRead : vm_flags::kWrite));
+  GONZO_TRY(memory.copy_in(piece, reads ? remote : local));
+  return memory.copy_out(reads ? local : remote, piece);
+}
+
+/// In this order. EINVAL: flags. The local array's errors; no bytes in it: 0. The remote array's;
+/// no bytes in it: 0. ESRCH: another process. EFAULT: not even the first byte; what was copied
+/// counts.
+std::int64_t process_vm(Call& call, Way way) {
+  if (call[5] != 0) return -EINVAL;
+  const auto local = load_vectors(call, 1, Bounds::kOurs);
+  if (!local) return raw(local.error());
+  if (total_of(*local) == 0) return 0;
+  const auto remote = load_vectors(call, 3, Bounds::kAnyones);
+  if (!remote) return raw(remote.error());
+  if (total_of(*remote) == 0) return 0;
+  if (call.integer(0) != call.process().pid() && call.integer(0) != call.task.tid()) return -ESRCH;
+
+  std::array<std::byte, kPageSize> buffer;
+  std::int64_t copied = 0;
+  Walker here(*local), there(*remote);
+  while (!here.at_end() && !there.at_end()) {
+    const std::uint64_t size = std::min(here.room(), there.room());
+    const auto piece = std::span(buffer).first(size);
+    if (const auto done = copy_piece(call, here.address(), there.address(), piece, way); !done) {
+      return copied != 0 ? copied : raw(done.error());
+    }
+    copied += static_cast<std::int64_t>(size);
+    here.advance(size);
+    there.advance(size);
+  }
+  return copied;
+}
+
+}  // namespace
+
+std::int64_t sys_process_vm_readv(Call& call) { return process_vm(call, Way::kFromRemote); }
+std::int64_t sys_process_vm_writev(Call& call) { return process_vm(call, Way::kToRemote); }
+
+/// Of oneself all advice is allowed. The bytes advised, up to the first range that fails; its error
+/// if that is the first.
+std::int64_t sys_process_madvise(Call& call) {
+  if (call.word(4) != 0) return -EINVAL;
+  const auto ranges = load_vectors(call, 1, Bounds::kOurs);
+  if (!ranges) return raw(ranges.error());
+  if (auto own = check_process_file(call, 0); !own) return raw(own.error());
+  std::int64_t advised = 0;
+  for (const GuestSpan& range : *ranges) {
+    const auto done = call.memory().advise(range.start, range.length, call.integer(3));
+    if (!done) return advised != 0 ? advised : raw(done.error());
+    advised += static_cast<std::int64_t>(range.length);
+  }
+  return advised;
+}
+
+/// EINVAL: unknown flags, a pid that none can be. ESRCH: another process.
+std::int64_t sys_pidfd_open(Call& call) {
+  constexpr unsigned kNonblock = O_NONBLOCK, kThread = O_EXCL;  // PIDFD_*
+  if ((call.word(1) & ~(kNonblock | kThread)) != 0 || call.integer(0) <= 0) return -EINVAL;
+  if (call.integer(0) != call.process().pid()) return -ESRCH;
+  const std::int64_t host_fd =
+      call.host(SYS_pidfd_open, {static_cast<std::uint64_t>(getpid()), call.word(1) & kNonblock});
+  if (host_fd < 0) return host_fd;
+  const auto high = move_high(static_cast<int>(host_fd));
+  if (!high) {
+    ::close(static_cast<int>(host_fd));
+    return raw(high.error());
+  }
+  return raw(call.files().insert(std::make_shared<ProcessFile>(*high), CloseOnExec::kYes));
+}
+
+}  // namespace gonzo
