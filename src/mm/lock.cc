@@ -13,8 +13,6 @@ namespace {
 
 using namespace vm_flags;
 
-constexpr std::uint64_t kLockMask = kLocked | kLockOnFault;
-
 constexpr std::uint64_t lock_flags(int flags, int on_fault) {
   return (flags & on_fault) != 0 ? kLockMask : kLocked;
 }
@@ -110,11 +108,12 @@ Result<void> AddressSpace::apply_lock(AddressRange range, std::uint64_t flags) {
   return {};
 }
 
-/// The area that holds `range` afterwards. Special areas stay as they are. Linux: mlock_fixup.
+/// The area that holds `range` afterwards. Areas that cannot be locked stay as they are. Linux:
+/// mlock_fixup.
 Result<Vma*> AddressSpace::lock_area(Vma& vma, AddressRange range, std::uint64_t flags) {
   const std::uint64_t old = vma.flags();
   const std::uint64_t wanted = (old & ~kLockMask) | flags;
-  if (wanted == old || (old & kSpecialMask) != 0) return &vma;
+  if (wanted == old || (old & kUnlockable) != 0) return &vma;
   GONZO_ASSIGN(Vma* const changed, modify_area(vma, range, wanted));
   const auto pages = static_cast<std::int64_t>(range.pages());
   account(old, -pages);

@@ -44,7 +44,10 @@ Result<std::uint64_t> object_flags(const MapRequest& request, std::uint64_t flag
     return fail(Errno::kInval);
   }
   if (type != MAP_PRIVATE) {
-    if (type == MAP_SHARED_VALIDATE && (request.flags & ~(kLegacyFlags | MAP_TYPE)) != 0) {
+    // Disks may promise MAP_SYNC, and find out later that they cannot (Linux: FOP_MMAP_SYNC).
+    const bool on_disk = request.object != nullptr && !request.object->is_shmem();
+    const int known = kLegacyFlags | MAP_TYPE | (on_disk ? MAP_SYNC : 0);
+    if (type == MAP_SHARED_VALIDATE && (request.flags & ~known) != 0) {
       return fail(Errno::kOpNotSupp);
     }
     if ((flags & kWrite) != 0 && !request.object_writable) return fail(Errno::kAcces);
@@ -75,38 +78,51 @@ Result<std::uint64_t> anonymous_flags(const MapRequest& request, std::uint64_t f
       if ((flags & kGrowsDown) != 0) return fail(Errno::kInval);
       return flags | kShared | kMayShare;
     case kMapDroppable:
-      if ((flags & (kLocked | kGrowsDown)) != 0) return fail(Errno::kInval);
+      if ((request.flags & MAP_LOCKED) != 0 || (flags & kGrowsDown) != 0) {
+        return fail(Errno::kInval);
+      }
       return flags | kDroppable | kNoReserve | kWipeOnFork | kDontDump;
     default:
       return fail(Errno::kInval);
   }
 }
 
-/// The errors of a kernel with huge pages of 2 MiB and 1 GiB, none of them reserved (Linux:
-/// hugetlb_file_setup). EBADF: comes before it. EINVAL: of a file that is not hugetlbfs's; a size
-/// that there is not; what mmap finds wrong. ENOMEM: else.
-Errno huge_page_error(const MapRequest& request) {
-  if ((request.flags & MAP_ANONYMOUS) == 0) return Errno::kInval;
-  std::uint64_t bytes = 0;
-  switch ((request.flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK) {
-    case 0:
-    case 21:
-      bytes = 2ULL << 20;
-      break;
-    case 30:
-      bytes = 1ULL << 30;
-      break;
+/// The size of MAP_HUGETLB's pages on a kernel with 2 MiB and 1 GiB ones; EINVAL: another size, or
+/// a file that is not hugetlbfs's (Linux: ksys_mmap_pgoff).
+Result<std::uint64_t> huge_page_bytes(int flags) {
+  if ((flags & MAP_ANONYMOUS) == 0) return fail(Errno::kInval);
+  constexpr int kDefaultSize = 0, k2MiB = 21, k1GiB = 30;
+  switch ((flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK) {
+    case kDefaultSize:
+    case k2MiB:
+      return 2ULL << 20;
+    case k1GiB:
+      return 1ULL << 30;
     default:
-      return Errno::kInval;
+      return fail(Errno::kInval);
   }
-  const std::uint64_t rounded = (request.length + bytes - 1) & ~(bytes - 1);
-  const int type = request.flags & MAP_TYPE;
-  const bool fixed = (request.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
-  if (rounded == 0 || (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE) ||
-      (fixed && (request.hint.value & (bytes - 1)) != 0)) {
-    return Errno::kInval;
+}
+
+/// Linux maps a nameless file of huge pages, which may do all that a file may.
+Result<std::uint64_t> type_flags(const MapRequest& request, std::uint64_t flags) {
+  if ((request.flags & MAP_HUGETLB) != 0) {
+    GONZO_ASSIGN(flags, object_flags(request, flags));
+    return flags | kHugeTlb;
   }
-  return Errno::kNoMem;
+  const bool anonymous = (request.flags & MAP_ANONYMOUS) != 0;
+  return anonymous ? anonymous_flags(request, flags) : object_flags(request, flags);
+}
+
+/// What the file system says when the old areas are gone already. ENOMEM: no huge page is there to
+/// be reserved. EOPNOTSUPP: no page of ours is the storage itself (Linux:
+/// daxdev_mapping_supported).
+Result<void> check_object(const VmaAttributes& attributes) {
+  if ((attributes.flags & kHugeTlb) != 0) return fail(Errno::kNoMem);
+  const MappedObject* object = attributes.object.get();
+  if ((attributes.flags & kSync) != 0 && object != nullptr && !object->is_shmem()) {
+    return fail(Errno::kOpNotSupp);
+  }
+  return {};
 }
 
 }  // namespace
@@ -114,22 +130,24 @@ Errno huge_page_error(const MapRequest& request) {
 /// In this order:
 /// EINVAL: the offset is unaligned.
 /// EBADF: neither anonymous nor an object.
-/// EINVAL, ENOMEM: MAP_HUGETLB, see huge_page_error().
+/// EINVAL: MAP_HUGETLB, see huge_page_bytes().
 /// EINVAL: length 0.
 /// ENOMEM: the length overflows.
 /// EOVERFLOW: the offset's end does.
-/// ENOMEM: more than max_map_count areas; and see place().
-/// EEXIST: MAP_FIXED_NOREPLACE where something is.
-/// EPERM: MAP_LOCKED with no RLIMIT_MEMLOCK at all. EAGAIN: beyond it.
-/// EOVERFLOW: past the largest file. EACCES, EPERM, EOPNOTSUPP, EINVAL: see object_flags(),
-/// anonymous_flags().
-/// ENOMEM: the replaced range cuts an area at max_map_count; no memory for the index; RLIMIT_AS,
-/// RLIMIT_DATA, more than could ever be had.
-Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
+/// ENOMEM: more than max_map_count areas. EINVAL: MAP_FIXED where no huge page begins. Then
+/// place(). EEXIST: MAP_FIXED_NOREPLACE where something is. EPERM: MAP_LOCKED with no
+/// RLIMIT_MEMLOCK at all. EAGAIN: beyond it. EOVERFLOW: past the largest file. EACCES, EPERM,
+/// EOPNOTSUPP, EINVAL: see object_flags(), anonymous_flags(). ENOMEM: the replaced range cuts an
+/// area at max_map_count; no memory for the index; RLIMIT_AS, RLIMIT_DATA, more than could ever be
+/// had. Then check_object().
+Result<VirtAddr> AddressSpace::map(MapRequest request) {
   if ((request.offset & ~kPageMask) != 0) return fail(Errno::kInval);
   const bool anonymous = (request.flags & MAP_ANONYMOUS) != 0;
   if (!anonymous && request.object == nullptr) return fail(Errno::kBadF);
-  if ((request.flags & MAP_HUGETLB) != 0) return fail(huge_page_error(request));
+  if ((request.flags & MAP_HUGETLB) != 0) {
+    GONZO_ASSIGN(const std::uint64_t huge_page, huge_page_bytes(request.flags));
+    request.length = (request.length + huge_page - 1) & ~(huge_page - 1);
+  }
 
   Result<VirtAddr> start;
   bool wanted = (request.flags & MAP_LOCKED) != 0 ||
@@ -154,6 +172,10 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request) {
 
   int flags = request.flags;
   if ((flags & MAP_FIXED_NOREPLACE) != 0) flags |= MAP_FIXED;
+  if ((flags & MAP_HUGETLB) != 0 && (flags & MAP_FIXED) != 0) {
+    GONZO_ASSIGN(const std::uint64_t huge_page, huge_page_bytes(flags));
+    if ((request.hint.value & (huge_page - 1)) != 0) return fail(Errno::kInval);
+  }
   GONZO_ASSIGN(const VirtAddr start, place(request.hint, length, flags));
   const AddressRange range{start, start + length};
   if ((flags & MAP_FIXED_NOREPLACE) != 0 && !is_free(range)) return fail(Errno::kExist);
@@ -172,18 +194,16 @@ Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
   if (!may_lock(flags, length)) return fail(Errno::kAgain);
 
   VmaAttributes attributes;
-  if ((request.flags & MAP_ANONYMOUS) != 0) {
-    GONZO_ASSIGN(flags, anonymous_flags(request, flags));
-  } else {
+  if ((request.flags & MAP_ANONYMOUS) == 0) {
     if (length > kMaxObjectBytes || request.offset > kMaxObjectBytes - length) {
       return fail(Errno::kOverflow);
     }
-    GONZO_ASSIGN(flags, object_flags(request, flags));
     attributes.object = request.object;
     if (request.object->is_zero_device()) attributes.zero_device.swap(attributes.object);
     attributes.open_file = request.open_file;
     attributes.page_offset = request.offset >> kPageShift;
   }
+  GONZO_ASSIGN(flags, type_flags(request, flags));
   if ((request.flags & MAP_NORESERVE) != 0 &&
       manager_.commitments().policy() != Overcommit::kNever) {
     flags |= kNoReserve;
@@ -218,7 +238,7 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     GONZO_TRY(charge(range.pages() - replaced_charged));
     replaced_charges = Charges::kKeep;
     attributes.flags |= kAccount;
-  } else if ((attributes.flags & kShared) != 0 && attributes.object == nullptr) {
+  } else if ((attributes.flags & (kShared | kHugeTlb)) == kShared && attributes.object == nullptr) {
     GONZO_TRY(add_shared_memory(attributes, range.size()));
   }
 
@@ -231,13 +251,13 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     }
   }
   if (replaced > 0) GONZO_TRY(unmap_locked(range, replaced_charges));
-  // The file system says so, when what was here is gone (Linux: daxdev_mapping_supported): no page
-  // of ours is the storage itself.
-  if ((attributes.flags & kSync) != 0 && object != nullptr && !object->is_shmem()) {
+  if (const auto mapped = check_object(attributes); !mapped) {
     if ((attributes.flags & kAccount) != 0) uncharge(range.pages());
-    object->area_closed(notice);
-    return fail(Errno::kOpNotSupp);
+    if (object != nullptr) object->area_closed(notice);
+    return fail(mapped.error());
   }
+  // Such areas are never locked, though their pages come in (Linux: vma_supports_mlock).
+  if ((attributes.flags & kUnlockable) != 0) attributes.flags &= ~kLockMask;
   account(attributes.flags, pages);
   insert_or_merge(range, std::move(attributes));
   if (object != nullptr) object->area_closed(notice);  // the area itself is counted now

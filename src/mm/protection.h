@@ -25,7 +25,7 @@ inline constexpr std::uint64_t kDataFlags = vm_flags::kRead | vm_flags::kWrite |
 /// Memory that counts as committed (Linux: accountable_mapping).
 constexpr bool is_accountable(std::uint64_t flags) {
   using namespace vm_flags;
-  return (flags & (kNoReserve | kShared | kWrite)) == kWrite;
+  return (flags & (kNoReserve | kShared | kHugeTlb | kWrite)) == kWrite;
 }
 
 }  // namespace gonzo

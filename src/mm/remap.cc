@@ -230,7 +230,7 @@ void AddressSpace::leave_empty(AddressRange source) {
   Vma& left = *area_holding(source.start);
   if (left.has(kLocked)) {
     stray_locked_ += left.pages();
-    left.set_flags(left.flags() & ~(kLocked | kLockOnFault));
+    left.set_flags(left.flags() & ~kLockMask);
   }
   if (left.range() == source) left.forget_own_pages();
 }

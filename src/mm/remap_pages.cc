@@ -1,12 +1,17 @@
 // remap_file_pages(2), which is an mmap over a part of the same mapping. Linux: mm/mmap.c.
 #include <linux/mman.h>
 
+#include <algorithm>
+
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
 namespace {
 
 using namespace vm_flags;
+
+/// Linux counts in pages, up to where no byte offset reaches. This one is as much too large.
+constexpr std::uint64_t kPastAnyFile = (1ULL << (63 - kPageShift)) - 1;
 
 int protection_of(std::uint64_t flags) {
   int protection = 0;
@@ -28,6 +33,7 @@ Result<void> AddressSpace::remap_pages(VirtAddr start, std::uint64_t length, int
   if (range.end <= range.start) return fail(Errno::kInval);
   if (first_page + range.pages() < first_page) return fail(Errno::kInval);
 
+  bool wanted = (flags & MAP_NONBLOCK) == 0;
   {
     const LockGuard guard(lock_);
     const Vma* vma = area_holding(range.start);
@@ -37,7 +43,7 @@ Result<void> AddressSpace::remap_pages(VirtAddr start, std::uint64_t length, int
                              .protection = protection_of(vma->flags()),
                              .flags = MAP_SHARED | MAP_FIXED | (vma->has(kLocked) ? MAP_LOCKED : 0),
                              .object = vma->attributes().object,
-                             .offset = first_page << kPageShift,
+                             .offset = std::min(first_page, kPastAnyFile) << kPageShift,
                              .open_file = vma->attributes().open_file,
                              .object_executable = vma->has(kMayExec)};
     for (const Vma* last = vma; last->end() < range.end;) {
@@ -49,11 +55,10 @@ Result<void> AddressSpace::remap_pages(VirtAddr start, std::uint64_t length, int
       }
       last = next;
     }
-    // Linux counts in pages: what no byte offset can tell lies past the largest file.
-    if (request.offset >> kPageShift != first_page) return fail(Errno::kOverflow);
+    wanted = wanted || ((vma->flags() | default_flags_) & kLocked) != 0;
     GONZO_TRY(map_locked(request));
   }
-  if ((flags & MAP_NONBLOCK) == 0) populate(range);
+  if (wanted) populate(range);
   return {};
 }
 

@@ -71,6 +71,8 @@ class GonzoSubject {
   GonzoSubject& operator=(const GonzoSubject&) = delete;
 
   Observation run(const Operation& op) {
+    if (refill_) fill_cache();
+    refill_ = makes_holes(op);
     Observation seen;
     if (op.call == Call::kReadByte || op.call == Call::kWriteByte) {
       access(op, seen);
@@ -233,6 +235,7 @@ class GonzoSubject {
   CachedFileRef object_;
   std::unique_ptr<AddressSpace> space_;
   std::vector<std::uint8_t> vector_;
+  bool refill_ = false;
 };
 
 }  // namespace

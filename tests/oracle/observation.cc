@@ -1,10 +1,15 @@
 #include "oracle/observation.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <sstream>
 
 namespace gonzo::oracle {
+
+bool makes_holes(const Operation& op) {
+  return op.call == Call::kAdvise && op.flags == MADV_REMOVE;
+}
 
 std::string describe(const Observation& o) {
   std::string text = fmt::format("  result {}", o.result);

@@ -47,6 +47,9 @@ struct Operation {
   std::uint8_t value = 0;
 };
 
+/// Takes pages of the file out of the cache. Before the next operation both subjects bring the whole
+/// file in again, so that how far a fault reads around does not matter.
+bool makes_holes(const Operation& operation);
 /// For a person who reads a failure.
 std::string describe(const Operation& operation);
 /// `count` operations that follow from `seed` alone.

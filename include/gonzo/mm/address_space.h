@@ -110,7 +110,7 @@ class AddressSpace {
 
   // Contracts: mm/map.cc, unmap.cc, protect.cc, brk.cc, remap.cc, advise.cc. All are thread-safe,
   // check errors in Linux's order, and document their errors at the definition.
-  Result<VirtAddr> map(const MapRequest& request) GONZO_EXCLUDES(lock_);
+  Result<VirtAddr> map(MapRequest request) GONZO_EXCLUDES(lock_);
   Result<void> unmap(VirtAddr start, std::uint64_t length) GONZO_EXCLUDES(lock_);
   Result<void> protect(VirtAddr start, std::uint64_t length, int protection) GONZO_EXCLUDES(lock_);
   /// The new break, or the old one when the request cannot be met (brk(2) has no error return).

@@ -26,11 +26,16 @@ inline constexpr std::uint64_t kWipeOnFork = 0x2000000, kDontDump = 0x4000000;
 inline constexpr std::uint64_t kSoftDirty = 0x8000000, kHugePage = 0x20000000;
 inline constexpr std::uint64_t kNoHugePage = 0x40000000, kMergeable = 0x80000000;
 inline constexpr std::uint64_t kSequential = 0x8000, kRandom = 0x10000;
-inline constexpr std::uint64_t kSync = 0x800000, kDroppable = 1ULL << 40, kSealed = 1ULL << 42;
+inline constexpr std::uint64_t kHugeTlb = 0x400000, kSync = 0x800000;
+inline constexpr std::uint64_t kDroppable = 1ULL << 40, kSealed = 1ULL << 42;
 inline constexpr std::uint64_t kProtMask = kRead | kWrite | kExec;
 inline constexpr std::uint64_t kMayMask = kMayRead | kMayWrite | kMayExec | kMayShare;
 /// Areas with any of these never merge (Linux: VM_SPECIAL).
 inline constexpr std::uint64_t kSpecialMask = kDontExpand;
+/// How an area is locked; areas with any of the second never are (Linux: VM_LOCKED_MASK,
+/// vma_supports_mlock).
+inline constexpr std::uint64_t kLockMask = kLocked | kLockOnFault;
+inline constexpr std::uint64_t kUnlockable = kSpecialMask | kDroppable;
 /// An area that absorbs one with these has them from then on (Linux: VM_STICKY).
 inline constexpr std::uint64_t kSticky = kSoftDirty | kMaybeGuard;
 /// Differences in these do not keep two areas apart (Linux: VM_IGNORE_MERGE).
