@@ -47,6 +47,7 @@ struct RawOptions {
   std::string strace;
   std::string machine = "host";
   std::string overcommit = "heuristic";
+  std::string paging = "auto";
   bool maps = false;
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;
@@ -100,6 +101,12 @@ void describe_run(CLI::App& run, RawOptions& raw) {
       ->type_name("MODE")
       ->capture_default_str()
       ->group("Machine");
+  run.add_option("--paging", raw.paging,
+                 "Format of the page tables: classic (32-bit, no NX) or pae for i386 programs,\n"
+                 "4level for x86-64; auto takes the program's, classic for i386")
+      ->type_name("FORMAT")
+      ->capture_default_str()
+      ->group("Machine");
   run.add_option("--machine", raw.machine, "What executes the program: host")
       ->type_name("NAME")
       ->capture_default_str()
@@ -122,6 +129,15 @@ std::optional<Overcommit> parse_overcommit(std::string_view text) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (text == kNames[i] || text == std::to_string(i)) return static_cast<Overcommit>(i);
   }
+  return std::nullopt;
+}
+
+/// Outer none: no such format; inner none: by the program.
+std::optional<std::optional<PagingFormat>> parse_paging(std::string_view text) {
+  if (text == "auto") return std::optional<PagingFormat>{};
+  if (text == "classic") return PagingFormat::kClassic32;
+  if (text == "pae") return PagingFormat::kPae;
+  if (text == "4level") return PagingFormat::kFourLevel;
   return std::nullopt;
 }
 
@@ -156,6 +172,12 @@ std::expected<RunOptions, Exit> checked(const RawOptions& raw, std::vector<std::
         "--overcommit {}: no such policy: use heuristic, always or never", raw.overcommit)));
   }
   options.overcommit = *overcommit;
+  const auto paging = parse_paging(raw.paging);
+  if (!paging) {
+    return std::unexpected(complain(
+        fmt::format("--paging {}: no such format: use auto, classic, pae or 4level", raw.paging)));
+  }
+  options.paging = *paging;
   if (raw.stats == "json") {
     options.stats = StatsFormat::kJson;
   } else if (raw.stats == "text") {

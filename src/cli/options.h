@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <gonzo/frame/commit_ledger.h>
+#include <gonzo/paging/paging_format.h>
 #include <gonzo/vma/vma_index.h>
 
 namespace gonzo {
@@ -23,6 +24,7 @@ struct RunOptions {
   std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
   VmaIndexKind vma_index = kDefaultVmaIndex;
   Overcommit overcommit = Overcommit::kHeuristic;
+  std::optional<PagingFormat> paging;  ///< none: by the program's kind
   std::vector<std::string> command;  ///< program and its arguments, at least one
 };
 

@@ -157,7 +157,8 @@ int run_program(const RunOptions& options) {
   auto system = System::create(
       {.memory_bytes = options.memory_bytes,
        .memory = {.anonymous_fault_around = options.fault_around, .overcommit = options.overcommit},
-       .vma_index = options.vma_index});
+       .vma_index = options.vma_index,
+       .paging = options.paging});
   if (!system) {
     return own_failure(
         fmt::format("cannot make a machine with {}", bytes_text(options.memory_bytes)),

@@ -8,13 +8,11 @@
 #include <vector>
 
 #include "kernel/exec_error.h"
+#include "kernel/program_abi.h"
 #include <gonzo/base/address.h>
 #include <gonzo/cache/backing_file.h>
 
 namespace gonzo {
-
-/// First address past user space (Linux: TASK_SIZE on x86-64 with 4-level paging).
-inline constexpr std::uint64_t kTaskSize = 0x7ffffffff000;
 
 enum class ElfType : std::uint8_t {
   kExecutable,  ///< ET_EXEC: fixed addresses
@@ -22,9 +20,8 @@ enum class ElfType : std::uint8_t {
   kOther,       ///< an interpreter may come this far with it, but check_elf_image() refuses it
 };
 
-enum class ElfRole : std::uint8_t { kProgram, kInterpreter };
-
-/// PT_GNU_STACK's word. Without one, an x86-64 stack is not executable.
+/// PT_GNU_STACK's word. Without one, an x86-64 stack is not executable, and all that an i386
+/// program can read is (Linux: elf_read_implies_exec).
 enum class ElfStack : std::uint8_t { kDefault, kExecutable, kNotExecutable };
 
 /// PT_LOAD, all in bytes.
@@ -35,6 +32,7 @@ struct ElfSegment {
 };
 
 struct ElfImage {
+  ProgramAbi abi;
   ElfType type;
   std::uint64_t entry;
   std::uint64_t header_offset;  ///< of the program headers
@@ -54,8 +52,11 @@ struct ElfImage {
 /// Reads and checks the headers; `name` is for the texts. What Linux would refuse in execve is
 /// refused with its errno: ENOEXEC, ELIBBAD or EIO for an interpreter, or what the host answered to
 /// the read. What it accepts is accepted: overlapping or unordered segments, other word sizes or
-/// byte orders in e_ident, segments past the end of the file.
-ExecOutcome<ElfImage> parse_elf(BackingFile& file, ElfRole role, const std::string& name);
+/// byte orders in e_ident (e_machine decides), segments past the end of the file.
+ExecOutcome<ElfImage> parse_elf(BackingFile& file, const std::string& name);
+/// The same for the interpreter of a program of `abi`.
+ExecOutcome<ElfImage> parse_elf_interpreter(BackingFile& file, ProgramAbi abi,
+                                            const std::string& name);
 
 /// What Linux finds only past the point of no return (`signal` is set in every error): segments
 /// that cannot be mapped, an interpreter's type.

@@ -9,16 +9,14 @@
 namespace gonzo {
 namespace {
 
-/// Linux: ELF_ET_DYN_BASE, (DEFAULT_MAP_WINDOW / 3 * 2). Not page aligned: a PIE starts at its
-/// floor, a loader's heap at its ceiling.
-constexpr std::uint64_t kDynamicBase = kTaskSize / 3 * 2;
-
 std::unexpected<ExecError> fatal(Errno error, const std::string& name, std::string_view what) {
   return std::unexpected(
       ExecError{error, fmt::format("{}: {}: {}", name, what, errno_text(error)), SIGSEGV});
 }
 
-bool in_user_space(std::uint64_t address) { return address < kTaskSize; }
+bool in_user_space(const ElfImage& image, std::uint64_t address) {
+  return address < task_size(image.abi);
+}
 
 /// Linux: elf_map. `reserve` is 0, or the room that the first of several segments takes, so that
 /// the others are sure to find theirs.
@@ -87,7 +85,7 @@ Result<Placement> place_program(AddressSpace& memory, const ElfImage& image,
   const ElfSegment& first = image.segments.front();
   const std::uint64_t alignment = image.alignment();
   if (image.interpreter) {
-    placement = {.bias = kDynamicBase, .flags = MAP_FIXED_NOREPLACE};
+    placement = {.bias = dynamic_base(image.abi), .flags = MAP_FIXED_NOREPLACE};
     if (alignment != 0) placement.bias &= ~(alignment - 1);
   } else if (alignment > kPageSize) {
     // A trial mapping tells where there is room, then its start is aligned downwards.
@@ -137,7 +135,8 @@ ExecOutcome<LoadedElf> load_elf_program(AddressSpace& memory, const ElfImage& im
     const std::uint64_t address = loaded.bias + segment.address;
     const auto mapped = map_segment(memory, segment, file, address, flags, reserve);
     if (!mapped) return fatal(mapped.error(), name, fmt::format("cannot map ELF segment {}", i));
-    if (!in_user_space(*mapped)) return fatal(Errno::kInval, name, "ELF segment out of user space");
+    if (!in_user_space(image, *mapped))
+      return fatal(Errno::kInval, name, "ELF segment out of user space");
     if (i == 0 && image.type == ElfType::kShared) loaded.bias += *mapped - page_floor(address);
     note_bounds(loaded, image, segment, highest);
     reserve = 0;
@@ -151,8 +150,9 @@ ExecOutcome<LoadedElf> load_elf_program(AddressSpace& memory, const ElfImage& im
   }
   // A loader's heap would grow into the mmap area: Linux moves it to where a PIE would be.
   const bool loader = image.type == ElfType::kShared && !image.interpreter;
-  loaded.break_start = VirtAddr(loader ? kDynamicBase : highest + loaded.bias).page_ceil();
-  if (!image.interpreter && !in_user_space(loaded.entry.value)) {
+  loaded.break_start =
+      VirtAddr(loader ? dynamic_base(image.abi) : highest + loaded.bias).page_ceil();
+  if (!image.interpreter && !in_user_space(image, loaded.entry.value)) {
     return fatal(Errno::kInval, name,
                  fmt::format("entry point {:#x} is not in user space", loaded.entry.value));
   }
@@ -177,13 +177,13 @@ ExecOutcome<LoadedElf> load_elf_interpreter(AddressSpace& memory, const ElfImage
     if (!mapped) return fatal(mapped.error(), name, fmt::format("cannot map ELF segment {}", i));
     if (movable && i == 0) loaded.bias = *mapped - page_floor(segment.address);
     const std::uint64_t start = loaded.bias + segment.address;
-    if (!in_user_space(start) || start > kTaskSize - segment.memory_size) {
+    if (!in_user_space(image, start) || start > task_size(image.abi) - segment.memory_size) {
       return fatal(Errno::kNoMem, name, "ELF segment out of user space");
     }
     reserve = 0;
   }
   loaded.entry = VirtAddr(image.entry + loaded.bias);
-  if (!in_user_space(loaded.entry.value)) {
+  if (!in_user_space(image, loaded.entry.value)) {
     return fatal(Errno::kInval, name,
                  fmt::format("entry point {:#x} is not in user space", loaded.entry.value));
   }

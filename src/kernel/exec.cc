@@ -77,7 +77,7 @@ ExecOutcome<void> find_interpreter(Preparation& prepared) {
   const std::string& path = *prepared.image.interpreter;
   auto opened = open_program(path, prepared.name);
   if (!opened) return std::unexpected(opened.error());
-  auto image = parse_elf(*opened->file, ElfRole::kInterpreter, path);
+  auto image = parse_elf_interpreter(*opened->file, prepared.image.abi, path);
   if (!image) return std::unexpected(image.error());
   prepared.interpreter = std::move(*opened);
   prepared.interpreter_image = std::move(*image);
@@ -95,9 +95,10 @@ ExecOutcome<Preparation> prepare(const ExecRequest& request, std::uint64_t stack
   // Linux since 5.18: there is always an argv[0].
   if (prepared.stack.arguments.empty()) prepared.stack.arguments.emplace_back();
   if (auto ok = find_program(prepared, stack_limit); !ok) return std::unexpected(ok.error());
-  auto image = parse_elf(*prepared.program.file, ElfRole::kProgram, prepared.name);
+  auto image = parse_elf(*prepared.program.file, prepared.name);
   if (!image) return std::unexpected(image.error());
   prepared.image = std::move(*image);
+  prepared.stack.abi = prepared.image.abi;
   if (auto ok = find_interpreter(prepared); !ok) return std::unexpected(ok.error());
   return prepared;
 }
@@ -128,7 +129,7 @@ std::vector<AuxEntry> make_auxv(const ElfImage& image, const LoadedElf& program,
           {AT_PAGESZ, kPageSize},
           {AT_CLKTCK, static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK))},
           {AT_PHDR, program.program_headers.value},
-          {AT_PHENT, sizeof(Elf64_Phdr)},
+          {AT_PHENT, image.abi == ProgramAbi::kI386 ? sizeof(Elf32_Phdr) : sizeof(Elf64_Phdr)},
           {AT_PHNUM, image.header_count},
           {AT_BASE, interpreter_base},
           {AT_FLAGS, 0},
@@ -151,6 +152,23 @@ std::unexpected<ExecError> no_stack(const std::string& name, Errno error) {
 
 std::string program_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1).substr(0, kNameBytes);
+}
+
+/// The address space in the format that programs of `abi` run on.
+ExecOutcome<void> use_paging_for(Process& process, ProgramAbi abi, const std::string& name) {
+  const auto format = process.system().paging_format(abi);
+  if (!format) {
+    return std::unexpected(ExecError{
+        format.error(), fmt::format("{}: {} programs do not run on page tables of this format",
+                                    name, abi == ProgramAbi::kI386 ? "i386" : "x86-64")});
+  }
+  if (process.memory().page_table().format() == *format) return {};
+  if (auto renewed = process.renew_memory(*format); !renewed) {
+    return std::unexpected(ExecError{
+        renewed.error(),
+        fmt::format("{}: cannot make its address space: {}", name, errno_text(renewed.error()))});
+  }
+  return {};
 }
 
 struct Loaded {
@@ -186,11 +204,14 @@ ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& reques
 
   // The strings' place does not depend on what is loaded; the stack has its room first, as on
   // Linux.
+  const ProgramAbi abi = prepared->image.abi;
+  if (auto ok = use_paging_for(process, abi, prepared->name); !ok)
+    return std::unexpected(ok.error());
   AddressSpace& memory = process.memory();
   const std::uint64_t stack_bytes =
-      initial_stack_bytes(build_stack(prepared->stack).strings_start, stack_limit);
+      initial_stack_bytes(abi, build_stack(prepared->stack).strings_start, stack_limit);
   const bool executable_stack = prepared->image.stack == ElfStack::kExecutable;
-  if (auto ok = memory.map_stack(kStackTop, stack_bytes, executable_stack); !ok) {
+  if (auto ok = memory.map_stack(stack_top(abi), stack_bytes, executable_stack); !ok) {
     return no_stack(prepared->name, ok.error());
   }
   const auto loaded = load(process, *prepared);
@@ -215,10 +236,11 @@ ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& reques
                      .env_end = stack.env_end});
   process.files().close_on_exec();
   process.signals().reset_handlers();
-  process.image() = {.path = prepared->program.path,
+  process.image() = {.abi = abi,
+                     .path = prepared->program.path,
                      .name = program_name(request.path),
                      .auxv = std::move(stack.auxv)};
-  return ExecResult{loaded->entry, stack.stack_pointer};
+  return ExecResult{abi, loaded->entry, stack.stack_pointer};
 }
 
 }  // namespace gonzo

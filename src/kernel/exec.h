@@ -8,6 +8,7 @@
 
 #include "kernel/exec_error.h"
 #include "kernel/process.h"
+#include "kernel/program_abi.h"
 #include <gonzo/base/address.h>
 
 namespace gonzo {
@@ -28,12 +29,16 @@ struct ExecRequest {
 
 /// Where the first instruction and the stack are.
 struct ExecResult {
+  ProgramAbi abi = ProgramAbi::kX8664;
   VirtAddr entry;
   VirtAddr stack_pointer;
+
+  CpuRegisters registers() const { return initial_registers(abi, entry, stack_pointer); }
 };
 
-/// Loads a program (ELF64 static, static-PIE or dynamic; #! scripts up to Linux's depth) into the
-/// empty address space of `process` and fills its image. Nothing a file says is trusted. After an
+/// Loads a program (ELF64 or ELF32 for i386, static, static-PIE or dynamic; #! scripts up to
+/// Linux's depth) into the empty address space of `process`, which gets the paging format of the
+/// program's kind if it has another, and fills its image. Nothing a file says is trusted. After an
 /// error the address space holds what was mapped until then: the process is of no use any more.
 ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& request);
 

@@ -14,8 +14,8 @@ constexpr std::uint64_t kMostStringBytes = 32 * kPageSize;     // MAX_ARG_STRLEN
 constexpr std::uint64_t kMostArgumentBytes = 6ULL << 20;       // three quarters of _STK_LIM
 constexpr std::uint64_t kLeastArgumentBytes = 32 * kPageSize;  // ARG_MAX
 constexpr std::uint64_t kStackExpansion = 32 * kPageSize;
+/// Of the kernel, which is a 64-bit one: its end marker, and what it counts for each string.
 constexpr std::uint64_t kPointer = sizeof(std::uint64_t);
-constexpr std::string_view kPlatform = "x86_64";
 
 ExecOutcome<std::uint64_t> string_bytes(const std::vector<std::string>& strings) {
   std::uint64_t total = 0;
@@ -33,9 +33,9 @@ ExecOutcome<std::uint64_t> string_bytes(const std::vector<std::string>& strings)
 /// Fills a buffer that ends at the stack's top from its end downwards.
 class Builder {
  public:
-  explicit Builder(std::uint64_t bytes) : buffer_(bytes), position_(bytes) {}
+  Builder(VirtAddr top, std::uint64_t bytes) : top_(top), buffer_(bytes), position_(bytes) {}
 
-  VirtAddr address() const { return kStackTop - (buffer_.size() - position_); }
+  VirtAddr address() const { return top_ - (buffer_.size() - position_); }
   VirtAddr push(std::span<const std::byte> bytes) {
     position_ -= bytes.size();
     std::ranges::copy(bytes, buffer_.begin() + static_cast<std::ptrdiff_t>(position_));
@@ -45,13 +45,14 @@ class Builder {
     position_ -= 1;  // the NUL: the buffer is zero
     return push(std::as_bytes(std::span(string)));
   }
-  void move_to(VirtAddr address) { position_ = buffer_.size() - (kStackTop - address); }
+  void move_to(VirtAddr address) { position_ = buffer_.size() - (top_ - address); }
   std::vector<std::byte> take() && {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(position_));
     return std::move(buffer_);
   }
 
  private:
+  const VirtAddr top_;
   std::vector<std::byte> buffer_;
   std::uint64_t position_;
 };
@@ -63,6 +64,15 @@ std::vector<std::uint64_t> push_strings(Builder& builder, const std::vector<std:
     addresses[i] = builder.push_string(strings[i]).value;
   }
   return addresses;
+}
+
+void push_words(Builder& builder, std::span<const std::uint64_t> words, ProgramAbi abi) {
+  if (abi == ProgramAbi::kX8664) {
+    builder.push(std::as_bytes(words));
+    return;
+  }
+  const std::vector<std::uint32_t> narrow(words.begin(), words.end());
+  builder.push(std::as_bytes(std::span(narrow)));
 }
 
 std::uint64_t size_bound(const InitialStack& stack) {
@@ -96,9 +106,10 @@ ExecOutcome<void> check_argument_size(const InitialStack& stack, std::uint64_t s
 }
 
 StackImage build_stack(const InitialStack& stack) {
-  Builder builder(size_bound(stack));
+  const VirtAddr top = stack_top(stack.abi);
+  Builder builder(top, size_bound(stack));
   StackImage image;
-  builder.move_to(kStackTop - kPointer);  // the end marker
+  builder.move_to(top - kPointer);  // the end marker
   const VirtAddr file_name = builder.push_string(stack.file_name);
   image.env_end = builder.address();
   const auto environment = push_strings(builder, stack.environment);
@@ -107,7 +118,7 @@ StackImage build_stack(const InitialStack& stack) {
   image.arg_start = image.strings_start = builder.address();
 
   builder.move_to(VirtAddr(builder.address().value & ~15ULL));
-  const VirtAddr platform = builder.push_string(kPlatform);
+  const VirtAddr platform = builder.push_string(platform_name(stack.abi));
   const VirtAddr random = builder.push(stack.random_bytes);
 
   for (const AuxEntry& entry : stack.auxv) {
@@ -125,16 +136,18 @@ StackImage build_stack(const InitialStack& stack) {
   table.insert(table.end(), environment.begin(), environment.end());
   table.push_back(0);
   table.insert(table.end(), image.auxv.begin(), image.auxv.end());
-  image.stack_pointer = VirtAddr((random.value - table.size() * kPointer) & ~15ULL);
-  builder.move_to(image.stack_pointer + table.size() * kPointer);
-  builder.push(std::as_bytes(std::span(table)));
+  const std::uint64_t bytes = table.size() * pointer_bytes(stack.abi);
+  image.stack_pointer = VirtAddr((random.value - bytes) & ~15ULL);
+  builder.move_to(image.stack_pointer + bytes);
+  push_words(builder, table, stack.abi);
   image.bytes = std::move(builder).take();
   return image;
 }
 
-std::uint64_t initial_stack_bytes(VirtAddr strings_start, std::uint64_t stack_limit) {
+std::uint64_t initial_stack_bytes(ProgramAbi abi, VirtAddr strings_start,
+                                  std::uint64_t stack_limit) {
   // Linux starts with one page and grows it down to the page of the lowest string.
-  const std::uint64_t used = std::max(kStackTop - strings_start.page_floor(), kPageSize);
+  const std::uint64_t used = std::max(stack_top(abi) - strings_start.page_floor(), kPageSize);
   return std::min(page_floor(stack_limit), used + kStackExpansion);
 }
 

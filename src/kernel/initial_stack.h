@@ -8,20 +8,19 @@
 #include <string>
 #include <vector>
 
-#include "kernel/elf.h"
 #include "kernel/exec_error.h"
+#include "kernel/program_abi.h"
 #include <gonzo/base/address.h>
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
-
-inline constexpr VirtAddr kStackTop{kTaskSize};  ///< Linux: STACK_TOP, not randomised
 
 struct AuxEntry {
   std::uint64_t type, value;  ///< AT_*
 };
 
 struct InitialStack {
+  ProgramAbi abi = ProgramAbi::kX8664;
   std::string file_name;  ///< AT_EXECFN
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
@@ -30,10 +29,10 @@ struct InitialStack {
   std::vector<AuxEntry> auxv;
 };
 
-/// The finished bytes, which end at kStackTop, and what points into them.
+/// The finished bytes, which end at stack_top(), and what points into them.
 struct StackImage {
   VirtAddr stack_pointer;        ///< argc is there; a multiple of 16
-  std::vector<std::byte> bytes;  ///< [stack_pointer, kStackTop)
+  std::vector<std::byte> bytes;  ///< [stack_pointer, stack_top())
   VirtAddr strings_start;        ///< the lowest string
   VirtAddr arg_start, arg_end, env_start, env_end;
   std::vector<std::uint64_t> auxv;  ///< pairs, AT_NULL included
@@ -47,6 +46,7 @@ StackImage build_stack(const InitialStack& stack);
 
 /// How large the stack's area is at first: the strings' pages and 128 KiB, within the limit (Linux:
 /// setup_arg_pages).
-std::uint64_t initial_stack_bytes(VirtAddr strings_start, std::uint64_t stack_limit);
+std::uint64_t initial_stack_bytes(ProgramAbi abi, VirtAddr strings_start,
+                                  std::uint64_t stack_limit);
 
 }  // namespace gonzo

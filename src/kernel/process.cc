@@ -40,19 +40,26 @@ Process::Process(System& system, int pid, const Inheritance& inheritance)
 Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
                                                  const Inheritance& inheritance) {
   std::unique_ptr<Process> process(new Process(system, pid, inheritance));
-  GONZO_ASSIGN(process->memory_,
-               AddressSpace::create(system.memory(), process->translations_,
-                                    {.index = system.vma_index(),
-                                     .reserved = system.machine().reserved_range(),
-                                     .limits = memory_limits(inheritance.limits),
-                                     .owner = pid}));
-  GONZO_ASSIGN(process->machine_space_,
-               system.machine().create_space(process->memory_->page_table()));
-  process->translations_.connect(process->machine_space_.get());
+  GONZO_TRY(process->renew_memory(system.default_paging_format()));
   for (const Inheritance::Descriptor& descriptor : inheritance.descriptors) {
     GONZO_TRY(process->files_.insert_at(descriptor.number, descriptor.file, CloseOnExec::kNo));
   }
   return process;
+}
+
+Result<void> Process::renew_memory(PagingFormat format) {
+  GONZO_ASSIGN(auto memory, AddressSpace::create(system_.memory(), translations_,
+                                                 {.format = format,
+                                                  .index = system_.vma_index(),
+                                                  .reserved = system_.machine().reserved_range(),
+                                                  .limits = memory_limits(limits_),
+                                                  .owner = pid_}));
+  GONZO_ASSIGN(auto space, system_.machine().create_space(memory->page_table()));
+  translations_.connect(nullptr);
+  machine_space_ = std::move(space);
+  memory_ = std::move(memory);
+  translations_.connect(machine_space_.get());
+  return {};
 }
 
 void Process::update_memory_limits() { memory_->set_limits(memory_limits(limits_)); }

@@ -10,6 +10,7 @@
 #include "kernel/file_table.h"
 #include "kernel/inheritance.h"
 #include "kernel/pending_signals.h"
+#include "kernel/program_abi.h"
 #include "kernel/resource_limit.h"
 #include "kernel/signal_actions.h"
 #include "kernel/system.h"
@@ -21,6 +22,7 @@ namespace gonzo {
 
 /// Set by exec. Linux: mm->exe_file, comm, saved_auxv.
 struct ProgramImage {
+  ProgramAbi abi = ProgramAbi::kX8664;
   std::string path;                 ///< absolute, symbolic links resolved: /proc/self/exe
   std::string name;                 ///< at most 15 bytes: comm
   std::vector<std::uint64_t> auxv;  ///< pairs, AT_NULL included
@@ -41,6 +43,9 @@ class Process {
   System& system() { return system_; }
   int pid() const { return pid_; }
   AddressSpace& memory() { return *memory_; }
+  /// An empty address space with page tables in `format` in place of the present one. No task may
+  /// have a thread on it. ENOMEM, EAGAIN: nothing changed.
+  Result<void> renew_memory(PagingFormat format);
   MachineSpace& machine_space() { return *machine_space_; }
   FileTable& files() { return files_; }
   SignalActions& signals() { return signals_; }

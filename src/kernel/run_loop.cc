@@ -18,8 +18,10 @@ void answer_page_fault(Task& task, const Trap& trap) {
   const FaultOutcome outcome = task.memory().fault(trap.address, access_of(trap.error_code));
   if (mended(outcome)) [[likely]]
     return;
+  // Of the kernel's half a program learns nothing (Linux: set_signal_archinfo).
+  const bool in_kernel_half = trap.address >= task.memory().page_table().user_end();
   task.last_fault() = {.trap_number = kPageFaultVector,
-                       .error_code = trap.error_code,
+                       .error_code = trap.error_code | (in_kernel_half ? fault_code::kPresent : 0),
                        .address = trap.address.value};
   force_signal(task, signal_for_fault(outcome, trap.address));
 }
@@ -36,6 +38,7 @@ void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters&
   if (trap.kind == TrapKind::kSyscall) {
     ++counters.syscalls;
     task.original_rax = task.registers().rax;
+    task.call_abi = trap.abi;
     return syscalls.handle(task);
   }
   task.original_rax = ~0ULL;

@@ -13,7 +13,8 @@ namespace gonzo {
 namespace {
 
 constexpr std::uint64_t kSyscallInstruction = 2;  // bytes of `syscall`, `sysenter` and `int 0x80`
-constexpr std::uint64_t kRestartSyscall = 219;    // __NR_restart_syscall
+/// __NR_restart_syscall of x86-64 and i386.
+constexpr std::uint64_t kRestartSyscall = 219, kRestartSyscall32 = 0;
 constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);
 constexpr SignalSet kStopping =
     signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
@@ -59,7 +60,10 @@ void settle_interrupted_call(Task& task, Interrupted how, bool restarts) {
     registers.rax = static_cast<std::uint64_t>(-EINTR);
     return;
   }
-  registers.rax = code == restart::kBlock ? kRestartSyscall : task.original_rax;
+  const bool narrow = task.call_abi == SyscallAbi::kI386;
+  registers.rax = code != restart::kBlock ? task.original_rax
+                  : narrow                ? kRestartSyscall32
+                                          : kRestartSyscall;
   registers.rip -= kSyscallInstruction;
 }
 

@@ -39,6 +39,7 @@ System::System() = default;
 Result<std::unique_ptr<System>> System::create(const Config& config) {
   std::unique_ptr<System> system(new System);
   system->vma_index_ = config.vma_index;
+  system->paging_ = config.paging;
   GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
   system->pressure_ = std::make_unique<CachePressure>();
   GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),
@@ -54,6 +55,16 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
 
 System::~System() {
   if (pressure_ != nullptr) pressure_->serve(nullptr);
+}
+
+Result<PagingFormat> System::paging_format(ProgramAbi abi) const {
+  if (paging_) {
+    if (abi_of(*paging_) != abi) return fail(Errno::kNoExec);
+    return *paging_;
+  }
+  if (abi == ProgramAbi::kX8664) return PagingFormat::kFourLevel;
+  constexpr std::uint64_t kClassicFrames = 1ULL << 20;
+  return frames_->frame_count() > kClassicFrames ? PagingFormat::kPae : PagingFormat::kClassic32;
 }
 
 std::string System::shut_down() {

@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kernel/futex.h"
+#include "kernel/program_abi.h"
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
+#include <gonzo/paging/paging_format.h>
 #include <gonzo/vma/vma_index.h>
 
 namespace gonzo {
@@ -29,6 +32,9 @@ class System {
     std::uint64_t memory_bytes = 2ULL << 30;
     MemoryManager::Config memory{};
     VmaIndexKind vma_index = kDefaultVmaIndex;  ///< of each address space
+    /// Of all page tables; programs of the other kind cannot run then. None: by the program's kind,
+    /// 4-level for x86-64, for i386 32-bit classic, or PAE where memory ends past 4 GiB.
+    std::optional<PagingFormat> paging;
     MachineKind machine = MachineKind::kHost;
     SoftMachineOptions soft{};  ///< for kSoft, which needs its `load`
   };
@@ -48,6 +54,10 @@ class System {
   ShmNamespace& shared_memory() { return *shared_memory_; }
   FutexTable& futexes() { return futexes_; }
   VmaIndexKind vma_index() const { return vma_index_; }
+  /// For a program of this kind. ENOEXEC: none runs on this machine.
+  Result<PagingFormat> paging_format(ProgramAbi abi) const;
+  /// Before a program is known.
+  PagingFormat default_paging_format() const { return paging_.value_or(PagingFormat::kFourLevel); }
 
   /// After the last process ended: drops the caches and checks that every frame is back and the
   /// buddy lists are merged. Empty, or what leaked. Nothing else works afterwards.
@@ -58,6 +68,7 @@ class System {
 
   System();
   VmaIndexKind vma_index_ = kDefaultVmaIndex;
+  std::optional<PagingFormat> paging_;
   std::unique_ptr<Arena> arena_;  // destroyed last
   std::unique_ptr<CachePressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;

@@ -11,11 +11,8 @@ constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
 }  // namespace
 
 Result<std::unique_ptr<Task>> Task::create(Process& process, int tid, const ExecResult& start) {
-  CpuRegisters registers;
-  registers.rip = start.entry.value;
-  registers.rsp = start.stack_pointer.value;
-  GONZO_ASSIGN(auto thread,
-               process.system().machine().create_thread(process.machine_space(), registers));
+  GONZO_ASSIGN(auto thread, process.system().machine().create_thread(process.machine_space(),
+                                                                     start.registers()));
   return std::make_unique<Task>(process, tid, std::move(thread));
 }
 

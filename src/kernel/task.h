@@ -91,6 +91,8 @@ class Task {
 
   /// rax at the entry of the call being handled, or -1 outside one (Linux: orig_ax).
   std::uint64_t original_rax = ~0ULL;
+  /// How that call was made, whatever kind the program is (Linux: in_ia32_syscall).
+  SyscallAbi call_abi = SyscallAbi::kX8664;
   /// Set by the handler of a call that restart_syscall must continue: its number and arguments.
   struct RestartBlock {
     std::uint64_t number = ~0ULL;

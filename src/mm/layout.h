@@ -26,8 +26,4 @@ inline VirtAddr mmap_base(VirtAddr window, std::uint64_t stack_limit, std::uint6
 /// Where the bottom-up search begins (Linux: TASK_UNMAPPED_BASE).
 inline VirtAddr legacy_base(VirtAddr window) { return VirtAddr(window.value / 3).page_ceil(); }
 
-inline bool is_32bit(PagingFormat format) {
-  return format == PagingFormat::kClassic32 || format == PagingFormat::kPae;
-}
-
 }  // namespace gonzo

@@ -16,12 +16,22 @@ struct SyscallRow;
 
 using Arguments = std::array<std::uint64_t, 6>;
 
+/// How the structures that the arguments point to are laid out.
+enum class Layout : std::uint8_t {
+  kNative,      ///< by the x86-64 kernel
+  kI386,        ///< by i386's oldest calls: a long is 32 bits, a file's size as well
+  kI386Large,   ///< with sizes of 64 bits: stat64, flock64, statfs64
+  kI386Time64,  ///< with times of 64 bits: clock_gettime64
+};
+
 struct Call {
   Task& task;
   const SyscallRow& row;
   const BadPointer& bad_pointer;
   Arguments arguments;
+  Layout layout = Layout::kNative;
 
+  bool is_i386() const { return layout != Layout::kNative; }
   std::uint64_t operator[](unsigned index) const { return arguments[index]; }
   /// The argument's low half, as the kernel's `int` parameters take it.
   int integer(unsigned index) const { return static_cast<int>(arguments[index]); }

@@ -12,28 +12,55 @@ Result<std::unique_ptr<Syscalls>> Syscalls::create(const Trace* trace) {
   return std::unique_ptr<Syscalls>(new Syscalls(std::move(bad_pointer), trace));
 }
 
+namespace {
+/// An i386 call sees the low halves of the registers.
+constexpr std::uint32_t low(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
+}  // namespace
+
 void Syscalls::handle(Task& task) {
   CpuRegisters& registers = task.registers();
-  const std::int64_t result = answer(
-      task, registers.rax,
-      {registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9});
+  const bool narrow = task.call_abi == SyscallAbi::kI386;
+  const std::int64_t result =
+      narrow ? answer_i386(task, low(registers.rax),
+                           {low(registers.rbx), low(registers.rcx), low(registers.rdx),
+                            low(registers.rsi), low(registers.rdi), low(registers.rbp)})
+             : answer(task, registers.rax,
+                      {registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8,
+                       registers.r9});
   registers.rax = static_cast<std::uint64_t>(result);
 }
 
 std::int64_t Syscalls::answer(Task& task, std::uint64_t number, const Arguments& arguments) {
   const SyscallRow* row = table_.find(number);
-  if (row == nullptr) {
-    if (trace_ != nullptr) {
-      trace_->line(
-          fmt::format("syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS "
-                      "(unknown call)",
-                      number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-                      arguments[5]));
-    }
-    return raw(Errno::kNoSys);
-  }
+  if (row == nullptr) return refuse(number, arguments);
   Call call{.task = task, .row = *row, .bad_pointer = bad_pointer_, .arguments = arguments};
+  return answer(call);
+}
+
+std::int64_t Syscalls::answer_i386(Task& task, std::uint32_t number, const Arguments& arguments) {
+  const I386Call& entry = i386_table_.find(number);
+  if (entry.row == nullptr) return refuse(number, arguments);
+  Call call{.task = task,
+            .row = *entry.row,
+            .bad_pointer = bad_pointer_,
+            .arguments = entry.arrange != nullptr ? entry.arrange(arguments) : arguments,
+            .layout = entry.layout};
+  return answer(call);
+}
+
+std::int64_t Syscalls::answer(Call& call) {
   return trace_ == nullptr ? dispatch(call) : answer_traced(call);
+}
+
+std::int64_t Syscalls::refuse(std::uint64_t number, const Arguments& arguments) const {
+  if (trace_ != nullptr) {
+    trace_->line(
+        fmt::format("syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS "
+                    "(unknown call)",
+                    number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                    arguments[5]));
+  }
+  return raw(Errno::kNoSys);
 }
 
 std::int64_t Syscalls::dispatch(Call& call) {

@@ -5,6 +5,7 @@
 
 #include "kernel/run_loop.h"
 #include "syscall/bad_pointer.h"
+#include "syscall/i386/table.h"
 #include "syscall/table.h"
 #include "syscall/trace.h"
 
@@ -19,16 +20,21 @@ class Syscalls final : public SyscallHandler {
   void handle(Task& task) override;
   /// One call with these arguments; the result, or -errno.
   std::int64_t answer(Task& task, std::uint64_t number, const Arguments& arguments);
+  /// The same, by i386's table.
+  std::int64_t answer_i386(Task& task, std::uint32_t number, const Arguments& arguments);
 
   const SyscallTable& table() const { return table_; }
 
  private:
   Syscalls(BadPointer bad_pointer, const Trace* trace)
       : bad_pointer_(std::move(bad_pointer)), trace_(trace) {}
+  std::int64_t answer(Call& call);
   std::int64_t answer_traced(Call& call);
+  std::int64_t refuse(std::uint64_t number, const Arguments& arguments) const;
   static std::int64_t dispatch(Call& call);
 
   SyscallTable table_;
+  I386Table i386_table_{table_};
   BadPointer bad_pointer_;
   const Trace* trace_;
 };

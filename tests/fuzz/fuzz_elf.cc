@@ -59,7 +59,7 @@ void load(AddressSpace& memory, const CachedFileRef& object, const ElfImage& ima
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto file = std::make_shared<fuzz::BytesFile>(std::span(data, size));
-  const auto image = parse_elf(*file, ElfRole::kProgram, "fuzz");
+  const auto image = parse_elf(*file, "fuzz");
   if (!image) {
     if (image.error().text.empty()) std::abort();
     return 0;

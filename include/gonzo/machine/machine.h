@@ -18,12 +18,28 @@
 
 namespace gonzo {
 
+/// Selectors that a program may have in its segment registers without asking for more. Linux:
+/// arch/x86/include/asm/segment.h, those of the 64-bit kernel.
+namespace segment {
+inline constexpr std::uint16_t kUserCode32 = 0x23, kUserData = 0x2b, kUserCode64 = 0x33;
+inline constexpr unsigned kFirstTls = 12;  ///< of the GDT (GDT_ENTRY_TLS_MIN)
+inline constexpr unsigned kTlsEntries = 3;
+}  // namespace segment
+
 /// x86-64 user registers by Linux's names (struct user_regs_struct). For i386 the low halves.
 struct CpuRegisters {
   std::uint64_t rax = 0, rbx = 0, rcx = 0, rdx = 0, rsi = 0, rdi = 0, rbp = 0, rsp = 0;
   std::uint64_t r8 = 0, r9 = 0, r10 = 0, r11 = 0, r12 = 0, r13 = 0, r14 = 0, r15 = 0;
   std::uint64_t rip = 0, rflags = 0x202;
-  std::uint64_t fs_base = 0, gs_base = 0;
+  std::uint64_t fs_base = 0, gs_base = 0;  ///< where the selector is 0: else its descriptor says
+  /// What a segment register cannot hold becomes 0 when the thread runs.
+  std::uint16_t cs = segment::kUserCode64, ss = segment::kUserData;
+  std::uint16_t ds = 0, es = 0, fs = 0, gs = 0;
+  /// The thread's own entries of the GDT, as the processor reads them; 0: none. (Linux:
+  /// thread_struct::tls_array.)
+  std::array<std::uint64_t, segment::kTlsEntries> tls{};
+
+  bool is_64bit_code() const { return cs == segment::kUserCode64; }
 };
 
 enum class TrapKind : std::uint8_t {

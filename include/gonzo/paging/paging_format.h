@@ -12,4 +12,9 @@ enum class PagingFormat : std::uint8_t {
   kFiveLevel,  ///< 9+9+9+9+9+12
 };
 
+/// The formats of a machine with 4 GiB of addresses.
+constexpr bool is_32bit(PagingFormat format) {
+  return format == PagingFormat::kClassic32 || format == PagingFormat::kPae;
+}
+
 }  // namespace gonzo

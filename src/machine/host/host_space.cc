@@ -5,6 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
+
+#include "machine/host/user_descriptor.h"
+
 namespace gonzo {
 namespace {
 
@@ -206,6 +210,25 @@ Result<StubThread*> HostSpace::acquire_thread() {
   return thread;
 }
 
+bool HostSpace::set_descriptors(
+    StubThread& thread, const std::array<std::uint64_t, segment::kTlsEntries>& descriptors) {
+  LockGuard guard(mutex_);
+  gonzo_mailbox& mailbox = thread.link.mailbox();
+  std::uint32_t count = 0;
+  for (unsigned i = 0; i < segment::kTlsEntries; ++i) {
+    if (thread.tls[i] == descriptors[i]) continue;
+    const UserDescriptor user = UserDescriptor::of(descriptors[i], segment::kFirstTls + i);
+    gonzo_command& command = mailbox.commands[count++];
+    command = {.operation = GONZO_OP_TLS};
+    static_assert(sizeof user == sizeof command.address + sizeof command.length);
+    std::memcpy(&command.address, &user, sizeof user);
+  }
+  mailbox.command_count = count;
+  if (is_gone() || !run_commands(thread)) return false;
+  thread.tls = descriptors;
+  return true;
+}
+
 Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   if (!execute_pending(maker)) return fail(Errno::kSrch);
   GONZO_ASSIGN(const std::uint32_t slot, parts_.slots->allocate());
@@ -214,6 +237,7 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   // In the list at once: the process may map the slot from here on.
   threads_.push_back(std::make_unique<StubThread>(slot, mailbox, process_, parts_.spin));
   StubThread& thread = *threads_.back();
+  thread.tls = maker.tls;  // a clone's
   gonzo_mailbox& request = maker.link.mailbox();
   request.commands[0] = {.argument = slot, .operation = GONZO_OP_THREAD};
   request.command_count = 1;

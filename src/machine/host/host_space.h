@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -35,6 +36,8 @@ struct StubThread {
   const std::uint32_t slot;
   StubLink link;
   State state = State::kIdle;  ///< guarded by the space's lock
+  /// What its entries of the GDT are; used by whoever drives the thread.
+  std::array<std::uint64_t, segment::kTlsEntries> tls{};
 };
 
 /// A page fault that the shadow may have caused.
@@ -68,6 +71,11 @@ class HostSpace final : public MachineSpace {
   /// stopped that could make one, or the host refused; ESRCH: the process is gone.
   Result<StubThread*> acquire_thread() GONZO_EXCLUDES(mutex_);
   void release_thread(StubThread& thread) GONZO_EXCLUDES(mutex_);
+  /// Gives a stopped thread these entries of the GDT. False: the host refused one, or the process
+  /// is gone.
+  bool set_descriptors(StubThread& thread,
+                       const std::array<std::uint64_t, segment::kTlsEntries>& descriptors)
+      GONZO_EXCLUDES(mutex_);
 
   enum class Entry : std::uint8_t { kReady, kDenied, kGone };
   /// Before the turn is given: fills the shadow for `fault` and sees to it that no old translation

@@ -56,6 +56,9 @@ Trap HostThread::gone(const char* reason) {
 Trap HostThread::run() {
   for (;;) {
     if (interrupted_.exchange(false)) return {.kind = TrapKind::kInterrupted};
+    if (stub_.tls != registers_.tls && !space_.set_descriptors(stub_, registers_.tls)) {
+      return gone("the host refused a descriptor");
+    }
     switch (space_.enter(stub_, fault_)) {
       case HostSpace::Entry::kReady:
         break;
@@ -74,12 +77,31 @@ Trap HostThread::run() {
   }
 }
 
+void HostThread::load_segments() {
+  const gonzo_mailbox& mailbox = stub_.link.mailbox();
+  registers_.ds = mailbox.ds;
+  registers_.es = mailbox.es;
+  registers_.fs = mailbox.fs;
+  registers_.gs = mailbox.gs;
+  registers_.fs_base = mailbox.fs_base;
+  registers_.gs_base = mailbox.gs_base;
+}
+
+void HostThread::store_segments() {
+  gonzo_mailbox& mailbox = stub_.link.mailbox();
+  mailbox.ds = registers_.ds;
+  mailbox.es = registers_.es;
+  mailbox.fs = registers_.fs;
+  mailbox.gs = registers_.gs;
+  mailbox.fs_base = registers_.fs_base;
+  mailbox.gs_base = registers_.gs_base;
+}
+
 StubLink::Wake HostThread::run_guest() {
   gonzo_mailbox& mailbox = stub_.link.mailbox();
   frame_->store(registers_);
   frame_->seal();
-  mailbox.fs_base = registers_.fs_base;
-  mailbox.gs_base = registers_.gs_base;
+  store_segments();
   mailbox.signal_number = 0;  // stays so unless the guest traps
   mailbox.commands_done = 0;
   in_guest_.store(true);
@@ -101,8 +123,7 @@ std::optional<Trap> HostThread::decode() {
   }
   if (!locate_frame()) return gone("the guest wrote over its context slot");
   frame_->load(registers_);
-  registers_.fs_base = mailbox.fs_base;
-  registers_.gs_base = mailbox.gs_base;
+  load_segments();
   fault_.reset();
   switch (signal) {
     case SIGSYS:

@@ -29,6 +29,8 @@ class HostThread final : public MachineThread {
       : space_(space), stub_(stub), registers_(registers) {}
 
   bool locate_frame();
+  void load_segments();
+  void store_segments();
   StubLink::Wake run_guest();
   /// Nothing: it was no business of the caller's.
   std::optional<Trap> decode();

@@ -19,6 +19,8 @@ constexpr std::uint32_t kMagic1 = 0x46505853;  // FP_XSTATE_MAGIC1
 constexpr std::uint16_t kInitialControlWord = 0x037f;
 constexpr std::uint32_t kInitialMxcsr = 0x1f80;
 constexpr std::uint64_t kMxcsrOffset = 24;
+// REG_CSGSFS: CS, GS, FS and SS, 16 bits each.
+constexpr unsigned kStackSegmentShift = 48;
 
 struct SoftwareBytes {  // the start of struct _fpx_sw_bytes
   std::uint32_t magic1;
@@ -72,6 +74,8 @@ void SignalFrame::load(CpuRegisters& to) const {
   to.r15 = from[REG_R15];
   to.rip = from[REG_RIP];
   to.rflags = from[REG_EFL];
+  to.cs = static_cast<std::uint16_t>(from[REG_CSGSFS]);
+  to.ss = static_cast<std::uint16_t>(from[REG_CSGSFS] >> kStackSegmentShift);
 }
 
 void SignalFrame::store(const CpuRegisters& from) {
@@ -94,6 +98,9 @@ void SignalFrame::store(const CpuRegisters& from) {
   to[REG_R15] = from.r15;
   to[REG_RIP] = from.rip;
   to[REG_EFL] = from.rflags;
+  const bool is_64bit = from.cs != segment::kUserCode32;
+  const std::uint64_t cs = is_64bit ? segment::kUserCode64 : segment::kUserCode32;
+  to[REG_CSGSFS] = cs | (std::uint64_t{from.ss} << kStackSegmentShift);
 }
 
 void SignalFrame::seal() {

@@ -23,10 +23,6 @@ bool allows(std::uint64_t flags, Access kind) {
 
 constexpr std::uint8_t kGeneralProtection = 13;
 
-bool is_32_bit(PagingFormat format) {
-  return format == PagingFormat::kClassic32 || format == PagingFormat::kPae;
-}
-
 Trap trap_of(const MmuFault& fault, VirtAddr address) {
   if (fault.vector == MmuFault::Vector::kGeneralProtection) {
     return {.kind = TrapKind::kException, .vector = kGeneralProtection};
@@ -157,7 +153,7 @@ std::expected<std::byte*, Trap> SoftThread::translate(VirtAddr address, Access k
   // As on a processor: an entry that denies is not believed before the table is walked again, so
   // that laxer entries need no invalidation.
   const PageTable& table = space_.table();
-  if (is_32_bit(table.format()) && address.value > 0xffff'ffffULL) {
+  if (is_32bit(table.format()) && address.value > 0xffff'ffffULL) {
     return std::unexpected(Trap{.kind = TrapKind::kException, .vector = kGeneralProtection});
   }
   const auto walked = walk(frames, table.format(), table.root(), address, kind, Privilege::kUser,

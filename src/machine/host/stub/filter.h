@@ -12,6 +12,8 @@
 
 #include "machine/host/stub/mailbox.h"
 
+#define GONZO_I386_SET_THREAD_AREA 243 /* 64-bit code has no such call of its own */
+
 #define GONZO_LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define GONZO_LOAD_HIGH(field) \
   BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
@@ -31,7 +33,10 @@ static const struct sock_filter kFilter[] = {
     GONZO_RETURN(SECCOMP_RET_TRAP),
 
     GONZO_LOAD(arch),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 5, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 0, 3),
+    GONZO_LOAD(nr),
+    GONZO_ALLOW(GONZO_I386_SET_THREAD_AREA),
     GONZO_RETURN(SECCOMP_RET_KILL_PROCESS),
     GONZO_LOAD(nr),
     GONZO_ALLOW(SYS_rt_sigreturn),

@@ -19,6 +19,9 @@
 #define GONZO_SLOTS_END (GONZO_SLOTS_BASE + GONZO_SLOT_COUNT * GONZO_SLOT_SIZE)
 #define GONZO_MAILBOX_SIZE 0x1000UL
 #define GONZO_TASK_END 0x7ffffffff000UL /* TASK_SIZE_MAX with four-level paging */
+/* Where set_thread_area, a call with 32-bit pointers, finds its argument: past the user half of the
+ * 32-bit formats, so no guest has anything there. */
+#define GONZO_LOW_PAGE 0xfffee000UL
 
 /* Merges while pending and needs no queue entry, unlike a real-time signal: it cannot fail with
  * EAGAIN. */
@@ -46,6 +49,7 @@ enum gonzo_operation {
   GONZO_OP_PROTECT, /* protection */
   GONZO_OP_SPAWN,   /* zygote only; argument: slot. Result: process id */
   GONZO_OP_THREAD,  /* argument: slot. Result: thread id */
+  GONZO_OP_TLS,     /* address, length: a struct user_desc for the thread itself */
 };
 
 struct gonzo_command {
@@ -81,8 +85,9 @@ struct gonzo_mailbox {
   uint64_t resumed_at;       /* time-stamps around the guest's own work */
   uint64_t trapped_at;
 
-  /* both ways */
+  /* both ways; a base counts where its selector is 0 */
   uint64_t fs_base, gs_base;
+  uint16_t ds, es, fs, gs;
 
   /* set once by the runner */
   int32_t arena_fd, slots_fd;

@@ -134,6 +134,20 @@ static long spawn_thread(const Mailbox* mailbox, unsigned long index) {
 
 /* ---- commands ---- */
 
+/* Sets an entry of the thread's own in the GDT. */
+static long set_thread_area(const struct gonzo_command* command) {
+  const long page = GONZO_LOW_PAGE;
+  unsigned long* const descriptor = (unsigned long*)page;
+  const long mapped = raw_syscall(SYS_mmap, page, GONZO_MAILBOX_SIZE, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (mapped != page) return mapped < 0 ? mapped : -17; /* EEXIST */
+  descriptor[0] = command->address;
+  descriptor[1] = command->length;
+  const long result = raw_i386_syscall(GONZO_I386_SET_THREAD_AREA, (unsigned)page);
+  CALL2(SYS_munmap, page, GONZO_MAILBOX_SIZE);
+  return result;
+}
+
 static long execute_one(const Mailbox* mailbox, const struct gonzo_command* command) {
   const long address = (long)command->address;
   const long length = (long)command->length;
@@ -155,6 +169,8 @@ static long execute_one(const Mailbox* mailbox, const struct gonzo_command* comm
       return spawn_process(command->argument);
     case GONZO_OP_THREAD:
       return spawn_thread(mailbox, command->argument);
+    case GONZO_OP_TLS:
+      return set_thread_area(command);
     default:
       return -22; /* EINVAL */
   }
@@ -203,26 +219,73 @@ static void write_base(const Mailbox* mailbox, int code, unsigned long base) {
   CALL2(SYS_arch_prctl, code, base);
 }
 
+#define READ_SELECTOR(name, into) __asm__ volatile("mov %%" name ", %0" : "=r"(into))
+/* A selector that cannot be loaded becomes 0, as in sigreturn: loading it would be a fault here. */
+#define LOAD_SELECTOR(name, selector)                                                             \
+  do {                                                                                            \
+    unsigned loaded = (selector);                                                                 \
+    unsigned char readable;                                                                       \
+    __asm__ volatile("verr %w1" : "=@ccz"(readable) : "r"(loaded));                               \
+    if (!readable) loaded = 0;                                                                    \
+    __asm__ volatile("mov %0, %%" name ::"r"(loaded));                                            \
+  } while (0)
+
+struct segments {
+  unsigned ds, es, fs, gs;
+  unsigned long fs_base, gs_base;
+};
+
+static void read_segments(const Mailbox* mailbox, struct segments* now) {
+  READ_SELECTOR("ds", now->ds);
+  READ_SELECTOR("es", now->es);
+  READ_SELECTOR("fs", now->fs);
+  READ_SELECTOR("gs", now->gs);
+  now->fs_base = read_base(mailbox, ARCH_GET_FS);
+  now->gs_base = read_base(mailbox, ARCH_GET_GS);
+}
+
+static void publish_segments(Mailbox* mailbox, const struct segments* now) {
+  mailbox->ds = (unsigned short)now->ds;
+  mailbox->es = (unsigned short)now->es;
+  mailbox->fs = (unsigned short)now->fs;
+  mailbox->gs = (unsigned short)now->gs;
+  mailbox->fs_base = now->fs_base;
+  mailbox->gs_base = now->gs_base;
+}
+
+/* Signals do not switch these. A null selector keeps the base on some processors and clears it on
+ * others, so it is written after one was loaded. */
+static void load_segments(const Mailbox* mailbox, const struct segments* before) {
+  if (mailbox->ds != before->ds) LOAD_SELECTOR("ds", mailbox->ds);
+  if (mailbox->es != before->es) LOAD_SELECTOR("es", mailbox->es);
+  if (mailbox->fs != before->fs) LOAD_SELECTOR("fs", mailbox->fs);
+  if (mailbox->fs <= 3 && (mailbox->fs != before->fs || mailbox->fs_base != before->fs_base)) {
+    write_base(mailbox, ARCH_SET_FS, mailbox->fs_base);
+  }
+  if (mailbox->gs != before->gs) LOAD_SELECTOR("gs", mailbox->gs);
+  if (mailbox->gs <= 3 && (mailbox->gs != before->gs || mailbox->gs_base != before->gs_base)) {
+    write_base(mailbox, ARCH_SET_GS, mailbox->gs_base);
+  }
+}
+
 static void handle_signal(int number, siginfo_t* info, ucontext_t* context) {
   Mailbox* const mailbox = (Mailbox*)((unsigned long)context & ~(GONZO_SLOT_SIZE - 1));
   mailbox->trapped_at = __builtin_ia32_rdtsc();
-  const unsigned long fs_base = read_base(mailbox, ARCH_GET_FS);
-  const unsigned long gs_base = read_base(mailbox, ARCH_GET_GS);
+  struct segments segments;
+  read_segments(mailbox, &segments);
   mailbox->signal_number = number;
   mailbox->signal_code = info->si_code;
   mailbox->signal_fields[0] = (unsigned long)info->si_addr;
   mailbox->signal_fields[1] = ((unsigned long)info->si_arch << 32) | (unsigned)info->si_syscall;
   mailbox->frame = (unsigned long)context;
-  mailbox->fs_base = fs_base;
-  mailbox->gs_base = gs_base;
+  publish_segments(mailbox, &segments);
   do {
     give_turn_to_runner(mailbox);
     wait_for_turn(mailbox);
     execute_commands(mailbox);
   } while (mailbox->action != GONZO_ACTION_RESUME ||
            mailbox->commands_done != mailbox->command_count);
-  if (mailbox->fs_base != fs_base) write_base(mailbox, ARCH_SET_FS, mailbox->fs_base);
-  if (mailbox->gs_base != gs_base) write_base(mailbox, ARCH_SET_GS, mailbox->gs_base);
+  load_segments(mailbox, &segments);
 }
 
 /* ---- the zygote ---- */

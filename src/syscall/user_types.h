@@ -1,0 +1,43 @@
+// Structures in guest memory whose layout depends on who calls. Linux: include/linux/compat.h,
+// kernel/time/time.c (get_timespec64, get_old_timespec32).
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+
+#include "syscall/call.h"
+
+namespace gonzo {
+
+/// A structure of nothing but longs: timespec, timeval, itimerval, tms, rusage.
+template <typename T>
+concept Longs = std::is_trivially_copyable_v<T> && sizeof(T) % sizeof(std::int64_t) == 0 &&
+                alignof(T) == alignof(std::int64_t);
+
+template <Longs T>
+inline constexpr std::size_t kLongs = sizeof(T) / sizeof(std::int64_t);
+
+/// Bytes that `count` longs have in the caller's layout.
+constexpr std::size_t long_bytes(Layout layout) {
+  return layout == Layout::kI386 || layout == Layout::kI386Large ? 4 : 8;
+}
+
+/// EFAULT.
+Result<void> load_longs(const Call& call, VirtAddr from, std::span<std::int64_t> to);
+Result<void> store_longs(const Call& call, VirtAddr to, std::span<const std::int64_t> from);
+
+template <Longs T>
+Result<T> load_longs(const Call& call, VirtAddr from) {
+  std::array<std::int64_t, kLongs<T>> values;
+  GONZO_TRY(load_longs(call, from, values));
+  return std::bit_cast<T>(values);
+}
+template <Longs T>
+Result<void> store_longs(const Call& call, VirtAddr to, const T& value) {
+  const auto values = std::bit_cast<std::array<std::int64_t, kLongs<T>>>(value);
+  return store_longs(call, to, values);
+}
+
+}  // namespace gonzo
