@@ -68,26 +68,14 @@ AvlVmaIndex::Node*& AvlVmaIndex::link_to(const Node& node) {
   return node.parent->left == &node ? node.parent->left : node.parent->right;
 }
 
-AvlVmaIndex::Node* AvlVmaIndex::rotate_left(Node& node) {
-  Node* const up = node.right;
+template <VmaLinks* VmaLinks::* kFrom, VmaLinks* VmaLinks::* kTo>
+AvlVmaIndex::Node* AvlVmaIndex::rotate(Node& node) {
+  Node* const up = node.*kFrom;
   link_to(node) = up;
   up->parent = node.parent;
-  node.right = up->left;
-  if (node.right != nullptr) node.right->parent = &node;
-  up->left = &node;
-  node.parent = up;
-  refresh(node);
-  refresh(*up);
-  return up;
-}
-
-AvlVmaIndex::Node* AvlVmaIndex::rotate_right(Node& node) {
-  Node* const up = node.left;
-  link_to(node) = up;
-  up->parent = node.parent;
-  node.left = up->right;
-  if (node.left != nullptr) node.left->parent = &node;
-  up->right = &node;
+  node.*kFrom = up->*kTo;
+  if (node.*kFrom != nullptr) (node.*kFrom)->parent = &node;
+  up->*kTo = &node;
   node.parent = up;
   refresh(node);
   refresh(*up);
@@ -96,14 +84,15 @@ AvlVmaIndex::Node* AvlVmaIndex::rotate_right(Node& node) {
 
 /// The root of the subtree afterwards.
 AvlVmaIndex::Node* AvlVmaIndex::rebalance(Node& node) {
+  constexpr auto kLeft = &Node::left, kRight = &Node::right;
   const unsigned left = height(node.left), right = height(node.right);
   if (left > right + 1) {
-    if (height(node.left->left) < height(node.left->right)) rotate_left(*node.left);
-    return rotate_right(node);
+    if (height(node.left->left) < height(node.left->right)) rotate<kRight, kLeft>(*node.left);
+    return rotate<kLeft, kRight>(node);
   }
   if (right > left + 1) {
-    if (height(node.right->right) < height(node.right->left)) rotate_right(*node.right);
-    return rotate_left(node);
+    if (height(node.right->right) < height(node.right->left)) rotate<kLeft, kRight>(*node.right);
+    return rotate<kRight, kLeft>(node);
   }
   return &node;
 }

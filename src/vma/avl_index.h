@@ -38,8 +38,9 @@ class AvlVmaIndex final : public VmaIndex {
 
   /// The pointer in the parent (or the root) that leads to `node`.
   Node*& link_to(const Node& node);
-  Node* rotate_left(Node& node);
-  Node* rotate_right(Node& node);
+  /// The child on the side kFrom takes the node's place, the node goes to the side kTo.
+  template <VmaLinks* VmaLinks::* kFrom, VmaLinks* VmaLinks::* kTo>
+  Node* rotate(Node& node);
   Node* rebalance(Node& node);
   /// Repairs heights, balance and gaps from `node` up; it may stop where nothing changes, but not
   /// before `changed` (null: anywhere).

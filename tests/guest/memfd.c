@@ -1,6 +1,5 @@
 // Files in memory: memfd_create, seals, sizes that change under mappings, holes.
 #include <fcntl.h>
-#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,15 +9,9 @@
 #include "check.h"
 #include "huge_pages.h"
 #include "maps.h"
+#include "memfd.h"
+#include "status.h"
 #include "touch.h"
-
-#ifndef F_SEAL_EXEC
-#define F_SEAL_EXEC 0x20
-#endif
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U
-#define MFD_EXEC 0x10U
-#endif
 
 enum { kPage = 4096 };
 
@@ -46,17 +39,6 @@ static void residency(const char *name, char *area, int pages) {
   printf("%s: ", name);
   for (int i = 0; i < pages; ++i) putchar('0' + (map[i] & 1));
   putchar('\n');
-}
-
-static long status_kb(const char *key) {
-  FILE *file = fopen("/proc/self/status", "r");
-  char line[256];
-  long value = -1;
-  while (fgets(line, sizeof line, file) != NULL) {
-    if (strncmp(line, key, strlen(key)) == 0) value = atol(line + strlen(key) + 1);
-  }
-  fclose(file);
-  return value;
 }
 
 static void creation(void) {
@@ -153,10 +135,10 @@ static void coherence(void) {
   SHOW("write to it", mprotect(reading, kPage, PROT_READ | PROT_WRITE));
   SHOW_ADDRESS("shared, for writing", mmap(NULL, kPage, PROT_WRITE, MAP_SHARED, other, 0));
   close(other);
-  const long before = status_kb("RssShmem:");
+  const long before = status_figure("RssShmem:");
   char *fresh = SHARED(fd, 4);
   fresh[0] = fresh[kPage] = 1;
-  printf("counts as shmem: %d\n", status_kb("RssShmem:") >= before + 8);
+  printf("counts as shmem: %d\n", status_figure("RssShmem:") >= before + 8);
   close(fd);
 }
 
@@ -209,9 +191,9 @@ static void holes(void) {
   copy[3 * kPage] = 'p';
   (void)*(volatile char *)(copy + 4 * kPage);
   const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-  const long before = status_kb("RssShmem:");
+  const long before = status_figure("RssShmem:");
   SHOW("punch", fallocate(fd, punch, 2 * kPage + 100, 3 * kPage));
-  printf("gone from the tables: %ld\n", before - status_kb("RssShmem:"));
+  printf("gone from the tables: %ld\n", before - status_figure("RssShmem:"));
   residency("after", at, 8);
   printf("edges: %c %d %d %c\n", at[2 * kPage + 99], at[2 * kPage + 100], at[5 * kPage + 99], at[5 * kPage + 100]);
   printf("inside: %d, the copy %c %d\n", at[3 * kPage], copy[3 * kPage], copy[4 * kPage]);

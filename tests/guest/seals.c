@@ -1,21 +1,13 @@
 // Seals of files in memory, and what they do to mappings.
 #include <fcntl.h>
-#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "maps.h"
+#include "memfd.h"
 #include "touch.h"
-
-#ifndef F_SEAL_EXEC
-#define F_SEAL_EXEC 0x20
-#endif
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U
-#define MFD_EXEC 0x10U
-#endif
 
 enum { kPage = 4096, kReadWrite = PROT_READ | PROT_WRITE };
 
