@@ -10,7 +10,6 @@
 
 #include "oracle/observation.h"
 #include "oracle/test_file.h"
-#include "vma_index_from_environment.h"
 #include <gonzo/base/check.h>
 #include <gonzo/cache/host_file.h>
 #include <gonzo/cache/page_cache.h>
@@ -51,14 +50,13 @@ class HostMemory {
 
 class GonzoSubject {
  public:
-  GonzoSubject() {
+  explicit GonzoSubject(VmaIndexKind index) {
     frames_ = FrameAllocator::create({.memory = memory_.span()}).value();
     manager_ = MemoryManager::create(*frames_, {}).value();
     pages_ = std::make_unique<PageCache>(*frames_, PageCache::Config{});
     object_ = pages_->open(HostFile::open(file_.writable()).value()).value();
     fill_cache();
-    space_ =
-        AddressSpace::create(*manager_, cache_, {.index = vma_index_from_environment()}).value();
+    space_ = AddressSpace::create(*manager_, cache_, {.index = index}).value();
   }
   ~GonzoSubject() {
     space_.reset();
@@ -74,26 +72,44 @@ class GonzoSubject {
     if (refill_) fill_cache();
     refill_ = makes_holes(op);
     Observation seen;
+    std::string child;
     if (op.call == Call::kReadByte || op.call == Call::kWriteByte) {
-      access(op, seen);
+      seen = access(*space_, op);
+    } else if (op.call == Call::kFork) {
+      child = fork(op);
     } else {
       seen.result = call(op);
     }
-    seen.residency = residency();
-    seen.maps = region_of_maps(space_->maps_text());
-    const AddressSpaceCounts counts = space_->counts();
+    look(*space_, seen);
+    seen.maps += child;
+    return seen;
+  }
+
+ private:
+  static void look(AddressSpace& space, Observation& seen) {
+    seen.residency = residency(space);
+    seen.maps = region_of_maps(space.maps_text());
+    const AddressSpaceCounts counts = space.counts();
     seen.counts = Counts{.total = counts.total,
                          .data = counts.data,
                          .stack = counts.stack,
                          .exec = counts.exec,
                          .locked = counts.locked}
                       .text();
-    const std::string wrong = space_->verify();
+    const std::string wrong = space.verify();
     if (!wrong.empty()) seen.maps += "verify: " + wrong;
-    return seen;
   }
 
- private:
+  std::string fork(const Operation& op) {
+    const auto child = space_->fork(cache_).value();
+    Observation seen;
+    look(*child, seen);
+    const std::string text = child_text(
+        op, seen, [this, &child](const Operation& touch) { return access(*child, touch); });
+    const std::string wrong = child->verify();
+    return wrong.empty() ? text : text + "verify: " + wrong;
+  }
+
   /// The live kernel has every page of a file that was just written.
   void fill_cache() {
     for (std::uint64_t page = 0; page * kPageSize < kFileBytes; ++page) {
@@ -101,11 +117,12 @@ class GonzoSubject {
     }
   }
 
-  void access(const Operation& op, Observation& seen) {
+  Observation access(AddressSpace& space, const Operation& op) {
+    Observation seen;
     const Access kind = op.call == Call::kReadByte ? Access::kRead : Access::kWrite;
     const VirtAddr address(op.address);
     for (;;) {
-      const auto translation = walk(*frames_, PagingFormat::kFourLevel, space_->page_table().root(),
+      const auto translation = walk(*frames_, PagingFormat::kFourLevel, space.page_table().root(),
                                     address, kind, Privilege::kUser);
       if (translation) {
         std::byte& byte = *frames_->address(translation->physical);
@@ -114,14 +131,14 @@ class GonzoSubject {
         } else {
           byte = std::byte{op.value};
         }
-        return;
+        return seen;
       }
-      const FaultOutcome fault = space_->fault(address, kind);
+      const FaultOutcome fault = space.fault(address, kind);
       if (mended(fault)) continue;
       seen.signal = fault == FaultOutcome::kBeyondObject ? SIGBUS : SIGSEGV;
       seen.signal_code = code_of(fault);
       seen.signal_address = op.address;
-      return;
+      return seen;
     }
   }
 
@@ -214,12 +231,12 @@ class GonzoSubject {
     return kElsewhere;
   }
 
-  std::string residency() {
+  static std::string residency(AddressSpace& space) {
     std::string text;
     for (std::uint64_t page = 0; page < kRegionPages; ++page) {
       std::uint8_t one = 0;
       const bool mapped =
-          space_->incore(VirtAddr(kRegionStart + page * kPageSize), kPageSize, std::span(&one, 1))
+          space.incore(VirtAddr(kRegionStart + page * kPageSize), kPageSize, std::span(&one, 1))
               .has_value();
       text += !mapped ? '-' : (one & 1) != 0 ? '1' : '0';
     }
@@ -240,8 +257,9 @@ class GonzoSubject {
 
 }  // namespace
 
-std::vector<Observation> run_on_gonzo(const std::vector<Operation>& operations) {
-  GonzoSubject subject;
+std::vector<Observation> run_on_gonzo(const std::vector<Operation>& operations,
+                                      VmaIndexKind index) {
+  GonzoSubject subject(index);
   std::vector<Observation> seen;
   seen.reserve(operations.size());
   for (const Operation& op : operations) seen.push_back(subject.run(op));

@@ -19,6 +19,25 @@ std::string describe(const Observation& o) {
   return text + "\n  residency " + o.residency + "\n  " + o.counts + "\n" + o.maps;
 }
 
+std::string child_text(const Operation& fork, const Observation& seen,
+                       FunctionRef<Observation(const Operation&)> access) {
+  std::string text = "child:\n" + describe(seen) + "  reads";
+  const auto touch = [&](Call call, std::uint64_t page) {
+    const Observation touched = access({.call = call,
+                                        .address = kRegionStart + page * 4096 + page,
+                                        .value = static_cast<std::uint8_t>(100 + page)});
+    text += touched.signal == 0 ? fmt::format(" {}", touched.result)
+                                : fmt::format(" {}:{}", touched.signal, touched.signal_code);
+  };
+  for (std::uint64_t page = 0; page < kRegionPages; ++page) touch(Call::kReadByte, page);
+  text += "\n  writes";
+  for (std::uint64_t page = fork.value; page < kRegionPages; page += 2) {
+    touch(Call::kWriteByte, page);
+    touch(Call::kReadByte, page);
+  }
+  return text + "\n";
+}
+
 Counts Counts::operator-(const Counts& other) const {
   return {.total = total - other.total,
           .data = data - other.data,

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "oracle/operation.h"
+#include <gonzo/base/function_ref.h>
+#include <gonzo/vma/vma_index.h>
 
 namespace gonzo::oracle {
 
@@ -30,17 +32,22 @@ struct Observation {
   std::string
       residency;  ///< mincore of each page of the region: '1', '0', or '-' where nothing is mapped
   std::string counts;  ///< Counts of the region
-  std::string maps;    ///< the maps lines of the region, device, inode and name made comparable
+  std::string maps;    ///< the maps lines of the region, device, inode and name made comparable,
+                       ///< then what a child saw
 
   bool operator==(const Observation&) const = default;
 };
 
 std::string describe(const Observation& observation);
+/// What a child that was just forked sees in itself: `seen` before it touches anything, then each
+/// page read, and some written, by `access`.
+std::string child_text(const Operation& fork, const Observation& seen,
+                       FunctionRef<Observation(const Operation&)> access);
 /// Keeps the lines of the region; "inode" and "name" become one word that says what backs the area.
 std::string region_of_maps(const std::string& maps);
 
 /// Each runs the sequence in a fresh address space.
 std::vector<Observation> run_on_live_kernel(const std::vector<Operation>& operations);
-std::vector<Observation> run_on_gonzo(const std::vector<Operation>& operations);
+std::vector<Observation> run_on_gonzo(const std::vector<Operation>& operations, VmaIndexKind index);
 
 }  // namespace gonzo::oracle

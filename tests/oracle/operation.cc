@@ -29,6 +29,7 @@ class Generator {
   Operation next() {
     if (one_in(60)) return seal();
     if (one_in(40)) return remap_file();
+    if (one_in(60)) return {.call = Call::kFork, .value = static_cast<std::uint8_t>(below(2))};
     if (one_in(40)) {
       return {.call = Call::kBind,
               .address = address(),
@@ -275,6 +276,8 @@ std::string describe(const Operation& op) {
       return fmt::format("mbind({}, {:#x}, {})", place(op.address), op.length, op.value);
     case Call::kIncore:
       return fmt::format("mincore({}, {:#x})", place(op.address), op.length);
+    case Call::kFork:
+      return fmt::format("fork, of whose pages {}, {} ... are written", op.value, op.value + 2);
     case Call::kReadByte:
       return fmt::format("read {}", place(op.address));
     case Call::kWriteByte:

@@ -30,6 +30,7 @@ enum class Call : std::uint8_t {
   kSeal,       ///< address, length, flags
   kRemapFile,  ///< remap_file_pages: address, length, protection, offset in pages, flags
   kBind,       ///< mbind: address, length, value: 0 default, 1 preferred, 2 bind to the one node
+  kFork,       ///< value: the odd or the even pages are the child's to write
   kReadByte,   ///< address
   kWriteByte,  ///< address, value
 };
@@ -47,8 +48,8 @@ struct Operation {
   std::uint8_t value = 0;
 };
 
-/// Takes pages of the file out of the cache. Before the next operation both subjects bring the whole
-/// file in again, so that how far a fault reads around does not matter.
+/// Takes pages of the file out of the cache. Before the next operation both subjects bring the
+/// whole file in again, so that how far a fault reads around does not matter.
 bool makes_holes(const Operation& operation);
 /// For a person who reads a failure.
 std::string describe(const Operation& operation);

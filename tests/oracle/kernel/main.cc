@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,8 +50,7 @@ class LiveKernel {
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
     sigaction(SIGSEGV, &action, nullptr);
     sigaction(SIGBUS, &action, nullptr);
-    maps_ = open("/proc/self/maps", O_RDONLY);
-    status_ = open("/proc/self/status", O_RDONLY);
+    open_proc();
     for (int i = 0; i < 2; ++i) base_ = read_counts();
   }
 
@@ -58,14 +58,16 @@ class LiveKernel {
     if (refill_) fill_cache();
     refill_ = makes_holes(op);
     Observation seen;
+    std::string child;
     if (op.call == Call::kReadByte || op.call == Call::kWriteByte) {
-      access(op, seen);
+      seen = access(op);
+    } else if (op.call == Call::kFork) {
+      child = fork_child(op);
     } else {
       seen.result = call(op);
     }
-    seen.residency = residency();
-    seen.maps = region_of_maps(read_all(maps_));
-    seen.counts = (read_counts() - base_).text();
+    look(seen);
+    seen.maps += child;
     return seen;
   }
 
@@ -97,7 +99,44 @@ class LiveKernel {
     }
   }
 
-  static void access(const Operation& op, Observation& seen) {
+  void open_proc() {
+    maps_ = open("/proc/self/maps", O_RDONLY);
+    status_ = open("/proc/self/status", O_RDONLY);
+  }
+
+  void look(Observation& seen) const {
+    seen.residency = residency();
+    seen.maps = region_of_maps(read_all(maps_));
+    seen.counts = (read_counts() - base_).text();
+  }
+
+  std::string fork_child(const Operation& op) {
+    std::array<int, 2> pipe{};
+    if (::pipe(pipe.data()) != 0) std::abort();
+    const pid_t child = fork();
+    if (child < 0) std::abort();
+    if (child == 0) {
+      open_proc();
+      Observation seen;
+      look(seen);
+      const std::string text =
+          child_text(op, seen, [](const Operation& touch) { return access(touch); });
+      const ssize_t size = static_cast<ssize_t>(text.size());
+      _exit(write(pipe[1], text.data(), text.size()) == size ? 0 : 1);
+    }
+    close(pipe[1]);
+    std::string text;
+    char block[4096];
+    for (ssize_t got = 0; (got = read(pipe[0], block, sizeof block)) > 0;) {
+      text.append(block, static_cast<std::size_t>(got));
+    }
+    close(pipe[0]);
+    waitpid(child, nullptr, 0);
+    return text;
+  }
+
+  static Observation access(const Operation& op) {
+    Observation seen;
     auto* byte = reinterpret_cast<volatile std::uint8_t*>(op.address);
     if (sigsetjmp(resume_point, 1) == 0) {
       if (op.call == Call::kReadByte) {
@@ -105,11 +144,12 @@ class LiveKernel {
       } else {
         *byte = op.value;
       }
-      return;
+      return seen;
     }
     seen.signal = caught.si_signo;
     seen.signal_code = caught.si_code;
     seen.signal_address = reinterpret_cast<std::uint64_t>(caught.si_addr);
+    return seen;
   }
 
   std::int64_t call(const Operation& op) {
