@@ -22,14 +22,15 @@ CacheCounts& CacheCounts::operator+=(const CacheCounts& other) {
 }
 
 CachedFile::CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file,
-                       const FileStatus& status, ReadAheadLimits limits)
+                       const FileStatus& status, ReadAheadLimits limits, CommitCharge charge)
     : frames_(frames),
       is_memory_(file->is_memory()),
       file_(std::move(file)),
       size_(status.size),
       writer_(file_->is_writable() ? file_ : nullptr),
       stamp_(status),
-      read_ahead_(limits) {
+      read_ahead_(limits),
+      charge_(std::move(charge)) {
   GONZO_CHECK(limits.around_pages != 0 && limits.around_pages <= ReadAheadLimits::kMostPages &&
               limits.stream_pages <= ReadAheadLimits::kMostPages);
 }
@@ -194,6 +195,7 @@ void CachedFile::remove(std::uint64_t index, Pfn pfn, PageIndex::SpareNodes& spa
   clear_dirty(index, pfn);
   index_.erase(index, spare);
   frames_.frame(pfn).mapping = nullptr;
+  if (is_memory_) charge_.shrink(1);
 }
 
 std::size_t CachedFile::drop(std::uint64_t first, std::uint64_t end, Drop what, std::size_t limit) {

@@ -128,7 +128,8 @@ Result<void> CachedFile::allocate(ReadBatch& batch, std::uint64_t index) {
 }
 
 /// Enters the batch as pages being read; their frames' one reference becomes the index's. False,
-/// with the batch untouched, when `index` is no longer absent. ENOMEM.
+/// with the batch untouched, when `index` is no longer absent. ENOMEM; ENOSPC: no more memory may
+/// be committed.
 Result<bool> CachedFile::insert(ReadBatch& batch, std::uint64_t index) {
   PageIndex::SpareNodes nodes;
   PageWindow run;
@@ -138,7 +139,9 @@ Result<bool> CachedFile::insert(ReadBatch& batch, std::uint64_t index) {
       LockGuard guard(lock_);
       needed = index_.nodes_needed(batch.first, batch.end());
       if (nodes.count() >= needed) {
+        if (is_memory_ && !charge_.grow(batch.count)) return fail(Errno::kNoSpc);
         run = insert_run(batch, index, nodes);
+        if (is_memory_) charge_.shrink(batch.count - run.pages());
         break;
       }
     }
@@ -161,6 +164,7 @@ PageWindow CachedFile::insert_run(const ReadBatch& batch, std::uint64_t index,
     const Pfn pfn = batch.frames[page - batch.first];
     Frame& frame = frames_.frame(pfn);
     frame.clear(frame_flags::kUptodate | frame_flags::kDirty);
+    if (is_memory_) frame.set(frame_flags::kSwapBacked);
     frame.mapping = this;
     frame.index = page;
     index_.insert(page, pfn, nodes);

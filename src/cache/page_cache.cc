@@ -16,7 +16,8 @@ Result<CachedFileRef> PageCache::open(std::shared_ptr<BackingFile> file) {
   if (found == table_.end()) {
     GONZO_ASSIGN(const FileStatus status, file->status());
     if (config_.most_files != 0) forget_idle_over(config_.most_files - 1);
-    CachedFileRef created(new CachedFile(frames_, std::move(file), status, config_.read_ahead));
+    CachedFileRef created(new CachedFile(frames_, std::move(file), status, config_.read_ahead,
+                                         CommitCharge(config_.commitments)));
     found = table_.emplace(identity, Slot{.file = std::move(created)}).first;
   } else if (is_idle(found->second)) {
     GONZO_TRY(found->second.file->reopen(std::move(file)));

@@ -1,18 +1,26 @@
 #include "kernel/ipc_permissions.h"
 
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "kernel/privilege.h"
+
 namespace gonzo {
 
-IpcCaller IpcCaller::current(int pid, std::uint64_t locked_bytes_limit) {
+IpcCaller IpcCaller::current(int pid, std::uint64_t locked_bytes_limit,
+                             std::uint64_t address_space_pages) {
+  const bool is_admin = has_capability(CAP_SYS_ADMIN);
   IpcCaller caller{.pid = pid,
                    .user = geteuid(),
                    .group = getegid(),
                    .groups = {},
-                   .privilege = geteuid() == 0 ? IpcPrivilege::kAll : IpcPrivilege::kNone,
-                   .locked_bytes_limit = locked_bytes_limit};
+                   .may_use = {.any_object = has_capability(CAP_IPC_OWNER),
+                               .any_owner = is_admin,
+                               .any_lock = has_capability(CAP_IPC_LOCK)},
+                   .locked_bytes_limit = locked_bytes_limit,
+                   .claimant = {.total_pages = address_space_pages, .is_admin = is_admin}};
   const int count = getgroups(0, nullptr);
   if (count > 0) {
     caller.groups.resize(static_cast<std::size_t>(count));
@@ -34,12 +42,12 @@ Result<void> IpcPermissions::check_access(unsigned wanted, const IpcCaller& call
   } else if (caller.is_in_group(creator_group) || caller.is_in_group(group)) {
     granted >>= 3;
   }
-  if ((requested & ~granted & 07) == 0 || caller.is_privileged()) return {};
+  if ((requested & ~granted & 07) == 0 || caller.may_use.any_object) return {};
   return fail(Errno::kAcces);
 }
 
 Result<void> IpcPermissions::check_owner(const IpcCaller& caller) const {
-  if (is_owned_by(caller) || caller.is_privileged()) return {};
+  if (is_owned_by(caller) || caller.may_use.any_owner) return {};
   return fail(Errno::kPerm);
 }
 

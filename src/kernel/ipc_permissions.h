@@ -8,10 +8,16 @@
 #include <vector>
 
 #include <gonzo/base/result.h>
+#include <gonzo/frame/commit_ledger.h>
 
 namespace gonzo {
 
-enum class IpcPrivilege : std::uint8_t { kNone, kAll };
+/// The capabilities that matter.
+struct IpcPrivileges {
+  bool any_object = false;  ///< CAP_IPC_OWNER: uses what others keep to themselves
+  bool any_owner = false;   ///< CAP_SYS_ADMIN: changes and removes what others own
+  bool any_lock = false;    ///< CAP_IPC_LOCK: locks as much as there is
+};
 
 /// Who makes a call of System V IPC.
 struct IpcCaller {
@@ -19,12 +25,13 @@ struct IpcCaller {
   uid_t user = 0;  ///< effective
   gid_t group = 0;
   std::vector<gid_t> groups;
-  IpcPrivilege privilege = IpcPrivilege::kNone;
+  IpcPrivileges may_use;
   std::uint64_t locked_bytes_limit = ~0ULL;  ///< RLIMIT_MEMLOCK
+  CommitClaimant claimant;
 
   /// The runner's own credentials, which are the guest's.
-  static IpcCaller current(int pid, std::uint64_t locked_bytes_limit);
-  bool is_privileged() const { return privilege == IpcPrivilege::kAll; }
+  static IpcCaller current(int pid, std::uint64_t locked_bytes_limit,
+                           std::uint64_t address_space_pages);
   bool is_in_group(gid_t wanted) const;
 };
 

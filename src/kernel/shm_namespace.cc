@@ -74,7 +74,9 @@ Result<int> ShmNamespace::create(key_t key, std::uint64_t bytes, int flags,
     return fail(is_huge_page_size(flags) ? Errno::kNoMem : Errno::kInval);
   }
   if (bytes > kMostFileBytes) return fail(Errno::kInval);
-  if ((flags & SHM_NORESERVE) == 0 && pages > frames_.frame_count()) return fail(Errno::kNoMem);
+  CommitCharge charge(commitments_);
+  const bool reserved = (flags & SHM_NORESERVE) == 0 || commitments_.policy() == Overcommit::kNever;
+  if (reserved && !charge.grow(pages, caller.claimant)) return fail(Errno::kNoMem);
   if (used_ >= limits_.segments) return fail(Errno::kNoSpc);
 
   const std::size_t index = free_index();
@@ -92,7 +94,9 @@ Result<int> ShmNamespace::create(key_t key, std::uint64_t bytes, int flags,
                  .bytes = bytes,
                  .changed_at = std::time(nullptr),
                  .creator_pid = caller.pid};
-  slot.segment = ShmSegmentRef(new ShmSegment(*this, frames_, slot.status));
+  slot.segment =
+      ShmSegmentRef(new ShmSegment(*this, frames_, slot.status, std::move(charge),
+                                   reserved ? ShmemCommit::kWhole : ShmemCommit::kByTouched));
   ++used_;
   pages_ += pages;
   return slot.status.id;
@@ -207,7 +211,7 @@ Result<void> ShmNamespace::set_locked(int id, Locking locking, const IpcCaller& 
   Slot* slot = find(id);
   if (slot == nullptr) return fail(Errno::kInval);
   ShmStatus& status = slot->status;
-  if (!caller.is_privileged()) {
+  if (!caller.may_use.any_lock) {
     GONZO_TRY(status.permissions.check_owner(caller));
     if (locking == Locking::kLock && caller.locked_bytes_limit == 0) return fail(Errno::kPerm);
   }
@@ -218,7 +222,7 @@ Result<void> ShmNamespace::set_locked(int id, Locking locking, const IpcCaller& 
   if ((status.permissions.mode & SHM_LOCKED) != 0) return {};
   const std::uint64_t pages = pages_for(status.bytes);
   const std::uint64_t most = caller.locked_bytes_limit >> kPageShift;
-  if (!caller.is_privileged() && locked_pages_ + pages > most) return fail(Errno::kNoMem);
+  if (!caller.may_use.any_lock && locked_pages_ + pages > most) return fail(Errno::kNoMem);
   slot->charged_lock = pages;
   locked_pages_ += pages;
   status.permissions.mode |= SHM_LOCKED;

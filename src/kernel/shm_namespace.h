@@ -31,9 +31,11 @@ class ShmNamespace {
     int highest_index = 0;  ///< 0 also when there is none
   };
 
-  /// `frames` outlives this, and this all that was attached.
-  explicit ShmNamespace(FrameAllocator& frames) : ShmNamespace(frames, Limits{}) {}
-  ShmNamespace(FrameAllocator& frames, const Limits& limits) : frames_(frames), limits_(limits) {}
+  /// `frames` and `commitments` outlive this, and this all that was attached.
+  ShmNamespace(FrameAllocator& frames, CommitLedger& commitments)
+      : ShmNamespace(frames, commitments, Limits{}) {}
+  ShmNamespace(FrameAllocator& frames, CommitLedger& commitments, const Limits& limits)
+      : frames_(frames), commitments_(commitments), limits_(limits) {}
   ShmNamespace(const ShmNamespace&) = delete;
   ShmNamespace& operator=(const ShmNamespace&) = delete;
 
@@ -41,7 +43,7 @@ class ShmNamespace {
   /// ENOENT: no such key, and IPC_CREAT is not there. EEXIST: it is there, with IPC_EXCL.
   /// EINVAL: the one that is there is smaller. EACCES.
   /// A new one: EINVAL: the size is 0 or too large, or no such huge pages. ENOSPC: the limits.
-  /// ENOMEM: more than could ever be had; huge pages, of which none are reserved.
+  /// ENOMEM: more than may be committed; huge pages, of which none are reserved.
   Result<int> get(key_t key, std::uint64_t bytes, int flags, const IpcCaller& caller)
       GONZO_EXCLUDES(lock_);
 
@@ -100,6 +102,7 @@ class ShmNamespace {
   void unlock_memory(Slot& slot) GONZO_REQUIRES(lock_);
 
   FrameAllocator& frames_;
+  CommitLedger& commitments_;
   const Limits limits_;
   std::atomic<std::uint64_t> next_attachment_{1};
   mutable Mutex lock_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "kernel/shm_namespace.h"
 
 namespace gonzo {
@@ -18,8 +20,11 @@ ObjectName name_of(const ShmStatus& status) {
 
 }  // namespace
 
-ShmSegment::ShmSegment(ShmNamespace& home, FrameAllocator& frames, const ShmStatus& status)
-    : SharedMemory(frames, status.bytes, name_of(status)), home_(home), id_(status.id) {}
+ShmSegment::ShmSegment(ShmNamespace& home, FrameAllocator& frames, const ShmStatus& status,
+                       CommitCharge charge, ShmemCommit commit)
+    : SharedMemory(frames, status.bytes, name_of(status), std::move(charge), commit),
+      home_(home),
+      id_(status.id) {}
 
 void ShmSegment::area_opened(const AreaNotice& notice) { home_.area_opened(*this, notice.owner); }
 void ShmSegment::area_closed(const AreaNotice& notice) { home_.area_closed(*this, notice.owner); }

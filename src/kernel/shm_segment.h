@@ -25,7 +25,8 @@ struct ShmStatus {
 class ShmSegment final : public SharedMemory {
  public:
   /// The namespace outlives this.
-  ShmSegment(ShmNamespace& home, FrameAllocator& frames, const ShmStatus& status);
+  ShmSegment(ShmNamespace& home, FrameAllocator& frames, const ShmStatus& status,
+             CommitCharge charge, ShmemCommit commit);
 
   int id() const { return id_; }
   void area_opened(const AreaNotice& notice) override;

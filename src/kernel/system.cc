@@ -47,8 +47,10 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
                                                         .growth = system->arena_.get()}));
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
   GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
-  system->page_cache_ = std::make_unique<PageCache>(*system->frames_, PageCache::Config{});
-  system->shared_memory_ = std::make_unique<ShmNamespace>(*system->frames_);
+  system->page_cache_ = std::make_unique<PageCache>(
+      *system->frames_, PageCache::Config{.commitments = &system->memory_->commitments()});
+  system->shared_memory_ =
+      std::make_unique<ShmNamespace>(*system->frames_, system->memory_->commitments());
   system->pressure_->serve(system->page_cache_.get());
   return system;
 }

@@ -1,10 +1,11 @@
 // Memory policies and page placement on a machine with one node, node 0.
 // Linux: mm/mempolicy.c, mm/migrate.c. With CONFIG_NODES_SHIFT=6, x86-64's default.
+#include <linux/capability.h>
 #include <linux/mempolicy.h>
-#include <unistd.h>
 
 #include <array>
 
+#include "kernel/privilege.h"
 #include "syscall/handlers.h"
 
 namespace gonzo {
@@ -17,7 +18,7 @@ constexpr int kPreferredMany = 5, kWeighted = 6, kModes = 7;
 constexpr int kNumaBalancing = 1 << 13;  // MPOL_F_NUMA_BALANCING
 constexpr int kModeFlags = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES | kNumaBalancing;
 
-bool is_privileged() { return geteuid() == 0; }  // CAP_SYS_NICE
+bool is_privileged() { return has_capability(CAP_SYS_NICE); }
 
 bool is_self(const Call& call, unsigned index) {
   const int pid = call.integer(index);

@@ -19,7 +19,9 @@ constexpr unsigned kReadBits = 0444, kWriteBits = 0222, kExecBits = 0111;
 ShmNamespace& segments(Call& call) { return call.process().system().shared_memory(); }
 
 IpcCaller caller_of(Call& call) {
-  return IpcCaller::current(call.process().pid(), call.process().limits()[RLIMIT_MEMLOCK].soft);
+  Process& process = call.process();
+  return IpcCaller::current(process.pid(), process.limits()[RLIMIT_MEMLOCK].soft,
+                            call.memory().counts().total);
 }
 
 shmid_ds to_guest(const ShmStatus& status) {

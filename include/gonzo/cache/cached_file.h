@@ -14,6 +14,7 @@
 #include <gonzo/cache/backing_file.h>
 #include <gonzo/cache/page_index.h>
 #include <gonzo/cache/read_ahead.h>
+#include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/vma/mapped_object.h>
 
@@ -46,9 +47,9 @@ struct CacheCounts {
 /// Locks: writeback_lock_, then lock_. No I/O, waiting or allocation under lock_.
 class CachedFile final : public MappedObject {
  public:
-  /// `frames` outlives this.
+  /// `frames` outlives this. `charge`: empty; pages of a file in memory are added to it.
   CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file, const FileStatus& status,
-             ReadAheadLimits limits);
+             ReadAheadLimits limits, CommitCharge charge = {});
   /// Writes dirty pages back; an error then has nobody left to hear it.
   ~CachedFile() override;
 
@@ -217,6 +218,7 @@ class CachedFile final : public MappedObject {
   PageIndex index_ GONZO_GUARDED_BY(lock_);
   ReadAhead read_ahead_ GONZO_GUARDED_BY(lock_);
   CacheCounts counts_ GONZO_GUARDED_BY(lock_);
+  CommitCharge charge_ GONZO_GUARDED_BY(lock_);
 };
 
 }  // namespace gonzo

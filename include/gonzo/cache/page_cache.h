@@ -35,6 +35,8 @@ class PageCache {
     ReadAheadLimits read_ahead{};
     /// Each idle file holds a host descriptor; files in use do not count against this.
     std::size_t most_files = 256;
+    /// Where pages of files in memory are counted as committed; null: nowhere. Outlives the files.
+    CommitLedger* commitments = nullptr;
   };
 
   /// `frames` outlives this and every object that open() gave.

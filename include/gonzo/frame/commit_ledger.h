@@ -65,6 +65,8 @@ class CommitCharge {
   CommitCharge() = default;
   /// Empty; the ledger outlives it.
   explicit CommitCharge(CommitLedger& ledger) : ledger_(&ledger) {}
+  /// Null: one that counts nothing.
+  explicit CommitCharge(CommitLedger* ledger) : ledger_(ledger) {}
   ~CommitCharge() { shrink(pages_); }
   CommitCharge(CommitCharge&& other) noexcept
       : ledger_(other.ledger_), pages_(std::exchange(other.pages_, 0)) {}

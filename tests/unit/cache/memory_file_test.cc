@@ -1,5 +1,6 @@
 // Files in memory: what differs from files on disk.
 #include "unit/cache/cache_fixture.h"
+#include <gonzo/frame/frame_census.h>
 #include <gonzo/vma/vma.h>
 
 namespace gonzo {
@@ -168,6 +169,54 @@ TEST_F(MemoryFile, WritersOfBeforeOutliveTheSealAgainstNewOnes) {
     return {};
   });
   EXPECT_TRUE(all.has_value());
+}
+
+class ChargedMemoryFile : public CacheTest {
+ protected:
+  /// Of 32 pages 30 may be committed: what Linux keeps for root and for users rounds to one each.
+  ChargedMemoryFile() {
+    cache_ = std::make_unique<PageCache>(*arena_, PageCache::Config{.commitments = &ledger_});
+    inode_->in_memory = true;
+  }
+  std::uint64_t shared_frames() {
+    return count_frames(*arena_, Pfn(0), Pfn(0) + arena_->frame_count()).shared_memory;
+  }
+
+  CommitLedger ledger_{{.policy = Overcommit::kNever, .memory_pages = 32, .ratio = 100}};
+  std::shared_ptr<FakeInode> inode_ = FakeInode::of_size(64 * kPageSize);
+};
+
+TEST_F(ChargedMemoryFile, PagesCountAsCommittedSharedMemoryWhileTheyAreThere) {
+  inode_->data_ends = 0;
+  CachedFileRef file = open(inode_);
+  EXPECT_EQ(ledger_.committed(), 0U);
+  let_go(take(*file, 2));
+  let_go(take(*file, 40));
+  EXPECT_EQ(ledger_.committed(), 2U);
+  EXPECT_EQ(shared_frames(), 2U);
+  ASSERT_TRUE(file->truncate(8 * kPageSize).has_value());
+  EXPECT_EQ(ledger_.committed(), 1U);
+  file.reset();
+  cache_.reset();
+  EXPECT_EQ(ledger_.committed(), 0U);
+  EXPECT_EQ(shared_frames(), 0U);
+}
+
+TEST_F(ChargedMemoryFile, MoreThanMayBeCommittedIsNoPage) {
+  inode_->data_ends = 0;
+  const CachedFileRef file = open(inode_);
+  std::uint64_t got = 0;
+  while (got < 64) {
+    const auto page = file->get_page(got, PageIntent::kWrite);
+    if (!page) {
+      EXPECT_EQ(page.error(), Errno::kNoSpc);
+      break;
+    }
+    let_go(*page);
+    ++got;
+  }
+  EXPECT_LT(got, 32U);
+  EXPECT_EQ(ledger_.committed(), got);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using test::Arena;
 const IpcCaller kOwner{.pid = 10, .user = 1000, .group = 100};
 const IpcCaller kColleague{.pid = 11, .user = 1001, .group = 7, .groups = {5, 100}};
 const IpcCaller kStranger{.pid = 12, .user = 1002, .group = 102};
-const IpcCaller kRoot{.pid = 13, .privilege = IpcPrivilege::kAll};
+const IpcCaller kRoot{.pid = 13, .may_use = {true, true, true}};
 
 class Shm : public testing::Test {
  protected:
@@ -23,7 +23,7 @@ class Shm : public testing::Test {
     EXPECT_EQ(arena_->check_all_free(), "");
   }
   void limit(const ShmNamespace::Limits& limits) {
-    namespace_ = std::make_unique<ShmNamespace>(*arena_, limits);
+    namespace_ = std::make_unique<ShmNamespace>(*arena_, ledger_, limits);
   }
   int make(int mode = 0600, std::uint64_t bytes = kPageSize, key_t key = IPC_PRIVATE) {
     const auto id = namespace_->get(key, bytes, IPC_CREAT | mode, kOwner);
@@ -51,7 +51,8 @@ class Shm : public testing::Test {
   }
 
   Arena arena_{256};
-  std::unique_ptr<ShmNamespace> namespace_ = std::make_unique<ShmNamespace>(*arena_);
+  CommitLedger ledger_{{.memory_pages = 256}};
+  std::unique_ptr<ShmNamespace> namespace_ = std::make_unique<ShmNamespace>(*arena_, ledger_);
 };
 
 TEST_F(Shm, IdsTellTheUsersOfAnIndexApart) {
@@ -137,6 +138,36 @@ TEST_F(Shm, MoreThanTheMachineHasIsRefusedUnlessNotReserved) {
   EXPECT_TRUE(
       namespace_->get(IPC_PRIVATE, 257 * kPageSize, 0600 | SHM_NORESERVE, kOwner).has_value());
   EXPECT_EQ(error_of(namespace_->get(IPC_PRIVATE, kPageSize, SHM_HUGETLB, kOwner)), Errno::kNoMem);
+}
+
+TEST_F(Shm, WhatIsReservedIsCommittedUntilItGoes) {
+  const int id = make(0600, 3 * kPageSize - 1);
+  EXPECT_EQ(ledger_.committed(), 3U);
+  const auto sparse = namespace_->get(IPC_PRIVATE, 8 * kPageSize, SHM_NORESERVE | 0600, kOwner);
+  ASSERT_TRUE(sparse.has_value());
+  EXPECT_EQ(ledger_.committed(), 3U);
+  const ShmSegmentRef segment = attach(*sparse);
+  const auto page = segment->get_page(5, PageIntent::kWrite);
+  ASSERT_TRUE(page.has_value());
+  arena_->put(page->pfn);
+  EXPECT_EQ(ledger_.committed(), 4U) << "page by page";
+  EXPECT_TRUE(namespace_->remove(id, kOwner).has_value());
+  EXPECT_EQ(ledger_.committed(), 1U);
+  detach(segment);
+}
+
+TEST_F(Shm, CapabilitiesOpenOneDoorEach) {
+  const int id = make(0600);
+  IpcCaller user = kStranger;
+  user.may_use = {.any_object = true};
+  EXPECT_TRUE(namespace_->status(id, user).has_value());
+  EXPECT_EQ(error_of(namespace_->remove(id, user)), Errno::kPerm);
+  user.may_use = {.any_lock = true};
+  EXPECT_EQ(error_of(namespace_->status(id, user)), Errno::kAcces);
+  EXPECT_TRUE(namespace_->set_locked(id, ShmNamespace::Locking::kLock, user).has_value());
+  user.may_use = {.any_owner = true};
+  EXPECT_EQ(error_of(namespace_->status(id, user)), Errno::kAcces);
+  EXPECT_TRUE(namespace_->remove(id, user).has_value());
 }
 
 TEST_F(Shm, RemovedOnesLiveUntilTheLastAttachmentGoes) {
