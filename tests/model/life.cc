@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "mm/mmap_flags.h"
 #include <gonzo/base/check.h>
 
 namespace gonzo::model {
@@ -28,8 +29,12 @@ Outcome outcome_of(const Result<T>& result) {
 }
 
 bool lacks_memory(const Outcome& outcome) {
-  return outcome.ending == Ending::kNoMemory || outcome == Outcome::error(ENOMEM);
+  return outcome.ending == Ending::kNoMemory || outcome == Outcome::error(ENOMEM) ||
+         outcome == Outcome::error(EAGAIN);
 }
+
+/// What it could not finish, asking again does.
+bool is_repeatable(Action action) { return action == Action::kGuard || action == Action::kLock; }
 
 std::string text_of(const Outcome& outcome) {
   std::ostringstream text;
@@ -135,7 +140,7 @@ Outcome Life::truncate(const Operation& op) {
 Outcome Life::fork() {
   auto child = current_.real->fork();
   if (!child) return Outcome::error(ENOMEM);
-  other_ = Being{std::move(child), current_.model};
+  other_ = Being{std::move(child), current_.model.copy()};
   return {};
 }
 
@@ -163,6 +168,15 @@ Outcome Life::run_real(const Operation& op) {
                                     MREMAP_MAYMOVE, VirtAddr()));
     case Action::kDontNeed:
       return outcome_of(space.advise(at, bytes, MADV_DONTNEED));
+    case Action::kGuard:
+      return outcome_of(space.advise(at, bytes, kMadvGuardInstall));
+    case Action::kUnguard:
+      return outcome_of(space.advise(at, bytes, kMadvGuardRemove));
+    case Action::kLock:
+      if (current_.model.has_private_object(page, op.pages)) return {Ending::kSkipped};
+      return outcome_of(space.lock_memory(at, bytes, 0));
+    case Action::kUnlock:
+      return outcome_of(space.unlock_memory(at, bytes));
     case Action::kRead:
       return current_.real->read(at + kByte);
     case Action::kWrite:
@@ -200,6 +214,14 @@ Outcome Life::run_model(const Operation& op) {
       return model.resize(page, op.pages, 1 + op.value % kMaxPages, area_end_);
     case Action::kDontNeed:
       return model.dont_need(page, op.pages);
+    case Action::kGuard:
+      return model.guard(page, op.pages);
+    case Action::kUnguard:
+      return model.unguard(page, op.pages);
+    case Action::kLock:
+      return model.lock(page, op.pages);
+    case Action::kUnlock:
+      return model.unlock(page, op.pages);
     case Action::kRead:
       return model.read(page);
     case Action::kWrite:
@@ -239,10 +261,13 @@ std::string Life::verify() {
 }
 
 std::string Life::step(const Operation& op) {
-  const Outcome real = run_real(op);
+  Outcome real = run_real(op);
+  if (scarce_ && is_repeatable(op.action) && lacks_memory(real)) real = run_real(op);
   if (real.ending == Ending::kSkipped) return {};
   // Only a full table of holes gives ENOMEM otherwise, and such calls need no frame.
-  const bool needs_none = op.action == Action::kProtect || op.action == Action::kDontNeed;
+  const bool needs_none = op.action == Action::kProtect || op.action == Action::kDontNeed ||
+                          op.action == Action::kUnguard || op.action == Action::kUnlock ||
+                          is_repeatable(op.action);
   if (scarce_ && lacks_memory(real) && !needs_none) {
     if (op.action == Action::kMove) follow_failed_move(op);
   } else {

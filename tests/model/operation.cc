@@ -9,8 +9,8 @@ namespace gonzo::model {
 namespace {
 
 constexpr std::array<const char*, kActions> kActionNames = {
-    "map",  "place", "unmap",    "protect", "move",   "resize", "dontneed",
-    "read", "write", "truncate", "fork",    "switch", "exit"};
+    "map",  "place",  "unmap", "protect", "move",     "resize", "dontneed", "guard", "unguard",
+    "lock", "unlock", "read",  "write",   "truncate", "fork",   "switch",   "exit"};
 constexpr std::array<const char*, kBackings> kBackingNames = {"anonymous", "shared anonymous",
                                                               "private file", "shared file"};
 constexpr std::size_t kBytes = 8;

@@ -17,6 +17,10 @@ enum class Action : std::uint8_t {
   kMove,    ///< mremap to a fixed place
   kResize,  ///< mremap that may move
   kDontNeed,
+  kGuard,  ///< MADV_GUARD_INSTALL
+  kUnguard,
+  kLock,
+  kUnlock,
   kRead,
   kWrite,
   kTruncate,  ///< the object
@@ -24,7 +28,7 @@ enum class Action : std::uint8_t {
   kSwitch,    ///< the other process goes on
   kExit,      ///< of the process that does not run
 };
-inline constexpr unsigned kActions = 13;
+inline constexpr unsigned kActions = 17;
 
 /// What is mapped. The order is that of `variety`.
 enum class Backing : std::uint8_t { kAnonymous, kSharedAnonymous, kPrivateFile, kSharedFile };

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace gonzo::model {
@@ -77,6 +78,7 @@ Outcome PageModel::resize(std::uint64_t first, std::uint64_t old_pages, std::uin
   const std::uint64_t more = new_pages - old_pages, end = first + old_pages;
   Page tail = pages_.at(end - 1);
   tail.own.reset();
+  tail.guarded = false;
   ++tail.index;
   if (area_end == end && is_free(end, more)) {
     map(end, more, tail);
@@ -88,17 +90,75 @@ Outcome PageModel::resize(std::uint64_t first, std::uint64_t old_pages, std::uin
   return address(to);
 }
 
-Outcome PageModel::dont_need(std::uint64_t first, std::uint64_t pages) {
+Outcome PageModel::for_each(std::uint64_t first, std::uint64_t pages,
+                            FunctionRef<Outcome(Page& page)> change) {
   bool hole = false;
   for (std::uint64_t i = first; i < first + pages; ++i) {
     const auto page = pages_.find(i);
     if (page == pages_.end()) {
       hole = true;
-    } else {
-      page->second.own.reset();
+    } else if (const Outcome changed = change(page->second); changed != Outcome{}) {
+      return changed;
     }
   }
   return hole ? Outcome::error(ENOMEM) : Outcome{};
+}
+
+Outcome PageModel::dont_need(std::uint64_t first, std::uint64_t pages) {
+  return for_each(first, pages, [](Page& page) {
+    if (page.locked) return Outcome::error(EINVAL);
+    page.own.reset();
+    return Outcome{};
+  });
+}
+
+Outcome PageModel::guard(std::uint64_t first, std::uint64_t pages) {
+  return for_each(first, pages, [](Page& page) {
+    if (page.locked) return Outcome::error(EINVAL);
+    page.own.reset();
+    page.guarded = true;
+    return Outcome{};
+  });
+}
+
+Outcome PageModel::unguard(std::uint64_t first, std::uint64_t pages) {
+  return for_each(first, pages, [](Page& page) {
+    page.guarded = false;
+    return Outcome{};
+  });
+}
+
+/// First all are locked, up to a hole, then they are brought in, up to one that cannot be.
+Outcome PageModel::lock(std::uint64_t first, std::uint64_t pages) {
+  for (std::uint64_t i = first; i < first + pages; ++i) {
+    const auto page = pages_.find(i);
+    if (page == pages_.end()) return Outcome::error(ENOMEM);
+    page->second.locked = true;
+  }
+  for (std::uint64_t i = first; i < first + pages; ++i) {
+    if (refusal(i, false)) return Outcome::error(ENOMEM);
+  }
+  return {};
+}
+
+Outcome PageModel::unlock(std::uint64_t first, std::uint64_t pages) {
+  for (std::uint64_t i = first; i < first + pages; ++i) {
+    const auto page = pages_.find(i);
+    if (page == pages_.end()) return Outcome::error(ENOMEM);
+    page->second.locked = false;
+  }
+  return {};
+}
+
+bool PageModel::has_private_object(std::uint64_t first, std::uint64_t pages) const {
+  return std::any_of(pages_.lower_bound(first), pages_.lower_bound(first + pages),
+                     [](const auto& entry) { return entry.second.object && !entry.second.shared; });
+}
+
+PageModel PageModel::copy() const {
+  PageModel child = *this;
+  for (auto& [number, page] : child.pages_) page.locked = false;
+  return child;
 }
 
 std::optional<Outcome> PageModel::refusal(std::uint64_t number, bool write) const {
@@ -107,6 +167,7 @@ std::optional<Outcome> PageModel::refusal(std::uint64_t number, bool write) cons
   const Page& page = found->second;
   const bool allowed = write ? (page.protection & PROT_WRITE) != 0 : page.protection != 0;
   if (!allowed) return Outcome{Ending::kNoAccess};
+  if (page.guarded) return Outcome{Ending::kNoMapping};
   if (page.object && !page.own && page.index >= page.object->pages) {
     return Outcome{Ending::kBusError};
   }

@@ -11,6 +11,7 @@
 
 #include "model/operation.h"
 #include "model/outcome.h"
+#include <gonzo/base/function_ref.h>
 
 namespace gonzo::model {
 
@@ -33,6 +34,7 @@ struct Page {
   std::uint64_t index = 0;
   bool shared = false;
   std::optional<std::uint8_t> own;  ///< a private page's contents once written
+  bool guarded = false, locked = false;
 };
 
 /// One process.
@@ -47,6 +49,14 @@ class PageModel {
   Outcome resize(std::uint64_t first, std::uint64_t old_pages, std::uint64_t new_pages,
                  std::uint64_t area_end);
   Outcome dont_need(std::uint64_t first, std::uint64_t pages);
+  Outcome guard(std::uint64_t first, std::uint64_t pages);
+  Outcome unguard(std::uint64_t first, std::uint64_t pages);
+  /// Not of private pages of objects: which of them are copied by it depends on areas.
+  Outcome lock(std::uint64_t first, std::uint64_t pages);
+  Outcome unlock(std::uint64_t first, std::uint64_t pages);
+  bool has_private_object(std::uint64_t first, std::uint64_t pages) const;
+  /// A child's: nothing is locked.
+  PageModel copy() const;
   Outcome read(std::uint64_t page) const;
   Outcome write(std::uint64_t page, std::uint8_t value);
   /// The object has new_pages from now on: what is mapped beyond loses its private contents.
@@ -58,6 +68,9 @@ class PageModel {
   bool is_free(std::uint64_t first, std::uint64_t pages) const;
   std::uint64_t highest_gap(std::uint64_t pages) const;
   void transfer(std::uint64_t from, std::uint64_t pages, std::uint64_t to);
+  /// Calls `change`, which may refuse, for each page. ENOMEM: there were holes.
+  Outcome for_each(std::uint64_t first, std::uint64_t pages,
+                   FunctionRef<Outcome(Page& page)> change);
   std::optional<Outcome> refusal(std::uint64_t page, bool write) const;
 
   std::map<std::uint64_t, Page> pages_;
