@@ -204,6 +204,37 @@ void dont_need(benchmark::State& state) {
   }
 }
 
+/// Locks what is there already.
+void lock_unlock(benchmark::State& state) {
+  constexpr std::uint64_t kLockedBytes = 16 * kPageSize;
+  Machine machine;
+  AddressSpace& space = machine.space();
+  const VirtAddr base = machine.map(kLockedBytes);
+  for (VirtAddr at = base; at < base + kLockedBytes; at += kPageSize) {
+    machine.touch(at, Access::kWrite);
+  }
+  for (auto _ : state) {
+    GONZO_CHECK(space.lock_memory(base, kLockedBytes, 0).has_value());
+    GONZO_CHECK(space.unlock_memory(base, kLockedBytes).has_value());
+  }
+}
+
+/// Brings in what it locks.
+void lock_fresh(benchmark::State& state) {
+  constexpr std::uint64_t kLockedBytes = 16 * kPageSize;
+  Machine machine;
+  AddressSpace& space = machine.space();
+  for (auto _ : state) {
+    state.PauseTiming();
+    const VirtAddr base = machine.map(kLockedBytes);
+    state.ResumeTiming();
+    GONZO_CHECK(space.lock_memory(base, kLockedBytes, 0).has_value());
+    state.PauseTiming();
+    GONZO_CHECK(space.unmap(base, kLockedBytes).has_value());
+    state.ResumeTiming();
+  }
+}
+
 /// The parent's part: the child goes untimed.
 void fork_resident(benchmark::State& state) {
   const std::uint64_t bytes = static_cast<std::uint64_t>(state.range(0)) << 20;
@@ -252,6 +283,8 @@ BENCHMARK(brk_up_down);
 BENCHMARK(remap_grow);
 BENCHMARK(remap_move);
 BENCHMARK(dont_need);
+BENCHMARK(lock_unlock);
+BENCHMARK(lock_fresh);
 BENCHMARK(fork_resident)->Name("fork")->Arg(1)->Arg(64)->Arg(1024);
 BENCHMARK(find_among)->Name("find")->Arg(10)->Arg(1000)->Arg(50000)->Arg(100000);
 

@@ -203,6 +203,35 @@ static double dont_need(void) {
   return spent / rounds;
 }
 
+// Locks what is there already.
+static double lock_unlock(void) {
+  const int rounds = 20000;
+  const size_t bytes = 16 * kPage;
+  char* p = map_anonymous(bytes);
+  memset(p, 1, bytes);
+  const double start = now();
+  for (int i = 0; i < rounds; i++)
+    if (mlock(p, bytes) != 0 || munlock(p, bytes) != 0) return -1;
+  const double spent = now() - start;
+  munmap(p, bytes);
+  return spent / rounds;
+}
+
+// Maps, locks and so brings in, and unmaps.
+static double lock_fresh(void) {
+  const int rounds = 2000;
+  const size_t bytes = 16 * kPage;
+  double spent = 0;
+  for (int i = 0; i < rounds; i++) {
+    char* p = map_anonymous(bytes);
+    const double start = now();
+    if (mlock(p, bytes) != 0) return -1;
+    spent += now() - start;
+    munmap(p, bytes);
+  }
+  return spent / rounds;
+}
+
 // The parent's part of fork.
 static double fork_resident(size_t bytes, int rounds) {
   char* p = map_anonymous(bytes);
@@ -291,6 +320,8 @@ static const struct {
     {"remap_grow", remap_grow},
     {"remap_move", remap_move},
     {"dont_need", dont_need},
+    {"lock_unlock", lock_unlock},
+    {"lock_fresh", lock_fresh},
     {"fork_1", fork_1},
     {"fork_64", fork_64},
     {"fork_1024", fork_1024},

@@ -114,6 +114,8 @@ constexpr Row kOperations[] = {
     {"remap_grow", "mremap of 64 KiB in place to 128, and back"},
     {"remap_move", "mremap of 64 KiB to another place, and back"},
     {"dont_need", "write 64 KiB, a page a fault, and DONTNEED it"},
+    {"lock_unlock", "mlock and munlock of 64 KiB that are there"},
+    {"lock_fresh", "mlock of 64 KiB that are not there yet"},
     {"fork_1", "fork, 1 MiB resident"},
     {"fork_64", "fork, 64 MiB resident"},
     {"fork_1024", "fork, 1 GiB resident"},
