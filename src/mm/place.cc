@@ -73,12 +73,22 @@ std::optional<VirtAddr> AddressSpace::find_room(std::uint64_t length, VirtAddr h
   return find_gap_up({length, std::max(begin, lowest), end, guard});
 }
 
+/// As Linux does it (unmapped_area_topdown): where the highest gap is too short for the guard of the
+/// area above it, the search goes on below the guard's end, although that may cut a gap further
+/// down that would do as a whole.
 std::optional<VirtAddr> AddressSpace::find_gap_down(GapRequest request) const {
-  const auto found = areas_->find_gap_top_down(request);
-  if (!found || !config_.reserved.overlaps({*found, *found + request.size})) return found;
-  // It was the highest, so nothing above the reserved range fits.
-  request.high = config_.reserved.start;
-  return areas_->find_gap_top_down(request);
+  for (;;) {
+    const auto found = areas_->find_gap_top_down({request.size, request.low, request.high});
+    if (!found) return found;
+    const AddressRange gap{*found, *found + request.size};
+    if (config_.reserved.overlaps(gap)) {
+      request.high = config_.reserved.start;
+      continue;
+    }
+    const Vma* above = areas_->find(gap.start);
+    if (above == nullptr || guarded_start(*above, request.guard) >= gap.end) return found;
+    request.high = guarded_start(*above, request.guard);
+  }
 }
 
 std::optional<VirtAddr> AddressSpace::find_gap_up(GapRequest request) const {

@@ -28,6 +28,14 @@ for kind in "" -static; do
   done
 done
 
+# Where mappings go, with each kind of index.
+for seed in 1 2 3 4 5 6; do
+  index=(rbtree avl btree)
+  gonzo_options=(--vma-index "${index[seed % 3]}")
+  same "placement $seed" "$GUESTS/placement-static" "$seed"
+done
+gonzo_options=()
+
 # As many areas as there may be; where the host allows more, the answers would take long.
 if [ "$(cat /proc/sys/vm/max_map_count)" = 65530 ]; then
   same "limits areas" "$GUESTS/limits" areas

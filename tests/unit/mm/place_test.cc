@@ -89,5 +89,21 @@ TEST_F(PlaceTest, StepsOverTheReservedRange) {
   EXPECT_EQ(anywhere(1), base - 15 * kPageSize);
 }
 
+/// What Linux does, though the gap as a whole would do.
+TEST_F(PlaceTest, GoesOnBelowAGuardEvenInAnotherGap) {
+  const VirtAddr base(0x7fff'f7ff'f000);
+  start({.manager = {.stack_guard_gap = 8}});
+  const auto put = [this](VirtAddr at, std::uint64_t pages, int flags) {
+    return space_->map({.hint = at,
+                        .length = pages * kPageSize,
+                        .protection = PROT_READ,
+                        .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | flags});
+  };
+  ASSERT_TRUE(put(base - 2 * kPageSize, 2, MAP_GROWSDOWN));
+  ASSERT_TRUE(put(base - 8 * kPageSize, 2, 0));
+  // The guard of the first ends at 10 pages below the base, in the gap below the second.
+  EXPECT_EQ(anywhere(4), base - 14 * kPageSize);
+}
+
 }  // namespace
 }  // namespace gonzo::test
