@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 export CCACHE_NOHASHDIR = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check analyze bench fuzz oracle tsan coverage install clean
+.PHONY: help run build test check analyze bench fuzz oracle tsan coverage programs install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ oracle: ## OPS (default 10,000,000) random memory calls on the live kernel and o
 	$(call configure,debug,build test)
 	@cmake --build --preset debug --target oracle -j $(JOBS)
 	@GONZO_ORACLE_OPS=$(or $(OPS),10000000) GONZO_ORACLE_SEED=$(or $(SEED),1) $(BUILD)/debug/tests/oracle
+
+programs: build ## real programs, natively and on Gonzo: a table (ROWS="git node", MACHINE=host, TABLE=README.md)
+	@TABLE=$(TABLE) MACHINE=$(MACHINE) tests/programs/programs.sh $(BUILD)/release/gonzo $(ROWS)
 
 coverage: ## the tests with coverage counters (build/coverage)
 	$(call configure,coverage,build test)
