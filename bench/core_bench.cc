@@ -30,7 +30,7 @@ class Machine {
     GONZO_CHECK(memory != MAP_FAILED);
     memory_ = std::span(static_cast<std::byte*>(memory), bytes);
     frames_ = FrameAllocator::create({.memory = memory_}).value();
-    manager_ = MemoryManager::create(*frames_, {}).value();
+    manager_ = MemoryManager::create(*frames_, {.max_map_count = kNoLimit}).value();
     space_ = AddressSpace::create(*manager_, cache_, {}).value();
   }
   ~Machine() {
@@ -61,6 +61,7 @@ class Machine {
 
  private:
   static constexpr std::size_t kBytes = std::size_t{1} << 30;
+  static constexpr unsigned kNoLimit = 1U << 30;
   std::span<std::byte> memory_;
   NoTranslationCache cache_;
   std::unique_ptr<FrameAllocator> frames_;
@@ -140,6 +141,18 @@ void file_private_read(benchmark::State& state) {
 
 void map_unmap(benchmark::State& state) {
   Machine machine;
+  for (auto _ : state) {
+    const VirtAddr base = machine.map(65536);
+    GONZO_CHECK(machine.space().unmap(base, 65536).has_value());
+  }
+}
+
+/// The same beside areas of a page each, no two of which merge.
+void map_among(benchmark::State& state) {
+  Machine machine(std::size_t{16} << 20);
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    machine.map(kPageSize, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
+  }
   for (auto _ : state) {
     const VirtAddr base = machine.map(65536);
     GONZO_CHECK(machine.space().unmap(base, 65536).has_value());
@@ -278,6 +291,7 @@ BENCHMARK(touch_random);
 BENCHMARK(zero_page_read);
 BENCHMARK(file_private_read);
 BENCHMARK(map_unmap);
+BENCHMARK(map_among)->Arg(1000)->Arg(100000)->Arg(1000000);
 BENCHMARK(protect_middle);
 BENCHMARK(brk_up_down);
 BENCHMARK(remap_grow);

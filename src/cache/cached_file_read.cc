@@ -62,7 +62,7 @@ Result<std::optional<ObjectPage>> CachedFile::read_in(std::uint64_t index, std::
   {
     LockGuard guard(lock_);
     if (look_up(index).kind != Lookup::Kind::kAbsent) return std::nullopt;
-    PageWindow run = absent_run(index, pages_of(size));
+    PageWindow run = absent_run(index, pages_of(size), intent);
     run.first = std::max(run.first, readable.first);
     run.end = std::min(run.end, readable.end);
     batch.first = run.first;
@@ -94,7 +94,9 @@ Result<PageWindow> CachedFile::data_at(std::uint64_t index) {
 }
 
 /// The part of the read-ahead window around `index` that can be read in one go.
-PageWindow CachedFile::absent_run(std::uint64_t index, std::uint64_t file_pages) {
+PageWindow CachedFile::absent_run(std::uint64_t index, std::uint64_t file_pages,
+                                  PageIntent intent) {
+  if (intent == PageIntent::kReadAlone) return {.first = index, .end = index + 1};
   const PageWindow window = read_ahead_.plan(index, file_pages);
   std::array<Pfn, kMostPages> there;
   const auto pages = std::span(there).first(window.pages());
@@ -131,6 +133,17 @@ Result<void> CachedFile::allocate(ReadBatch& batch, std::uint64_t index) {
 /// with the batch untouched, when `index` is no longer absent. ENOMEM; ENOSPC: no more memory may
 /// be committed.
 Result<bool> CachedFile::insert(ReadBatch& batch, std::uint64_t index) {
+  if (is_memory_) {
+    const auto charge = [&] {
+      LockGuard guard(lock_);
+      return charge_.grow(batch.count);
+    };
+    // Where not all of it may be committed, the page that was asked for counts.
+    if (!charge()) {
+      batch.cut(frames_, {.first = index, .end = index + 1});
+      if (!charge()) return fail(Errno::kNoSpc);
+    }
+  }
   PageIndex::SpareNodes nodes;
   PageWindow run;
   for (;;) {
@@ -139,13 +152,16 @@ Result<bool> CachedFile::insert(ReadBatch& batch, std::uint64_t index) {
       LockGuard guard(lock_);
       needed = index_.nodes_needed(batch.first, batch.end());
       if (nodes.count() >= needed) {
-        if (is_memory_ && !charge_.grow(batch.count)) return fail(Errno::kNoSpc);
         run = insert_run(batch, index, nodes);
         if (is_memory_) charge_.shrink(batch.count - run.pages());
         break;
       }
     }
-    GONZO_TRY(nodes.fill(needed));
+    if (const auto filled = nodes.fill(needed); !filled) {
+      LockGuard guard(lock_);
+      if (is_memory_) charge_.shrink(batch.count);
+      return fail(filled.error());
+    }
   }
   if (run.pages() == 0) return false;
   batch.cut(frames_, run);

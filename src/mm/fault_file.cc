@@ -18,6 +18,11 @@ FaultOutcome outcome_of(Errno error) {
   return error == Errno::kNoMem ? FaultOutcome::kOutOfMemory : FaultOutcome::kBeyondObject;
 }
 
+/// Linux: do_sync_mmap_readahead.
+PageIntent read_intent(const Vma& vma) {
+  return vma.has(vm_flags::kRandom) ? PageIntent::kReadAlone : PageIntent::kRead;
+}
+
 FaultOutcome outcome_of(const ObjectPage& page) {
   return page.major ? FaultOutcome::kMajor : FaultOutcome::kMinor;
 }
@@ -30,7 +35,7 @@ FaultOutcome AddressSpace::fault_file(FaultContext& context) {
     return context.vma.is_shared() ? fault_shared_write(context) : fault_private_write(context);
   }
   if (map_resident(context)) return FaultOutcome::kMinor;
-  const auto page = context.vma.object()->get_page(context.index(), PageIntent::kRead);
+  const auto page = context.vma.object()->get_page(context.index(), read_intent(context.vma));
   if (!page) return outcome_of(page.error());
   map_object_page(context, page->pfn, entry_flags(context.vma) | pte::kAccessed);
   return outcome_of(*page);
@@ -53,7 +58,7 @@ FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
   note_own_pages(context.vma);  // as on Linux, also where the object has no such page
   const auto copy = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
   if (!copy) return FaultOutcome::kOutOfMemory;
-  const auto page = context.vma.object()->get_page(context.index(), PageIntent::kRead);
+  const auto page = context.vma.object()->get_page(context.index(), read_intent(context.vma));
   if (!page) {
     frames_.put(*copy);
     return outcome_of(page.error());

@@ -39,6 +39,9 @@ bind: 0
 policy: 0
 here: 2, in its twin: 0
 bind to node 1: EINVAL
+memfd_secret: ENOSYS
+process_mrelease: ENOSYS
+cachestat: ENOSYS
 pkey_alloc: ENOSYS
 pkey_mprotect: ENOSYS
 written: 16 pages

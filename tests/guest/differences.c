@@ -120,6 +120,9 @@ static void names_and_policies(void) {
   printf(" in its twin: %d\n", mode);
   nodes = 2;
   SHOW("bind to node 1", syscall(SYS_mbind, one, kPage, MPOL_BIND, &nodes, 64, 0));
+  SHOW("memfd_secret", syscall(447, 0));
+  SHOW("process_mrelease", syscall(448, -1, 0));
+  SHOW("cachestat", syscall(451, -1, NULL, NULL, 0));
   SHOW("pkey_alloc", syscall(SYS_pkey_alloc, 0, 0));
   SHOW("pkey_mprotect", syscall(SYS_pkey_mprotect, area, kPage, PROT_READ, 0));
 }

@@ -168,7 +168,8 @@ class CachedFile final : public MappedObject {
   Result<std::optional<ObjectPage>> read_in(std::uint64_t index, std::uint64_t size,
                                             PageIntent intent) GONZO_EXCLUDES(lock_);
   Result<PageWindow> data_at(std::uint64_t index);
-  PageWindow absent_run(std::uint64_t index, std::uint64_t file_pages) GONZO_REQUIRES(lock_);
+  PageWindow absent_run(std::uint64_t index, std::uint64_t file_pages, PageIntent intent)
+      GONZO_REQUIRES(lock_);
   Result<void> allocate(ReadBatch& batch, std::uint64_t index);
   Result<bool> insert(ReadBatch& batch, std::uint64_t index) GONZO_EXCLUDES(lock_);
   PageWindow insert_run(const ReadBatch& batch, std::uint64_t index, PageIndex::SpareNodes& nodes)

@@ -14,8 +14,9 @@
 namespace gonzo {
 
 enum class PageIntent : std::uint8_t {
-  kRead,   ///< the caller will map it read-only or copy it
-  kWrite,  ///< a shared writable mapping is about to write
+  kRead,       ///< the caller will map it read-only or copy it
+  kReadAlone,  ///< the same, and its neighbours are not expected to be wanted (MADV_RANDOM)
+  kWrite,      ///< a shared writable mapping is about to write
 };
 
 struct ObjectPage {

@@ -202,6 +202,15 @@ TEST_F(ChargedMemoryFile, PagesCountAsCommittedSharedMemoryWhileTheyAreThere) {
   EXPECT_EQ(shared_frames(), 0U);
 }
 
+TEST_F(ChargedMemoryFile, NearTheLimitPagesComeOneByOne) {
+  const CachedFileRef file = open(inode_);
+  ASSERT_TRUE(ledger_.charge(20));
+  let_go(take(*file, 5));
+  EXPECT_EQ(ledger_.committed(), 21U) << "32 at once would have been too many";
+  EXPECT_EQ(file->counts().resident, 1U);
+  ledger_.release(20);
+}
+
 TEST_F(ChargedMemoryFile, MoreThanMayBeCommittedIsNoPage) {
   inode_->data_ends = 0;
   const CachedFileRef file = open(inode_);

@@ -53,6 +53,15 @@ TEST_F(CacheRead, OneReadBringsTheWindowInOneBlock) {
   EXPECT_EQ(counts.reads, 1U);
 }
 
+TEST_F(CacheRead, NothingComesAlongWhereNothingIsExpected) {
+  const auto inode = FakeInode::of_size(64 * kPageSize);
+  const CachedFileRef file = open(inode);
+  let_go(take(*file, 40, PageIntent::kReadAlone));
+  EXPECT_EQ(file->counts().resident, 1U);
+  let_go(take(*file, 8));
+  EXPECT_EQ(file->counts().resident, 33U);
+}
+
 TEST_F(CacheRead, StreamsReadAheadFurtherAndFurther) {
   auto inode = FakeInode::of_size(1024 * kPageSize);
   auto file = open(inode);

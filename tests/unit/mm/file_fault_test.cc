@@ -43,6 +43,18 @@ TEST_F(FileFaultTest, ReadMapsWhatIsResidentAround) {
   EXPECT_EQ(space_->verify(), "");
 }
 
+TEST_F(FileFaultTest, RandomAccessAsksForThePageAlone) {
+  FakeObject& object = make_object(8);
+  map_object(8, kReadWrite, MAP_PRIVATE);
+  ASSERT_TRUE(space_->advise(page(0), 8 * kPageSize, MADV_RANDOM).has_value());
+  read_fault(page(2));
+  write_fault(page(4));
+  using Asked = std::pair<std::uint64_t, PageIntent>;
+  ASSERT_EQ(object.asked.size(), 2U);
+  EXPECT_EQ(Asked(object.asked[0]), Asked(2, PageIntent::kReadAlone));
+  EXPECT_EQ(Asked(object.asked[1]), Asked(4, PageIntent::kReadAlone));
+}
+
 TEST_F(FileFaultTest, AroundIsCutAtTheAreaAndKeepsOtherEntries) {
   FakeObject& object = make_object(64);
   map_object(5, kReadWrite, MAP_PRIVATE, 8);
