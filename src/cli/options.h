@@ -25,7 +25,7 @@ struct RunOptions {
   VmaIndexKind vma_index = kDefaultVmaIndex;
   Overcommit overcommit = Overcommit::kHeuristic;
   std::optional<PagingFormat> paging;  ///< none: by the program's kind
-  std::vector<std::string> command;  ///< program and its arguments, at least one
+  std::vector<std::string> command;    ///< program and its arguments, at least one
 };
 
 /// Nothing to run: the process ends with this.

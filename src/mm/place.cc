@@ -73,8 +73,8 @@ std::optional<VirtAddr> AddressSpace::find_room(std::uint64_t length, VirtAddr h
   return find_gap_up({length, std::max(begin, lowest), end, guard});
 }
 
-/// As Linux does it (unmapped_area_topdown): where the highest gap is too short for the guard of the
-/// area above it, the search goes on below the guard's end, although that may cut a gap further
+/// As Linux does it (unmapped_area_topdown): where the highest gap is too short for the guard of
+/// the area above it, the search goes on below the guard's end, although that may cut a gap further
 /// down that would do as a whole.
 std::optional<VirtAddr> AddressSpace::find_gap_down(GapRequest request) const {
   for (;;) {
