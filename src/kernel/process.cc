@@ -48,8 +48,10 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
 }
 
 Result<void> Process::renew_memory(PagingFormat format) {
+  GONZO_ASSIGN(const KernelHalf* kernel, system_.kernel_half(format));
   GONZO_ASSIGN(auto memory, AddressSpace::create(system_.memory(), translations_,
                                                  {.format = format,
+                                                  .kernel_half = kernel,
                                                   .index = system_.vma_index(),
                                                   .reserved = system_.machine().reserved_range(),
                                                   .limits = memory_limits(limits_),

@@ -69,8 +69,21 @@ Result<PagingFormat> System::paging_format(ProgramAbi abi) const {
   return frames_->frame_count() > kClassicFrames ? PagingFormat::kPae : PagingFormat::kClassic32;
 }
 
+Result<const KernelHalf*> System::kernel_half(PagingFormat format) {
+  const LockGuard guard(kernel_halves_lock_);
+  auto& half = kernel_halves_[static_cast<std::size_t>(format)];
+  if (half == nullptr) {
+    GONZO_ASSIGN(half, KernelHalf::create(*frames_, format));
+  }
+  return half.get();
+}
+
 std::string System::shut_down() {
   pressure_->serve(nullptr);
+  {
+    const LockGuard guard(kernel_halves_lock_);
+    for (auto& half : kernel_halves_) half.reset();
+  }
   shared_memory_.reset();
   page_cache_.reset();
   machine_.reset();

@@ -1,6 +1,7 @@
 // One machine: everything that all its processes share. Owns all; there is no global state.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,10 +9,13 @@
 
 #include "kernel/futex.h"
 #include "kernel/program_abi.h"
+#include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
+#include <gonzo/base/thread_annotations.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
+#include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/paging_format.h>
 #include <gonzo/vma/vma_index.h>
 
@@ -56,6 +60,8 @@ class System {
   VmaIndexKind vma_index() const { return vma_index_; }
   /// For a program of this kind. ENOEXEC: none runs on this machine.
   Result<PagingFormat> paging_format(ProgramAbi abi) const;
+  /// That all page tables of a format share; made at the first call. ENOMEM. Thread-safe.
+  Result<const KernelHalf*> kernel_half(PagingFormat format) GONZO_EXCLUDES(kernel_halves_lock_);
   /// Before a program is known.
   PagingFormat default_paging_format() const { return paging_.value_or(PagingFormat::kFourLevel); }
 
@@ -76,6 +82,9 @@ class System {
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;
+  Mutex kernel_halves_lock_;
+  std::array<std::unique_ptr<KernelHalf>, kPagingFormats> kernel_halves_
+      GONZO_GUARDED_BY(kernel_halves_lock_);
   FutexTable futexes_;
 };
 

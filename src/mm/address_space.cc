@@ -10,7 +10,7 @@ Result<std::unique_ptr<AddressSpace>> AddressSpace::create(MemoryManager& manage
                                                            TranslationCache& cache,
                                                            const Config& config) {
   GONZO_ASSIGN(std::unique_ptr<PageTable> table,
-               PageTable::create(manager.frames(), config.format));
+               PageTable::create(manager.frames(), config.format, config.kernel_half));
   return std::unique_ptr<AddressSpace>(new AddressSpace(manager, cache, config, std::move(table)));
 }
 

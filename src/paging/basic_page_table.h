@@ -9,6 +9,7 @@
 
 #include "paging/format.h"
 #include <gonzo/base/check.h>
+#include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/page_table.h>
 #include <gonzo/paging/tlb_gather.h>
 
@@ -17,7 +18,8 @@ namespace gonzo {
 template <PageTableFormat F>
 class BasicPageTable final : public PageTable {
  public:
-  static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames);
+  static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames,
+                                                   const KernelHalf* kernel);
   ~BasicPageTable() override;
 
   PagingFormat format() const override { return F::kFormat; }
@@ -69,8 +71,15 @@ class BasicPageTable final : public PageTable {
   /// A zeroed frame whose number fits.
   static Result<Pfn> allocate_table(FrameAllocator& frames, unsigned frame_bits);
 
-  BasicPageTable(FrameAllocator& frames, Pfn root)
-      : PageTable(frames), root_(root), root_table_(table_at(root.address())) {}
+  BasicPageTable(FrameAllocator& frames, const KernelHalf* kernel, Pfn root)
+      : PageTable(frames, kernel), root_(root), root_table_(table_at(root.address())) {
+    if (kernel == nullptr) return;
+    const Raw* const from = table_at(kernel->root().address());
+    std::copy(from + kUserSlots, from + entry_count<F>(F::kLevels), root_table_ + kUserSlots);
+  }
+
+  /// Of the root; the others are the kernel's.
+  static constexpr unsigned kUserSlots = entry_index<F>(F::kLevels, kUserHalfEnd<F> - 1) + 1;
 
   Raw* table_at(PhysAddr physical) const {
     return reinterpret_cast<Raw*>(direct_map_ + physical.value);
@@ -98,6 +107,7 @@ class BasicPageTable final : public PageTable {
   bool visit(Raw* table, Span range, Visitor& visitor) const;
   template <unsigned Level>
   std::string verify_table(Pfn pfn, std::uint64_t& tables) const;
+  std::string verify_kernel_half() const;
 
   const Pfn root_;
   Raw* const root_table_;
@@ -105,9 +115,10 @@ class BasicPageTable final : public PageTable {
 };
 
 template <PageTableFormat F>
-Result<std::unique_ptr<PageTable>> BasicPageTable<F>::create(FrameAllocator& frames) {
+Result<std::unique_ptr<PageTable>> BasicPageTable<F>::create(FrameAllocator& frames,
+                                                             const KernelHalf* kernel) {
   GONZO_ASSIGN(const Pfn root, allocate_table(frames, F::kRootFrameBits));
-  return std::unique_ptr<PageTable>(new BasicPageTable(frames, root));
+  return std::unique_ptr<PageTable>(new BasicPageTable(frames, kernel, root));
 }
 
 template <PageTableFormat F>
@@ -122,7 +133,7 @@ Result<Pfn> BasicPageTable<F>::allocate_table(FrameAllocator& frames, unsigned f
 
 template <PageTableFormat F>
 BasicPageTable<F>::~BasicPageTable() {
-  free_subtree<F::kLevels>(root_table_, entry_index<F>(F::kLevels, kUserHalfEnd<F> - 1) + 1);
+  free_subtree<F::kLevels>(root_table_, kUserSlots);
   frames_.put(root_);
 }
 

@@ -56,6 +56,9 @@ concept PageTableFormat =
       requires std::same_as<decltype(F::kLevels), const unsigned>;
       requires std::same_as<decltype(F::kUserEnd), const std::uint64_t>;
       requires std::same_as<decltype(F::kHasNoExecute), const bool>;
+      /// Where the kernel's half maps memory from frame 0 on, and how much it has room for.
+      requires std::same_as<decltype(F::kDirectMap), const std::uint64_t>;
+      requires std::same_as<decltype(F::kDirectMapBytes), const std::uint64_t>;
       /// Bits of the widest frame number of a 4 KiB entry.
       requires std::same_as<decltype(F::kFrameBits), const unsigned>;
       /// The same of the root's, which CR3 holds.
@@ -69,11 +72,16 @@ concept PageTableFormat =
       { F::large_page_base(level, raw) } -> std::same_as<std::uint64_t>;
     } && levels_tile_the_address<F>();
 
+/// What the kernel of a 32-bit machine reaches directly; above lies room for what it maps at need
+/// (Linux: MAXMEM with VMALLOC_RESERVE).
+inline constexpr std::uint64_t kLowMemory = 896ULL << 20;
+
 struct Classic32 {
   using Raw = std::uint32_t;
   static constexpr PagingFormat kFormat = PagingFormat::kClassic32;
   static constexpr unsigned kLevels = 2;
   static constexpr std::uint64_t kUserEnd = 0xC0000000;
+  static constexpr std::uint64_t kDirectMap = kUserEnd, kDirectMapBytes = kLowMemory;
   static constexpr bool kHasNoExecute = false;
   static constexpr unsigned kFrameBits = 20;
   static constexpr unsigned kRootFrameBits = 20;
@@ -121,6 +129,7 @@ struct WideFormat {
 
 struct Pae : WideFormat<PagingFormat::kPae, 3> {
   static constexpr std::uint64_t kUserEnd = 0xC0000000;
+  static constexpr std::uint64_t kDirectMap = kUserEnd, kDirectMapBytes = kLowMemory;
   static constexpr unsigned kRootFrameBits = 20;
 
   static constexpr LevelShape shape(unsigned level) {
@@ -167,8 +176,12 @@ struct LongFormat : WideFormat<Format, Levels> {
   }
 };
 
-struct FourLevel : LongFormat<PagingFormat::kFourLevel, 4> {};
-struct FiveLevel : LongFormat<PagingFormat::kFiveLevel, 5> {};
+struct FourLevel : LongFormat<PagingFormat::kFourLevel, 4> {
+  static constexpr std::uint64_t kDirectMap = 0xffff888000000000, kDirectMapBytes = 64ULL << 40;
+};
+struct FiveLevel : LongFormat<PagingFormat::kFiveLevel, 5> {
+  static constexpr std::uint64_t kDirectMap = 0xff11000000000000, kDirectMapBytes = 32ULL << 50;
+};
 
 static_assert(PageTableFormat<Classic32> && PageTableFormat<Pae> && PageTableFormat<FourLevel> &&
               PageTableFormat<FiveLevel>);

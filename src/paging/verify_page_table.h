@@ -14,6 +14,21 @@ std::string BasicPageTable<F>::verify() const {
   if (tables != table_frames()) {
     return fmt::format("{} tables reached, {} counted", tables, table_frames());
   }
+  return verify_kernel_half();
+}
+
+/// The root's copies say what the kernel's own root says, but for what processors set. Without a
+/// KernelHalf that part of the root is the embedder's.
+template <PageTableFormat F>
+std::string BasicPageTable<F>::verify_kernel_half() const {
+  if (kernel_ == nullptr) return {};
+  const Raw* const kernel = table_at(kernel_->root().address());
+  constexpr Raw kSet = static_cast<Raw>(pte::kAccessed | pte::kDirty);
+  for (unsigned i = kUserSlots; i < entry_count<F>(F::kLevels); ++i) {
+    if ((load(root_table_ + i) | kSet) != (kernel[i] | kSet)) {
+      return fmt::format("entry {} of the kernel's half is not the machine's", i);
+    }
+  }
   return {};
 }
 
@@ -30,8 +45,7 @@ std::string BasicPageTable<F>::verify_table(Pfn pfn, std::uint64_t& tables) cons
   ++tables;
   // The kernel's half of the root is not ours to count.
   constexpr bool kIsRoot = Level == F::kLevels;
-  constexpr unsigned kCount =
-      kIsRoot ? entry_index<F>(Level, kUserHalfEnd<F> - 1) + 1 : entry_count<F>(Level);
+  constexpr unsigned kCount = kIsRoot ? kUserSlots : entry_count<F>(Level);
   Raw* const table = table_at(pfn.address());
   unsigned live = 0;
   for (unsigned i = 0; i < kCount; ++i) {

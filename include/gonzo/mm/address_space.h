@@ -87,6 +87,9 @@ class AddressSpace {
  public:
   struct Config {
     PagingFormat format = PagingFormat::kFourLevel;
+    /// What the kernel's half of the page tables shows; of the same format, and outlives the
+    /// address space. Null: nothing.
+    const KernelHalf* kernel_half = nullptr;
     VmaIndexKind index = kDefaultVmaIndex;
     /// Top of the mmap area; zero: computed from the stack limit as Linux's mmap_base() does,
     /// without randomisation.

@@ -17,6 +17,7 @@
 
 namespace gonzo {
 
+class KernelHalf;
 class TlbGather;
 
 /// What a range walk shows its visitor. `level` 1 is a PTE; 2 and 3 are large pages (PS set).
@@ -27,7 +28,7 @@ struct LeafSlot {
 };
 
 /// The user half of an address space; the rest of the root is the kernel's, which user walks never
-/// show and destruction never touches.
+/// show and destruction never touches: copies of a KernelHalf's entries, or nothing.
 ///
 /// Concurrency: find, ensure, the walks and entry changes may run at once with each other (tables
 /// are installed by compare-and-exchange). free_tables needs that no other call is inside its
@@ -35,8 +36,11 @@ struct LeafSlot {
 class PageTable {
  public:
   /// Allocates the root. ENOMEM, also when the frame that could be had lies beyond what the format
-  /// can address: the 32-bit formats want a ZoneLayout::kClassic. `frames` outlives the table.
-  static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames, PagingFormat format);
+  /// can address: the 32-bit formats want a ZoneLayout::kClassic.
+  /// `kernel`: of the same format, or EINVAL; it outlives the table, as `frames` does. Null: the
+  /// kernel's half stays empty.
+  static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames, PagingFormat format,
+                                                   const KernelHalf* kernel = nullptr);
   /// Frees all tables of the user half; the leaf entries must hold no frame that anybody still
   /// counts.
   virtual ~PageTable() = default;
@@ -49,6 +53,7 @@ class PageTable {
   /// (Linux: TASK_SIZE_MAX).
   virtual VirtAddr user_end() const = 0;
   virtual bool has_no_execute() const = 0;
+  const KernelHalf* kernel_half() const { return kernel_; }
   /// Whether an entry for this frame can be encoded.
   virtual bool can_map(Pfn pfn) const = 0;
   /// Whether this leaf value survives being stored, NX aside: a 4-byte entry has 20 bits for the
@@ -108,8 +113,8 @@ class PageTable {
   virtual std::string verify() const = 0;
 
  protected:
-  explicit PageTable(FrameAllocator& frames)
-      : frames_(frames), direct_map_(frames.address(Pfn(0))) {}
+  PageTable(FrameAllocator& frames, const KernelHalf* kernel)
+      : frames_(frames), direct_map_(frames.address(Pfn(0))), kernel_(kernel) {}
 
   /// The descriptor of the table that holds a slot.
   Frame& table_frame(EntryRef entry) const {
@@ -119,6 +124,7 @@ class PageTable {
 
   FrameAllocator& frames_;
   std::byte* const direct_map_;
+  const KernelHalf* const kernel_;
 };
 
 }  // namespace gonzo

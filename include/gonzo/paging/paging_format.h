@@ -12,6 +12,8 @@ enum class PagingFormat : std::uint8_t {
   kFiveLevel,  ///< 9+9+9+9+9+12
 };
 
+inline constexpr int kPagingFormats = 4;
+
 /// The formats of a machine with 4 GiB of addresses.
 constexpr bool is_32bit(PagingFormat format) {
   return format == PagingFormat::kClassic32 || format == PagingFormat::kPae;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "machine/host/stub/mailbox.h"
+#include <gonzo/paging/kernel_half.h>
 
 namespace gonzo {
 namespace {
@@ -54,6 +55,8 @@ std::uint32_t Shadow::error_code(VirtAddr address, Access access) const {
   if (access == Access::kExecute && table_.has_no_execute()) code |= fault_code::kFetch;
   const EntryRef slot = table_.find(address);
   if (slot && slot.load().is_present()) code |= fault_code::kPresent;
+  const KernelHalf* const kernel = table_.kernel_half();
+  if (kernel != nullptr && kernel->maps(address)) code |= fault_code::kPresent;
   return code;
 }
 
