@@ -210,7 +210,9 @@ ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& reques
   AddressSpace& memory = process.memory();
   const std::uint64_t stack_bytes =
       initial_stack_bytes(abi, build_stack(prepared->stack).strings_start, stack_limit);
-  const bool executable_stack = prepared->image.stack == ElfStack::kExecutable;
+  const bool read_implies_exec =
+      abi == ProgramAbi::kI386 && prepared->image.stack == ElfStack::kDefault;
+  const bool executable_stack = read_implies_exec || prepared->image.stack == ElfStack::kExecutable;
   if (auto ok = memory.map_stack(stack_top(abi), stack_bytes, executable_stack); !ok) {
     return no_stack(prepared->name, ok.error());
   }
@@ -239,7 +241,8 @@ ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& reques
   process.image() = {.abi = abi,
                      .path = prepared->program.path,
                      .name = program_name(request.path),
-                     .auxv = std::move(stack.auxv)};
+                     .auxv = std::move(stack.auxv),
+                     .read_implies_exec = read_implies_exec};
   return ExecResult{abi, loaded->entry, stack.stack_pointer};
 }
 

@@ -221,7 +221,10 @@ std::string proc_environ(Task& task) {
 }
 
 std::string proc_auxv(Task& task) {
-  const auto bytes = std::as_bytes(std::span(task.process().image().auxv));
+  const ProgramImage& image = task.process().image();
+  const std::vector<std::uint32_t> narrow(image.auxv.begin(), image.auxv.end());
+  const auto bytes = image.abi == ProgramAbi::kI386 ? std::as_bytes(std::span(narrow))
+                                                    : std::as_bytes(std::span(image.auxv));
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

@@ -26,6 +26,8 @@ struct ProgramImage {
   std::string path;                 ///< absolute, symbolic links resolved: /proc/self/exe
   std::string name;                 ///< at most 15 bytes: comm
   std::vector<std::uint64_t> auxv;  ///< pairs, AT_NULL included
+  /// Whatever it maps to read it may execute: an old i386 program (Linux: READ_IMPLIES_EXEC).
+  bool read_implies_exec = false;
 };
 
 class Task;

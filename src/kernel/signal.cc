@@ -7,6 +7,7 @@
 
 #include "kernel/extended_state.h"
 #include "kernel/signal_frame.h"
+#include "kernel/signal_frame_i386.h"
 #include <gonzo/base/check.h>
 
 namespace gonzo {
@@ -211,8 +212,22 @@ Result<SignalStack> change_signal_stack(Task& task, const SignalStack* wanted) {
   return before;
 }
 
-void return_from_signal(Task& task) {
-  const bool good = pop_signal_frame(task).has_value();
+namespace {
+Result<void> pop_frame(Task& task, FrameKind kind) {
+  switch (kind) {
+    case FrameKind::kNative:
+      return pop_signal_frame(task);
+    case FrameKind::kI386:
+      return pop_i386_info_frame(task);
+    case FrameKind::kI386Plain:
+      return pop_i386_plain_frame(task);
+  }
+  return fail(Errno::kInval);
+}
+}  // namespace
+
+void return_from_signal(Task& task, FrameKind kind) {
+  const bool good = pop_frame(task, kind).has_value();
   task.original_rax = ~0ULL;
   task.restart_block.reset();
   if (!good) force_signal(task, kernel_signal(SIGSEGV));

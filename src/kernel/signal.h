@@ -45,7 +45,12 @@ Result<SignalStack> change_signal_stack(Task& task, const SignalStack* wanted);
 
 /// rt_sigreturn: everything, rax included, comes from the frame on the guest's stack; a frame that
 /// cannot be read kills the task with SIGSEGV.
-void return_from_signal(Task& task);
+enum class FrameKind : std::uint8_t {
+  kNative,
+  kI386,       ///< of an action with SA_SIGINFO
+  kI386Plain,  ///< of one without
+};
+void return_from_signal(Task& task, FrameKind kind = FrameKind::kNative);
 
 /// Is there anything for deliver_signals to do?
 inline bool needs_attention(Task& task) {

@@ -57,7 +57,7 @@ Result<SignalAction> SignalActions::get(int signal) const {
 
 Result<SignalAction> SignalActions::set(int signal, SignalAction action) {
   if (!is_signal(signal) || signal == SIGKILL || signal == SIGSTOP) return fail(Errno::kInval);
-  action.flags &= kKnownFlags;
+  action.flags &= kKnownFlags | kI386Action;
   action.mask &= ~kUnblockable;
   SignalAction before;
   {

@@ -10,6 +10,10 @@
 
 namespace gonzo {
 
+/// Among the flags of an action: it was installed by a call of i386's, so that its handler expects
+/// i386's frame (Linux: SA_IA32_ABI). Programs never see it.
+inline constexpr std::uint64_t kI386Action = 0x02000000;
+
 /// struct kernel_sigaction of x86-64: what rt_sigaction copies.
 struct SignalAction {
   std::uint64_t handler = 0;  ///< 0: SIG_DFL, 1: SIG_IGN, else the guest's function

@@ -3,8 +3,10 @@
 #include <csignal>
 #include <cstddef>
 
+#include "kernel/cpu_flags.h"
 #include "kernel/extended_state.h"
 #include "kernel/signal.h"
+#include "kernel/signal_frame_i386.h"
 
 namespace gonzo {
 namespace {
@@ -18,15 +20,6 @@ constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);
 
 constexpr std::uint64_t kHasExtendedState = 1;   // UC_FP_XSTATE
 constexpr std::uint64_t kSavesStackSegment = 6;  // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
-
-namespace flag {
-constexpr std::uint64_t kCarry = 1, kParity = 4, kAdjust = 0x10, kZero = 0x40, kSign = 0x80;
-constexpr std::uint64_t kTrap = 0x100, kDirection = 0x400, kOverflow = 0x800, kResume = 0x10000;
-constexpr std::uint64_t kAlignmentCheck = 0x40000;
-/// Linux: FIX_EFLAGS.
-constexpr std::uint64_t kRestored = kCarry | kParity | kAdjust | kZero | kSign | kTrap |
-                                    kDirection | kOverflow | kResume | kAlignmentCheck;
-}  // namespace flag
 
 constexpr std::uint64_t align_down(std::uint64_t value, std::uint64_t alignment) {
   return value & ~(alignment - 1);
@@ -107,7 +100,7 @@ void restore_registers(CpuRegisters& to, const SignalContext& from) {
   to.rcx = from.rcx;
   to.rsp = from.rsp;
   to.rip = from.rip;
-  to.rflags = (to.rflags & ~flag::kRestored) | (from.rflags & flag::kRestored);
+  to.rflags = (to.rflags & ~cpu_flag::kRestored) | (from.rflags & cpu_flag::kRestored);
 }
 
 }  // namespace
@@ -118,6 +111,7 @@ bool is_on_signal_stack(const SignalStack& stack, std::uint64_t stack_pointer) {
 
 Result<void> push_signal_frame(Task& task, const SignalInfo& info, const SignalAction& action,
                                SignalSet mask) {
+  if ((action.flags & kI386Action) != 0) return push_i386_signal_frame(task, info, action, mask);
   if ((action.flags & kRestorer) == 0) return fail(Errno::kFault);
   CpuRegisters& registers = task.registers();
   ExtendedState state(task.thread().extended_state());
@@ -146,7 +140,8 @@ Result<void> push_signal_frame(Task& task, const SignalInfo& info, const SignalA
   registers.rax = 0;  // a handler without a prototype may look for the number of vector arguments
   registers.rip = action.handler;
   registers.rsp = place.frame.value;
-  registers.rflags &= ~(flag::kDirection | flag::kResume | flag::kTrap);
+  registers.cs = segment::kUserCode64;
+  registers.rflags &= ~cpu_flag::kClearedForHandler;
   state.reset();
   if ((task.signal_stack().flags & kAutoDisarm) != 0) task.signal_stack() = {};
   return {};

@@ -10,12 +10,11 @@
 namespace gonzo {
 
 /// Where a name begins in a line of maps: seq_setwidth(m, 25 + sizeof(void *) * 6 - 1), then a
-/// space.
-std::size_t name_column(PagingFormat format);
+/// space. A 64-bit kernel's, for programs of either kind.
+inline constexpr std::size_t kNameColumn = 25 + sizeof(void*) * 6;
 
 /// One line of maps, its end included (Linux: show_map_vma).
-void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds,
-                 std::size_t column);
+void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds);
 
 /// "[heap]", "[stack]" or nothing. Linux: vma_is_initial_heap, vma_is_initial_stack. The break need
 /// not lie in an area of its own.

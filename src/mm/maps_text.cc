@@ -9,8 +9,6 @@
 namespace gonzo {
 using namespace vm_flags;
 
-std::size_t name_column(PagingFormat format) { return 25 + (is_32bit(format) ? 4 : 8) * 6; }
-
 void append_escaped(std::string& text, std::string_view path, std::string_view special) {
   for (const char c : path) {
     if (special.contains(c)) {
@@ -27,8 +25,7 @@ std::string_view segment_name(const Vma& vma, const SegmentBounds& bounds) {
   return {};
 }
 
-void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds,
-                 std::size_t column) {
+void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds) {
   const std::size_t line = text.size();
   const bool is_file = maps_file(vma);
   const ObjectName file = is_file ? vma.named_object()->name() : ObjectName{};
@@ -53,7 +50,7 @@ void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds,
   }
   if (is_file || !name.empty()) {
     const std::size_t written = text.size() - line;
-    text.append(written < column ? column - written : 1, ' ');
+    text.append(written < kNameColumn ? kNameColumn - written : 1, ' ');
     append_escaped(text, name, "\n");
   }
   text += '\n';
@@ -63,9 +60,8 @@ std::string AddressSpace::maps_text() {
   const SharedLockGuard guard(lock_);
   std::string text;
   text.reserve(areas_->size() * 100);
-  const std::size_t column = name_column(config_.format);
   for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-    append_area(text, *vma, bounds_, column);
+    append_area(text, *vma, bounds_);
   }
   return text;
 }

@@ -76,9 +76,8 @@ std::string AddressSpace::smaps_text() {
   const LockGuard guard(lock_);
   std::string text;
   text.reserve(areas_->size() * 800);
-  const std::size_t column = name_column(config_.format);
   for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-    append_area(text, *vma, bounds_, column);
+    append_area(text, *vma, bounds_);
     append_kilobytes(text, "Size", vma->pages() * (kPageSize / 1024));
     append_kilobytes(text, "KernelPageSize", kPageSize / 1024);
     append_kilobytes(text, "MMUPageSize", kPageSize / 1024);
@@ -100,7 +99,7 @@ std::string AddressSpace::smaps_rollup_text() {
   }
   std::string text =
       fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", whole.start.value, whole.end.value);
-  text.resize(name_column(config_.format), ' ');
+  text.resize(kNameColumn, ' ');
   text += "[rollup]\n";
   append_usage(text, sum, Detail::kRollup);
   return text;

@@ -39,6 +39,13 @@ enum class Extent : std::uint8_t {
                  ///< then
 };
 
+/// What a structure consists of, where that depends on who calls.
+enum class Members : std::uint8_t {
+  kFixed,  ///< the same for all
+  kLongs,  ///< nothing but longs: times, most of them
+  kStatfs,
+};
+
 /// How a trace shows the value.
 enum class Style : std::uint8_t {
   kSigned,
@@ -70,8 +77,9 @@ struct Argument {
   Direction direction = Direction::kIn;
   Presence presence = Presence::kRequired;
   Extent extent = Extent::kFixed;
-  std::uint8_t counter = 0;     ///< index of the argument that holds the count
-  std::uint32_t size = 0;       ///< bytes of the structure or of one element
+  std::uint8_t counter = 0;  ///< index of the argument that holds the count
+  std::uint32_t size = 0;    ///< bytes of the structure or of one element, for x86-64
+  Members members = Members::kFixed;
   std::uint32_t limit = 65536;  ///< bytes: a larger buffer is treated as if it were this large
   const SymbolSet* symbols = nullptr;
   std::uint8_t flag_argument = 0;  ///< looked at only if that argument has one of `flag_bits`
@@ -86,6 +94,7 @@ struct Argument {
   }
 
   constexpr Argument shown_as(Style s) const { return with(&Argument::style, s); }
+  constexpr Argument made_of(Members m) const { return with(&Argument::members, m); }
   constexpr Argument or_null() const { return with(&Argument::presence, Presence::kOptional); }
   constexpr Argument at_most(std::uint32_t bytes) const { return with(&Argument::limit, bytes); }
 

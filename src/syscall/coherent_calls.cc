@@ -14,6 +14,7 @@
 #include "syscall/handlers.h"
 #include "syscall/pass_through.h"
 #include "syscall/table.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -43,7 +44,7 @@ class CopyEnd {
     if (file) file_ = *file;
     host[fd_] = static_cast<std::uint64_t>(file_ ? file_->host_fd() : -1);
     if (!offset_argument_ || call_.is_null(*offset_argument_)) return;
-    const auto offset = call_.memory().load<std::int64_t>(call_.address(*offset_argument_));
+    const auto offset = load_longs<std::int64_t>(call_, call_.address(*offset_argument_));
     if (offset) offset_ = *offset;
     host[*offset_argument_] =
         offset ? reinterpret_cast<std::uint64_t>(&offset_) : call_.bad_pointer.user();
@@ -52,7 +53,7 @@ class CopyEnd {
 
   Result<void> store_offset() {
     if (!has_offset_) return {};
-    return call_.memory().store(call_.address(*offset_argument_), offset_);
+    return store_longs(call_, call_.address(*offset_argument_), offset_);
   }
   /// After `bytes` were moved.
   std::int64_t position() const {

@@ -16,6 +16,7 @@
 #include "syscall/ioctl_table.h"
 #include "syscall/new_descriptor.h"
 #include "syscall/table.h"
+#include "syscall/user_lock.h"
 
 namespace gonzo {
 
@@ -80,7 +81,24 @@ std::uint32_t fcntl_bytes(int command) {
   }
 }
 
+/// i386 has locks of two sizes, by command.
+std::int64_t lock_i386(Call& call, const OpenFile& file) {
+  const int command = call.integer(1);
+  const auto kind = i386_lock_kind(command, call.layout);
+  if (!kind) return -EINVAL;
+  auto lock = load_lock(call, call.address(2), kind->size);
+  if (!lock) return raw(lock.error());
+  const std::int64_t result =
+      call.host(SYS_fcntl, {static_cast<std::uint64_t>(file.host_fd()),
+                            static_cast<std::uint64_t>(kind->native_command),
+                            reinterpret_cast<std::uint64_t>(&*lock)});
+  const bool asks = kind->native_command == F_GETLK || kind->native_command == F_OFD_GETLK;
+  if (result < 0 || !asks) return result;
+  return raw(store_lock(call, call.address(2), *lock, kind->size));
+}
+
 std::int64_t fcntl_on_host(Call& call, const OpenFile& file) {
+  if (call.is_i386() && is_i386_lock_command(call.integer(1))) return lock_i386(call, file);
   Arguments host = call.arguments;
   host[0] = static_cast<std::uint64_t>(file.host_fd());
   const std::uint32_t bytes = fcntl_bytes(call.integer(1));

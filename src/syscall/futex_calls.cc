@@ -9,6 +9,7 @@
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -29,7 +30,7 @@ FutexWord word_at(const Call& call, unsigned argument, int flags) {
 /// FUTEX_WAIT counts from now, the others to a moment.
 Result<std::optional<timespec>> deadline_of(Call& call, int operation) {
   if (call.is_null(3)) return std::nullopt;
-  GONZO_ASSIGN(const auto time, call.memory().load<timespec>(call.address(3)));
+  GONZO_ASSIGN(const auto time, load_longs<timespec>(call, call.address(3)));
   if (!is_valid(time)) return fail(Errno::kInval);
   if (operation != FUTEX_WAIT) return time;
   return deadline_after(CLOCK_MONOTONIC, time);

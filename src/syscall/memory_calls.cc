@@ -20,6 +20,12 @@ namespace gonzo {
 
 namespace {
 
+/// Linux: READ_IMPLIES_EXEC in do_mmap and do_mprotect_pkey.
+int granted(const Call& call, int protection) {
+  const bool adds = call.process().image().read_implies_exec && (protection & PROT_READ) != 0;
+  return adds ? protection | PROT_EXEC : protection;
+}
+
 bool is_zero_device(const struct stat& status) {
   return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 5);
 }
@@ -76,13 +82,14 @@ std::int64_t sys_mmap(Call& call) {
   if ((request.flags & MAP_ANONYMOUS) == 0) {
     if (auto set = set_object(call, request); !set) return raw(set.error());
   }
+  if (request.object_executable) request.protection = granted(call, request.protection);
   return raw(call.memory().map(request));
 }
 
 std::int64_t sys_munmap(Call& call) { return raw(call.memory().unmap(call.address(0), call[1])); }
 
 std::int64_t sys_mprotect(Call& call) {
-  return raw(call.memory().protect(call.address(0), call[1], call.integer(2)));
+  return raw(call.memory().protect(call.address(0), call[1], granted(call, call.integer(2))));
 }
 
 std::int64_t sys_brk(Call& call) {

@@ -9,12 +9,18 @@
 #include "syscall/bad_pointer.h"
 #include "syscall/guest_path.h"
 #include "syscall/new_descriptor.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
 namespace {
 constexpr int kNoDescriptor = -1;  // the host gives EBADF, where and if it looks at it
+
+std::span<std::int64_t> as_longs(std::span<std::byte> bytes) {
+  return {reinterpret_cast<std::int64_t*>(bytes.data()), bytes.size() / sizeof(std::int64_t)};
 }
+
+}  // namespace
 
 std::int64_t PassThrough::run() {
   const Signature& signature = call_.row.signature;
@@ -140,7 +146,7 @@ void PassThrough::prepare_bytes(unsigned index) {
   const bool too_large = argument.extent != Extent::kFixed && bytes > argument.limit;
   std::span<std::byte> memory;
   if (!too_large) memory = scratch_.take(bytes);
-  if (too_large || (argument.goes_in() && !call_.memory().copy_in(memory, call_.address(index)))) {
+  if (too_large || (argument.goes_in() && !copy_in(index, memory))) {
     host_[index] = call_.bad_pointer.in_place_of(call_.address(index), bytes,
                                                  call_.memory().page_table().user_end());
     return;
@@ -150,8 +156,23 @@ void PassThrough::prepare_bytes(unsigned index) {
       bytes != 0 ? reinterpret_cast<std::uint64_t>(memory.data()) : call_.bad_pointer.user();
 }
 
+Result<void> PassThrough::copy_in(unsigned index, std::span<std::byte> to) {
+  if (call_.row.signature.arguments[index].members == Members::kFixed) {
+    return call_.memory().copy_in(to, call_.address(index));
+  }
+  return load_long_array(call_, call_.address(index), as_longs(to));
+}
+
 Result<void> PassThrough::copy_out(unsigned index, std::int64_t result) {
   const Argument& argument = call_.row.signature.arguments[index];
+  if (argument.members == Members::kLongs) {
+    return store_long_array(call_, call_.address(index), as_longs(buffers_[index].bytes));
+  }
+  if (argument.members == Members::kStatfs) {
+    struct statfs status;
+    std::memcpy(&status, buffers_[index].bytes.data(), sizeof status);
+    return store_statfs(call_, call_.address(index), status);
+  }
   std::uint64_t valid = buffers_[index].capacity;
   if (argument.extent == Extent::kReturned) {
     valid = std::min(valid, static_cast<std::uint64_t>(result) * argument.size);

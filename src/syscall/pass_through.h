@@ -33,6 +33,7 @@ class PassThrough {
   void prepare_bytes(unsigned index);
   /// Bytes of a kBytes argument; narrows the host's count when it is over the argument's limit.
   std::uint64_t extent_of(unsigned index);
+  Result<void> copy_in(unsigned index, std::span<std::byte> to);
   Result<void> copy_out(unsigned index, std::int64_t result);
   std::int64_t adopt_descriptor(std::int64_t host_fd);
 

@@ -17,6 +17,7 @@
 #include "syscall/pass_through.h"
 #include "syscall/table.h"
 #include "syscall/temporary_mask.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -67,8 +68,8 @@ class DescriptorSets {
     for (unsigned set = 0; set < 3; ++set) {
       sets_[set].assign(words(), 0);
       if (call_.is_null(1 + set) || words() == 0) continue;
-      GONZO_TRY(call_.memory().copy_in(std::as_writable_bytes(std::span(sets_[set])),
-                                       call_.address(1 + set)));
+      const auto bytes = std::as_writable_bytes(std::span(sets_[set]));
+      GONZO_TRY(call_.memory().copy_in(bytes.first(guest_bytes()), call_.address(1 + set)));
     }
     return {};
   }
@@ -103,8 +104,8 @@ class DescriptorSets {
     }
     for (unsigned set = 0; set < 3; ++set) {
       if (call_.is_null(1 + set) || words() == 0) continue;
-      GONZO_TRY(
-          call_.memory().copy_out(call_.address(1 + set), std::as_bytes(std::span(out[set]))));
+      const auto bytes = std::as_bytes(std::span(out[set]));
+      GONZO_TRY(call_.memory().copy_out(call_.address(1 + set), bytes.first(guest_bytes())));
     }
     return ready;
   }
@@ -119,6 +120,11 @@ class DescriptorSets {
       POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
       POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI};
 
+  /// Whole longs of the caller's.
+  std::size_t guest_bytes() const {
+    const std::size_t bits = call_.is_i386() ? 32 : 64;
+    return (static_cast<std::size_t>(count_) + bits - 1) / bits * (bits / 8);
+  }
   std::size_t words() const { return (static_cast<std::size_t>(count_) + 63) / 64; }
   static std::size_t word(int fd) { return static_cast<std::size_t>(fd) / 64; }
   static std::uint64_t bit(int fd) { return std::uint64_t{1} << (static_cast<unsigned>(fd) % 64); }
@@ -154,15 +160,30 @@ void store_remaining(Call& call, unsigned argument, const std::optional<timespec
   if (!left) return;
   if (as_timeval) {
     const timeval value{left->tv_sec, left->tv_nsec / 1000};
-    std::ignore = call.memory().store(call.address(argument), value);
+    std::ignore = store_longs(call, call.address(argument), value);
   } else {
-    std::ignore = call.memory().store(call.address(argument), *left);
+    std::ignore = store_longs(call, call.address(argument), *left);
   }
+}
+
+/// pselect6's last argument, which stands for two.
+struct MaskArgument {
+  VirtAddr set;
+  std::uint64_t size = 0;
+};
+Result<MaskArgument> load_mask_argument(Call& call, VirtAddr from) {
+  if (from == VirtAddr()) return MaskArgument{};
+  if (call.is_i386()) {
+    GONZO_ASSIGN(const auto narrow, (call.memory().load<std::array<std::uint32_t, 2>>(from)));
+    return MaskArgument{VirtAddr(narrow[0]), narrow[1]};
+  }
+  GONZO_ASSIGN(const auto wide, (call.memory().load<std::array<std::uint64_t, 2>>(from)));
+  return MaskArgument{VirtAddr(wide[0]), wide[1]};
 }
 
 Result<std::optional<timespec>> load_timespec(Call& call, unsigned argument) {
   if (call.is_null(argument)) return std::optional<timespec>{};
-  GONZO_ASSIGN(const timespec time, call.memory().load<timespec>(call.address(argument)));
+  GONZO_ASSIGN(const timespec time, load_longs<timespec>(call, call.address(argument)));
   if (!is_valid(time)) return fail(Errno::kInval);
   return std::optional<timespec>{time};
 }
@@ -192,7 +213,7 @@ std::int64_t sys_ppoll(Call& call) {
 std::int64_t sys_select(Call& call) {
   std::optional<timespec> timeout;
   if (!call.is_null(4)) {
-    const auto given = call.memory().load<timeval>(call.address(4));
+    const auto given = load_longs<timeval>(call, call.address(4));
     if (!given) return raw(given.error());
     if (given->tv_sec < 0 || given->tv_usec < 0) return -EINVAL;
     timeout =
@@ -204,18 +225,11 @@ std::int64_t sys_select(Call& call) {
 }
 
 std::int64_t sys_pselect6(Call& call) {
-  struct MaskArgument {
-    std::uint64_t mask, size;
-  };
-  MaskArgument mask{};
-  if (!call.is_null(5)) {
-    const auto given = call.memory().load<MaskArgument>(call.address(5));
-    if (!given) return raw(given.error());
-    mask = *given;
-  }
+  const auto mask = load_mask_argument(call, call.address(5));
+  if (!mask) return raw(mask.error());
   auto timeout = load_timespec(call, 4);
   if (!timeout) return raw(timeout.error());
-  if (auto begun = begin_temporary_mask(call, VirtAddr(mask.mask), mask.size); !begun) {
+  if (auto begun = begin_temporary_mask(call, mask->set, mask->size); !begun) {
     return raw(begun.error());
   }
   const std::int64_t result = end_temporary_mask(call, select_with(call, *timeout));

@@ -15,6 +15,7 @@
 #include "syscall/bad_pointer.h"
 #include "syscall/handlers.h"
 #include "syscall/table.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -101,19 +102,20 @@ std::int64_t sys_set_tid_address(Call& call) {
 }
 
 std::int64_t sys_set_robust_list(Call& call) {
-  constexpr std::uint64_t kHeadBytes = 24;  // struct robust_list_head
-  if (call[1] != kHeadBytes) return -EINVAL;
+  const std::uint64_t head_bytes = 3 * long_bytes(call.layout);  // struct robust_list_head
+  if (call[1] != head_bytes) return -EINVAL;
   call.task.robust_list = call[0];
   return 0;
 }
 
 std::int64_t sys_get_robust_list(Call& call) {
-  constexpr std::uint64_t kHeadBytes = 24;
   if (!is_own(call, call.integer(0))) return -ESRCH;
-  if (auto stored = call.memory().store(call.address(2), kHeadBytes); !stored) {
+  const std::array<std::int64_t, 1> bytes{static_cast<std::int64_t>(3 * long_bytes(call.layout))};
+  if (auto stored = store_longs(call, call.address(2), bytes); !stored) {
     return raw(stored.error());
   }
-  return raw(call.memory().store(call.address(1), call.task.robust_list));
+  const std::array<std::int64_t, 1> list{static_cast<std::int64_t>(call.task.robust_list)};
+  return raw(store_longs(call, call.address(1), list));
 }
 
 std::int64_t sys_prctl(Call& call) {

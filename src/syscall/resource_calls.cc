@@ -13,6 +13,7 @@
 
 #include "kernel/privilege.h"
 #include "syscall/handlers.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -23,6 +24,63 @@ using std::chrono::nanoseconds;
 
 /// Linux: sysctl_nr_open.
 constexpr std::uint64_t kMostDescriptors = 1 << 20;
+
+/// i386's, where all ones mean no limit (Linux: struct compat_rlimit).
+using NarrowLimit = std::array<std::uint32_t, 2>;
+
+Result<ResourceLimit> load_limit(Call& call, VirtAddr from) {
+  if (!call.is_i386()) return call.memory().load<ResourceLimit>(from);
+  GONZO_ASSIGN(const auto narrow, call.memory().load<NarrowLimit>(from));
+  const auto widen = [](std::uint32_t value) -> std::uint64_t {
+    return value == ~0U ? kUnlimited : value;
+  };
+  return ResourceLimit{widen(narrow[0]), widen(narrow[1])};
+}
+
+Result<void> store_limit(Call& call, VirtAddr to, const ResourceLimit& limit) {
+  if (!call.is_i386()) return call.memory().store(to, limit);
+  // The first getrlimit had signed limits.
+  const std::uint64_t most = call.layout == Layout::kI386 ? INT32_MAX : UINT32_MAX;
+  const auto narrow = [most](std::uint64_t value) {
+    return static_cast<std::uint32_t>(std::min(value, most));
+  };
+  return call.memory().store(to, NarrowLimit{narrow(limit.soft), narrow(limit.hard)});
+}
+
+/// i386's struct sysinfo, in units of a page so that it fits (Linux: compat_sys_sysinfo).
+struct NarrowSysinfo {
+  std::uint32_t uptime;
+  std::array<std::uint32_t, 3> loads;
+  std::uint32_t total, free, shared, buffers, total_swap, free_swap;
+  std::uint16_t processes, padding;
+  std::uint32_t total_high, free_high, unit;
+  std::array<std::byte, 8> unused;
+
+  static NarrowSysinfo of(const struct sysinfo& info) {
+    const bool fits = (info.totalram >> 32) == 0 && (info.totalswap >> 32) == 0;
+    const std::uint64_t unit = fits ? 1 : kPageSize;
+    const auto scaled = [unit](std::uint64_t bytes) {
+      return static_cast<std::uint32_t>(bytes / unit);
+    };
+    return {.uptime = static_cast<std::uint32_t>(info.uptime),
+            .loads = {static_cast<std::uint32_t>(info.loads[0]),
+                      static_cast<std::uint32_t>(info.loads[1]),
+                      static_cast<std::uint32_t>(info.loads[2])},
+            .total = scaled(info.totalram),
+            .free = scaled(info.freeram),
+            .shared = scaled(info.sharedram),
+            .buffers = scaled(info.bufferram),
+            .total_swap = scaled(info.totalswap),
+            .free_swap = scaled(info.freeswap),
+            .processes = info.procs,
+            .padding = 0,
+            .total_high = scaled(info.totalhigh),
+            .free_high = scaled(info.freehigh),
+            .unit = static_cast<std::uint32_t>(unit),
+            .unused = {}};
+  }
+};
+static_assert(sizeof(NarrowSysinfo) == 64);
 
 Result<void> change_limit(Call& call, unsigned resource, const ResourceLimit& wanted) {
   ResourceLimit& limit = call.process().limits()[resource];
@@ -42,13 +100,13 @@ std::int64_t limit_call(Call& call, unsigned resource, VirtAddr wanted, VirtAddr
   if (resource >= kResourceLimits) return -EINVAL;
   const ResourceLimit before = call.process().limits()[resource];
   if (wanted.value != 0) {
-    const auto limit = call.memory().load<ResourceLimit>(wanted);
+    const auto limit = load_limit(call, wanted);
     if (!limit) return raw(limit.error());
     if (auto changed = change_limit(call, resource, *limit); !changed) {
       return raw(changed.error());
     }
   }
-  return out.value != 0 ? raw(call.memory().store(out, before)) : 0;
+  return out.value != 0 ? raw(store_limit(call, out, before)) : 0;
 }
 
 /// How the process's time is told: what passed in the guest's own code, and what the runner used.
@@ -111,7 +169,7 @@ std::int64_t sys_getrusage(Call& call) {
   } else if (who != RUSAGE_CHILDREN) {
     return -EINVAL;
   }
-  return raw(call.memory().store(call.address(1), usage));
+  return raw(store_longs(call, call.address(1), usage));
 }
 
 std::int64_t sys_times(Call& call) {
@@ -119,7 +177,7 @@ std::int64_t sys_times(Call& call) {
   if (!call.is_null(0)) {
     const CpuTimes cpu = cpu_times(call);
     const tms times{.tms_utime = cpu.user / kTick, .tms_stime = cpu.system / kTick};
-    if (auto stored = call.memory().store(call.address(0), times); !stored) {
+    if (auto stored = store_longs(call, call.address(0), times); !stored) {
       return raw(stored.error());
     }
   }
@@ -138,7 +196,8 @@ std::int64_t sys_sysinfo(Call& call) {
   info.totalhigh = info.freehigh = 0;
   info.procs = 1;
   info.mem_unit = 1;
-  return raw(call.memory().store(call.address(0), info));
+  return call.is_i386() ? raw(call.memory().store(call.address(0), NarrowSysinfo::of(info)))
+                        : raw(call.memory().store(call.address(0), info));
 }
 
 }  // namespace gonzo

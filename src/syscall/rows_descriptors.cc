@@ -16,6 +16,9 @@ namespace {
 constexpr std::uint32_t kTimerSpec = sizeof(itimerspec);
 constexpr std::uint32_t kMemfdName = 250;  // MFD_NAME_MAX_LEN and its NUL
 
+constexpr Argument timer_in() { return in_struct(kTimerSpec).made_of(Members::kLongs); }
+constexpr Argument timer_out() { return out_struct(kTimerSpec).made_of(Members::kLongs); }
+
 constexpr SyscallRow kRows[] = {
     {SYS_close, "close", call(sys_close, fd())},
     {SYS_close_range, "close_range",
@@ -37,9 +40,8 @@ constexpr SyscallRow kRows[] = {
      pass(integer(), flags(symbols::kEventfd)).returns_fd(1, EFD_CLOEXEC)},
     {SYS_timerfd_create, "timerfd_create",
      pass(flags(symbols::kClock), flags(symbols::kTimerfd)).returns_fd(1, TFD_CLOEXEC)},
-    {SYS_timerfd_settime, "timerfd_settime",
-     pass(fd(), hex(), in_struct(kTimerSpec), out_struct(kTimerSpec).or_null())},
-    {SYS_timerfd_gettime, "timerfd_gettime", pass(fd(), out_struct(kTimerSpec))},
+    {SYS_timerfd_settime, "timerfd_settime", pass(fd(), hex(), timer_in(), timer_out().or_null())},
+    {SYS_timerfd_gettime, "timerfd_gettime", pass(fd(), timer_out())},
     {SYS_memfd_create, "memfd_create",
      pass(string(kMemfdName), flags(symbols::kMemfd)).returns_fd(1, MFD_CLOEXEC)},
     {SYS_inotify_init, "inotify_init", pass().returns_fd()},

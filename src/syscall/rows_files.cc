@@ -19,7 +19,9 @@ constexpr std::uint32_t kTwoTimes = 32;
 constexpr std::uint32_t kNameLimit = 256;  // XATTR_NAME_MAX and its NUL
 constexpr std::uint32_t kDirectoryBuffer = 1 << 20;
 
-constexpr Argument two_times(Style style) { return in_struct(kTwoTimes).shown_as(style).or_null(); }
+constexpr Argument two_times(Style style) {
+  return in_struct(kTwoTimes).shown_as(style).made_of(Members::kLongs).or_null();
+}
 constexpr Argument stat_out() { return pointer(Direction::kOut, Style::kStat, kStatBytes); }
 constexpr Argument open_flags() { return flags(symbols::kOpen); }
 /// O_TMPFILE includes O_DIRECTORY, which alone has no mode.
@@ -92,9 +94,10 @@ constexpr SyscallRow kRows[] = {
     {SYS_umask, "umask", pass(mode()).returns(Returns::kOctal)},
     {SYS_mknod, "mknod", pass(path(), mode(), hex())},
     {SYS_mknodat, "mknodat", pass(dirfd(), path(), mode(), hex())},
-    {SYS_statfs, "statfs", pass(path(), out_struct(kStatfsBytes))},
-    {SYS_fstatfs, "fstatfs", pass(fd(), out_struct(kStatfsBytes))},
-    {SYS_utime, "utime", pass(path(), in_struct(sizeof(utimbuf)).or_null())},
+    {SYS_statfs, "statfs", pass(path(), out_struct(kStatfsBytes).made_of(Members::kStatfs))},
+    {SYS_fstatfs, "fstatfs", pass(fd(), out_struct(kStatfsBytes).made_of(Members::kStatfs))},
+    {SYS_utime, "utime",
+     pass(path(), in_struct(sizeof(utimbuf)).made_of(Members::kLongs).or_null())},
     {SYS_utimes, "utimes", pass(path(), two_times(Style::kOpaque))},
     {SYS_futimesat, "futimesat", pass(dirfd(), path().or_null(), two_times(Style::kOpaque))},
     {SYS_utimensat, "utimensat",

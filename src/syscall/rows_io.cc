@@ -92,8 +92,10 @@ constexpr SyscallRow kRows[] = {
     {SYS_epoll_pwait, "epoll_pwait",
      epoll_waiting(sys_epoll_pwait, fd(), events(), integer(), integer(), sigset(), size())},
     {SYS_epoll_pwait2, "epoll_pwait2",
-     epoll_waiting(sys_epoll_pwait, fd(), events(), integer(),
-                   in_struct(kTimeBytes).shown_as(Style::kTimespec).or_null(), sigset(), size())},
+     epoll_waiting(
+         sys_epoll_pwait, fd(), events(), integer(),
+         in_struct(kTimeBytes).shown_as(Style::kTimespec).made_of(Members::kLongs).or_null(),
+         sigset(), size())},
 };
 
 }  // namespace

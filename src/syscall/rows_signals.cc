@@ -13,6 +13,8 @@ constexpr Argument sigset_out() { return pointer(Direction::kOut, Style::kSigset
 constexpr Argument action_in() { return pointer(Direction::kIn, Style::kSigaction, 32); }
 constexpr Argument action_out() { return pointer(Direction::kOut, Style::kSigaction, 32); }
 constexpr std::uint32_t kIntervalTimer = 32;
+constexpr Argument interval_in() { return in_struct(kIntervalTimer).made_of(Members::kLongs); }
+constexpr Argument interval_out() { return out_struct(kIntervalTimer).made_of(Members::kLongs); }
 
 constexpr SyscallRow kRows[] = {
     {SYS_rt_sigaction, "rt_sigaction",
@@ -40,10 +42,9 @@ constexpr SyscallRow kRows[] = {
      call(sys_restart_syscall).when_interrupted(Interruption::kNever)},
     // The runner's timers: their signals come to the runner, which hands them on.
     {SYS_alarm, "alarm", pass(integer())},
-    {SYS_getitimer, "getitimer", pass(flags(symbols::kTimerWho), out_struct(kIntervalTimer))},
+    {SYS_getitimer, "getitimer", pass(flags(symbols::kTimerWho), interval_out())},
     {SYS_setitimer, "setitimer",
-     pass(flags(symbols::kTimerWho), in_struct(kIntervalTimer).or_null(),
-          out_struct(kIntervalTimer).or_null())},
+     pass(flags(symbols::kTimerWho), interval_in().or_null(), interval_out().or_null())},
 };
 
 }  // namespace

@@ -13,15 +13,19 @@ constexpr std::uint32_t kTimeBytes = 16;
 constexpr std::uint32_t kZoneBytes = 8;
 
 constexpr Argument clock() { return flags(symbols::kClock); }
-constexpr Argument timespec_out() { return out_struct(kTimeBytes).shown_as(Style::kTimespec); }
-constexpr Argument timespec_in() { return in_struct(kTimeBytes).shown_as(Style::kTimespec); }
+constexpr Argument timespec_out() {
+  return out_struct(kTimeBytes).shown_as(Style::kTimespec).made_of(Members::kLongs);
+}
+constexpr Argument timespec_in() {
+  return in_struct(kTimeBytes).shown_as(Style::kTimespec).made_of(Members::kLongs);
+}
 constexpr Argument timespec_read() { return pointer(Direction::kIn, Style::kTimespec, kTimeBytes); }
 constexpr Argument timespec_left() { return pointer(Direction::kOut); }
 
 constexpr SyscallRow kRows[] = {
-    {SYS_time, "time", pass(out_struct(8).or_null())},
+    {SYS_time, "time", pass(out_struct(8).made_of(Members::kLongs).or_null())},
     {SYS_gettimeofday, "gettimeofday",
-     pass(out_struct(kTimeBytes).shown_as(Style::kTimeval).or_null(),
+     pass(out_struct(kTimeBytes).shown_as(Style::kTimeval).made_of(Members::kLongs).or_null(),
           out_struct(kZoneBytes).or_null())},
     {SYS_clock_gettime, "clock_gettime", pass(clock(), timespec_out())},
     {SYS_clock_getres, "clock_getres", pass(clock(), timespec_out().or_null())},

@@ -9,6 +9,7 @@
 
 #include "kernel/shm_namespace.h"
 #include "syscall/handlers.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -22,6 +23,12 @@ IpcCaller caller_of(Call& call) {
   Process& process = call.process();
   return IpcCaller::current(process.pid(), process.limits()[RLIMIT_MEMLOCK].soft,
                             call.memory().counts().total);
+}
+
+/// i386 says in the command that it means the present structures (IPC_64).
+int command_of(const Call& call) {
+  constexpr int kPresentStructures = 0x100;
+  return call.is_i386() ? call.integer(1) & ~kPresentStructures : call.integer(1);
 }
 
 shmid_ds to_guest(const ShmStatus& status) {
@@ -45,13 +52,53 @@ shmid_ds to_guest(const ShmStatus& status) {
   return out;
 }
 
+/// struct compat_shmid64_ds.
+struct I386Segment {
+  std::int32_t key;
+  std::uint32_t user, group, creator_user, creator_group;
+  std::uint16_t mode, padding1, sequence, padding2;
+  std::array<std::uint32_t, 2> unused1;
+  std::uint32_t bytes, attached, attached_high, detached, detached_high, changed, changed_high;
+  std::int32_t creator_pid, last_pid;
+  std::uint32_t attachments;
+  std::array<std::uint32_t, 2> unused2;
+
+  static I386Segment of(const shmid_ds& from) {
+    const auto low = [](auto value) { return static_cast<std::uint32_t>(value); };
+    const auto high = [](auto value) { return static_cast<std::uint32_t>(value >> 32); };
+    return {.key = from.shm_perm.__key,
+            .user = from.shm_perm.uid,
+            .group = from.shm_perm.gid,
+            .creator_user = from.shm_perm.cuid,
+            .creator_group = from.shm_perm.cgid,
+            .mode = static_cast<std::uint16_t>(from.shm_perm.mode),
+            .padding1 = 0,
+            .sequence = from.shm_perm.__seq,
+            .padding2 = 0,
+            .unused1 = {},
+            .bytes = low(from.shm_segsz),
+            .attached = low(from.shm_atime),
+            .attached_high = high(from.shm_atime),
+            .detached = low(from.shm_dtime),
+            .detached_high = high(from.shm_dtime),
+            .changed = low(from.shm_ctime),
+            .changed_high = high(from.shm_ctime),
+            .creator_pid = from.shm_cpid,
+            .last_pid = from.shm_lpid,
+            .attachments = low(from.shm_nattch),
+            .unused2 = {}};
+  }
+};
+static_assert(sizeof(I386Segment) == 84);
+
 /// SHM_STAT and its kin return the id, IPC_STAT 0.
 std::int64_t store_status(Call& call, const Result<ShmStatus>& status) {
   if (!status) return raw(status.error());
-  if (auto stored = call.memory().store(call.address(2), to_guest(*status)); !stored) {
-    return raw(stored.error());
-  }
-  return call.integer(1) == IPC_STAT ? 0 : status->id;
+  const shmid_ds told = to_guest(*status);
+  const auto stored = call.is_i386() ? call.memory().store(call.address(2), I386Segment::of(told))
+                                     : call.memory().store(call.address(2), told);
+  if (!stored) return raw(stored.error());
+  return command_of(call) == IPC_STAT ? 0 : status->id;
 }
 
 std::int64_t store_limits(Call& call) {
@@ -62,7 +109,7 @@ std::int64_t store_limits(Call& call) {
   info.shmmin = 1;
   info.shmmni = info.shmseg = limits.segments;
   info.shmall = limits.pages;
-  const auto stored = call.memory().store(call.address(2), info);
+  const auto stored = store_longs(call, call.address(2), info);
   return stored ? segments(call).totals().highest_index : raw(stored.error());
 }
 
@@ -73,11 +120,17 @@ std::int64_t store_totals(Call& call) {
   info.used_ids = static_cast<int>(totals.segments);
   info.shm_tot = totals.pages;
   info.shm_rss = totals.resident_pages;
-  const auto stored = call.memory().store(call.address(2), info);
+  const auto stored = store_longs(call, call.address(2), info);
   return stored ? totals.highest_index : raw(stored.error());
 }
 
 std::int64_t change(Call& call) {
+  if (call.is_i386()) {
+    const auto narrow = call.memory().load<I386Segment>(call.address(2));
+    if (!narrow) return raw(narrow.error());
+    const IpcPermissions to{.user = narrow->user, .group = narrow->group, .mode = narrow->mode};
+    return raw(segments(call).change(call.integer(0), to, caller_of(call)));
+  }
   const auto wanted = call.memory().load<shmid_ds>(call.address(2));
   if (!wanted) return raw(wanted.error());
   const IpcPermissions to{.user = wanted->shm_perm.uid,
@@ -161,7 +214,7 @@ std::int64_t sys_shmdt(Call& call) {
 }
 
 std::int64_t sys_shmctl(Call& call) {
-  const int id = call.integer(0), command = call.integer(1);
+  const int id = call.integer(0), command = command_of(call);
   if (command < 0 || id < 0) return -EINVAL;
   ShmNamespace& all = segments(call);
   switch (command) {

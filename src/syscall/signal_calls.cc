@@ -10,6 +10,8 @@
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
+#include "syscall/user_signal.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -52,7 +54,7 @@ std::optional<SignalInfo> take_pending(Call& call, SignalSet set) {
 }
 
 Result<SignalInfo> queued_info(Call& call, unsigned argument, int signal) {
-  GONZO_ASSIGN(SignalInfo info, call.memory().load<SignalInfo>(call.address(argument)));
+  GONZO_ASSIGN(SignalInfo info, load_signal_info(call, call.address(argument)));
   info.signal = signal;
   return info;
 }
@@ -66,12 +68,12 @@ std::int64_t sys_rt_sigaction(Call& call) {
   if (call.is_null(1)) {
     before = call.process().signals().get(signal);
   } else {
-    const auto wanted = call.memory().load<SignalAction>(call.address(1));
+    const auto wanted = load_action(call, call.address(1));
     if (!wanted) return raw(wanted.error());
     before = set_signal_action(call.task, signal, *wanted);
   }
   if (!before) return raw(before.error());
-  return call.is_null(2) ? 0 : raw(call.memory().store(call.address(2), *before));
+  return call.is_null(2) ? 0 : raw(store_action(call, call.address(2), *before));
 }
 
 std::int64_t sys_rt_sigprocmask(Call& call) {
@@ -128,7 +130,7 @@ std::int64_t sys_rt_sigtimedwait(Call& call) {
   if (!set) return raw(set.error());
   std::optional<timespec> timeout;
   if (!call.is_null(2)) {
-    const auto given = call.memory().load<timespec>(call.address(2));
+    const auto given = load_longs<timespec>(call, call.address(2));
     if (!given) return raw(given.error());
     if (!is_valid(*given)) return -EINVAL;
     timeout = *given;
@@ -141,7 +143,7 @@ std::int64_t sys_rt_sigtimedwait(Call& call) {
     if (result < 0) return result;
   }
   if (!call.is_null(1)) {
-    if (auto stored = call.memory().store(call.address(1), info); !stored) {
+    if (auto stored = store_signal_info(call, call.address(1), info); !stored) {
       return raw(stored.error());
     }
   }
@@ -151,13 +153,13 @@ std::int64_t sys_rt_sigtimedwait(Call& call) {
 std::int64_t sys_sigaltstack(Call& call) {
   std::optional<SignalStack> wanted;
   if (!call.is_null(0)) {
-    const auto stack = call.memory().load<SignalStack>(call.address(0));
+    const auto stack = load_signal_stack(call, call.address(0));
     if (!stack) return raw(stack.error());
     wanted = *stack;
   }
   const auto before = change_signal_stack(call.task, wanted ? &*wanted : nullptr);
   if (!before) return raw(before.error());
-  return call.is_null(1) ? 0 : raw(call.memory().store(call.address(1), *before));
+  return call.is_null(1) ? 0 : raw(store_signal_stack(call, call.address(1), *before));
 }
 
 std::int64_t sys_kill(Call& call) {

@@ -13,6 +13,7 @@
 #include "syscall/new_descriptor.h"
 #include "syscall/table.h"
 #include "syscall/transfer.h"
+#include "syscall/user_message.h"
 
 namespace gonzo {
 
@@ -171,17 +172,14 @@ std::int64_t sys_recvfrom(Call& call) {
 }
 
 std::int64_t sys_sendmsg(Call& call) {
-  const auto header = call.memory().load<msghdr>(call.address(1));
+  const auto header = load_message_header(call, call.address(1));
   if (!header) return with_bad_header(call);
   auto message = load_message(call, *header);
   if (!message) return raw(message.error());
   if (header->msg_controllen > kMostControl) return -ENOBUFS;
-  message->control.resize(header->msg_control != nullptr ? header->msg_controllen : 0);
-  if (auto copied =
-          call.memory().copy_in(message->control, VirtAddr(pointer_of(header->msg_control)));
-      !copied) {
-    return raw(copied.error());
-  }
+  auto control_bytes = load_control(call, *header);
+  if (!control_bytes) return raw(control_bytes.error());
+  message->control = std::move(*control_bytes);
   std::vector<OpenFileRef> held;
   msghdr control{};
   control.msg_control = message->control.data();
@@ -197,12 +195,14 @@ std::int64_t sys_sendmsg(Call& call) {
 }
 
 std::int64_t sys_recvmsg(Call& call) {
-  auto header = call.memory().load<msghdr>(call.address(1));
+  auto header = load_message_header(call, call.address(1));
   if (!header) return with_bad_header(call);
   const auto message = load_message(call, *header);
   if (!message) return raw(message.error());
   std::vector<std::byte> control(
-      header->msg_control != nullptr ? std::min(header->msg_controllen, kMostControl) : 0);
+      header->msg_control != nullptr
+          ? native_control_room(call, std::min(header->msg_controllen, kMostControl))
+          : 0);
   HostMessage host;
   const std::int64_t result = receive_message(call, *message, host, control);
   if (result < 0) return result;
@@ -218,15 +218,15 @@ std::int64_t sys_recvmsg(Call& call) {
     if (message->has_name) {
       GONZO_TRY(store_name(call, message->name, message->name_length, host));
     }
-    if (host.header.msg_controllen != 0 && header->msg_control != nullptr) {
-      GONZO_TRY(call.memory().copy_out(VirtAddr(pointer_of(header->msg_control)),
-                                       std::span(control).first(host.header.msg_controllen)));
+    std::size_t controllen = host.header.msg_controllen;
+    if (controllen != 0 && header->msg_control != nullptr) {
+      GONZO_ASSIGN(controllen, store_control(call, *header, std::span(control).first(controllen)));
     }
     if (header->msg_name != nullptr) header->msg_namelen = host.header.msg_namelen;
-    header->msg_controllen = host.header.msg_controllen;
+    header->msg_controllen = controllen;
     header->msg_flags = host.header.msg_flags & ~MSG_CMSG_CLOEXEC;
     if (cloexec) header->msg_flags |= MSG_CMSG_CLOEXEC;
-    return call.memory().store(call.address(1), *header);
+    return store_message_header(call, call.address(1), *header);
   };
   const auto finished = finish();
   return finished ? result : raw(finished.error());

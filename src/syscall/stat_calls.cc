@@ -16,6 +16,7 @@
 #include "syscall/handlers.h"
 #include "syscall/pass_through.h"
 #include "syscall/table.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -61,15 +62,11 @@ void resolve(Call& call, const NamedFile& name, ResolvedName& out) {
   out.host_pointer = reinterpret_cast<std::uint64_t>(out.path.c_str());
 }
 
-std::int64_t store_stat(Call& call, unsigned argument, const struct stat& status) {
-  return raw(call.memory().store(call.address(argument), status));
-}
-
 std::int64_t stat_descriptor(Call& call, const OpenFile& file, unsigned out) {
   struct stat status;
   if (fstat(file.host_fd(), &status) != 0) return -errno;
   file.amend_stat(status);
-  return store_stat(call, out, status);
+  return raw(store_stat(call, call.address(out), status));
 }
 
 std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
@@ -85,7 +82,19 @@ std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
                  reinterpret_cast<std::uint64_t>(&status), static_cast<std::uint64_t>(name.flags)});
   if (result < 0) return result;
   if (resolved.node) resolved.node->amend_stat(status);
-  return store_stat(call, out, status);
+  return raw(store_stat(call, call.address(out), status));
+}
+
+/// What stat(2) would be told otherwise: a size.
+void amend_statx(const ResolvedName& resolved, struct statx& status) {
+  struct stat size{};
+  size.st_size = static_cast<off_t>(status.stx_size);
+  if (resolved.node) {
+    resolved.node->amend_stat(size);
+  } else if (resolved.path.empty()) {
+    resolved.held->amend_stat(size);
+  }
+  status.stx_size = static_cast<std::uint64_t>(size.st_size);
 }
 
 std::int64_t access_name(Call& call, const NamedFile& name, int wanted) {
@@ -148,6 +157,7 @@ std::int64_t sys_statx(Call& call) {
                             static_cast<std::uint64_t>(name.flags), call[3],
                             reinterpret_cast<std::uint64_t>(&status)});
   if (result < 0) return result;
+  if (resolved.node || resolved.held) amend_statx(resolved, status);
   return raw(call.memory().store(call.address(4), status));
 }
 
@@ -172,7 +182,8 @@ std::int64_t sys_readlinkat(Call& call) {
       2);
 }
 
-std::int64_t sys_lseek(Call& call) {
+namespace {
+std::int64_t seek(Call& call) {
   const auto file = call.file(0);
   const int whence = call.integer(2);
   if (KernelFile* const here = file ? (*file)->kernel_file() : nullptr) {
@@ -184,6 +195,14 @@ std::int64_t sys_lseek(Call& call) {
     if (cached != nullptr) std::ignore = cached->write_back(0, UINT64_MAX >> kPageShift);
   }
   return PassThrough(call).run();
+}
+}  // namespace
+
+std::int64_t sys_lseek(Call& call) {
+  const std::int64_t position = seek(call);
+  if (is_error(position) || call.layout != Layout::kI386Large) return position;
+  // _llseek's fourth argument.
+  return raw(call.memory().store(call.address(3), position));
 }
 
 }  // namespace gonzo

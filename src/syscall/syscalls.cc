@@ -38,6 +38,9 @@ std::int64_t Syscalls::answer(Task& task, std::uint64_t number, const Arguments&
 }
 
 std::int64_t Syscalls::answer_i386(Task& task, std::uint32_t number, const Arguments& arguments) {
+  const auto redirected = redirect_i386(task.memory(), number, arguments);
+  if (!redirected) return raw(redirected.error());
+  if (*redirected) return answer_i386(task, (*redirected)->number, (*redirected)->arguments);
   const I386Call& entry = i386_table_.find(number);
   if (entry.row == nullptr) return refuse(number, arguments);
   Call call{.task = task,

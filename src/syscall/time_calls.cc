@@ -6,6 +6,7 @@
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -23,7 +24,7 @@ std::int64_t sleep_on(Call& call, const RelativeSleep& sleep) {
   if (result != -EINTR) return result;
   if (sleep.remaining.value != 0) {
     const timespec left = time_left(sleep.clock, sleep.deadline);
-    if (auto stored = call.memory().store(sleep.remaining, left); !stored) {
+    if (auto stored = store_longs(call, sleep.remaining, left); !stored) {
       return raw(stored.error());
     }
   }
@@ -31,7 +32,8 @@ std::int64_t sleep_on(Call& call, const RelativeSleep& sleep) {
       .number = SYS_clock_nanosleep,
       .arguments = {static_cast<std::uint64_t>(sleep.clock),
                     static_cast<std::uint64_t>(sleep.deadline.tv_sec),
-                    static_cast<std::uint64_t>(sleep.deadline.tv_nsec), sleep.remaining.value}};
+                    static_cast<std::uint64_t>(sleep.deadline.tv_nsec), sleep.remaining.value,
+                    static_cast<std::uint64_t>(call.layout)}};
   return -restart::kBlock;
 }
 
@@ -44,14 +46,14 @@ std::int64_t sleep_for(Call& call, clockid_t clock, const timespec& duration, Vi
 }  // namespace
 
 std::int64_t sys_nanosleep(Call& call) {
-  const auto duration = call.memory().load<timespec>(call.address(0));
+  const auto duration = load_longs<timespec>(call, call.address(0));
   if (!duration) return raw(duration.error());
   if (!is_valid(*duration)) return -EINVAL;
   return sleep_for(call, CLOCK_MONOTONIC, *duration, call.address(1));
 }
 
 std::int64_t sys_clock_nanosleep(Call& call) {
-  const auto time = call.memory().load<timespec>(call.address(2));
+  const auto time = load_longs<timespec>(call, call.address(2));
   if (!time) return raw(time.error());
   if (!is_valid(*time)) return -EINVAL;
   const clockid_t clock = call.integer(0);
@@ -67,6 +69,7 @@ std::int64_t sys_restart_syscall(Call& call) {
   const Task::RestartBlock block = *call.task.restart_block;
   call.task.restart_block.reset();
   if (block.number == SYS_futex) return restart_futex_wait(call, block);
+  call.layout = static_cast<Layout>(block.arguments[4]);
   return sleep_on(call, {.clock = static_cast<clockid_t>(block.arguments[0]),
                          .deadline = {static_cast<time_t>(block.arguments[1]),
                                       static_cast<long>(block.arguments[2])},

@@ -207,13 +207,21 @@ std::int64_t transfer(Call& call, OpenFile& file, const TransferRequest& request
 Result<std::vector<GuestSpan>> load_iovecs(Call& call, VirtAddr address, std::uint64_t count) {
   if (count > PinnedMemory::kMostPieces) return fail(Errno::kInval);
   if (count == 0) return std::vector<GuestSpan>{};
-  std::vector<iovec> vectors(count);
-  GONZO_TRY(call.memory().copy_in(std::as_writable_bytes(std::span(vectors)), address));
+  // A base and a length each: pairs of longs, whatever a long is to the caller.
+  std::vector<std::uint64_t> words(2 * count);
+  if (call.is_i386()) {
+    std::vector<std::uint32_t> narrow(words.size());
+    GONZO_TRY(call.memory().copy_in(std::as_writable_bytes(std::span(narrow)), address));
+    std::ranges::copy(narrow, words.begin());
+  } else {
+    GONZO_TRY(call.memory().copy_in(std::as_writable_bytes(std::span(words)), address));
+  }
+  const std::uint64_t longest = call.is_i386() ? INT32_MAX : INT64_MAX;
   std::vector<GuestSpan> spans;
   spans.reserve(count);
-  for (const iovec& vector : vectors) {
-    if (static_cast<std::int64_t>(vector.iov_len) < 0) return fail(Errno::kInval);
-    spans.push_back({VirtAddr(reinterpret_cast<std::uint64_t>(vector.iov_base)), vector.iov_len});
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    if (words[i + 1] > longest) return fail(Errno::kInval);
+    spans.push_back({VirtAddr(words[i]), words[i + 1]});
   }
   return spans;
 }

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kMostLongs = 18;  // struct rusage
 }
 
-Result<void> load_longs(const Call& call, VirtAddr from, std::span<std::int64_t> to) {
+Result<void> load_long_array(const Call& call, VirtAddr from, std::span<std::int64_t> to) {
   if (long_bytes(call.layout) == sizeof(std::int64_t)) {
     GONZO_TRY(call.memory().copy_in(std::as_writable_bytes(to), from));
     // A timespec's nanoseconds are a 32-bit long beside padding.
@@ -26,7 +26,7 @@ Result<void> load_longs(const Call& call, VirtAddr from, std::span<std::int64_t>
   return {};
 }
 
-Result<void> store_longs(const Call& call, VirtAddr to, std::span<const std::int64_t> from) {
+Result<void> store_long_array(const Call& call, VirtAddr to, std::span<const std::int64_t> from) {
   if (long_bytes(call.layout) == sizeof(std::int64_t)) {
     return call.memory().copy_out(to, std::as_bytes(from));
   }

@@ -2,6 +2,9 @@
 // kernel/time/time.c (get_timespec64, get_old_timespec32).
 #pragma once
 
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -25,19 +28,23 @@ constexpr std::size_t long_bytes(Layout layout) {
 }
 
 /// EFAULT.
-Result<void> load_longs(const Call& call, VirtAddr from, std::span<std::int64_t> to);
-Result<void> store_longs(const Call& call, VirtAddr to, std::span<const std::int64_t> from);
+Result<void> load_long_array(const Call& call, VirtAddr from, std::span<std::int64_t> to);
+Result<void> store_long_array(const Call& call, VirtAddr to, std::span<const std::int64_t> from);
 
 template <Longs T>
 Result<T> load_longs(const Call& call, VirtAddr from) {
   std::array<std::int64_t, kLongs<T>> values;
-  GONZO_TRY(load_longs(call, from, values));
+  GONZO_TRY(load_long_array(call, from, values));
   return std::bit_cast<T>(values);
 }
 template <Longs T>
 Result<void> store_longs(const Call& call, VirtAddr to, const T& value) {
   const auto values = std::bit_cast<std::array<std::int64_t, kLongs<T>>>(value);
-  return store_longs(call, to, values);
+  return store_long_array(call, to, values);
 }
+
+/// EOVERFLOW: a number that does not fit; EFAULT.
+Result<void> store_stat(const Call& call, VirtAddr to, const struct stat& status);
+Result<void> store_statfs(const Call& call, VirtAddr to, const struct statfs& status);
 
 }  // namespace gonzo

@@ -27,7 +27,7 @@ same() {
   shift
   checks=$((checks + 1))
   # The shell's own remark on a signal goes nowhere.
-  { ("$@" <"${input:-/dev/null}" >"$work/native.out" 2>"$work/native.err"); native=$?; } 2>/dev/null
+  { ("${native_prefix[@]}" "$@" <"${input:-/dev/null}" >"$work/native.out" 2>"$work/native.err"); native=$?; } 2>/dev/null
   timeout 250 "$GONZO" run "${gonzo_options[@]}" -- "$@" <"${input:-/dev/null}" >"$work/guest.out" 2>"$work/guest.err"
   guest=$?
   [ "$native" = "$guest" ] || fail "$name: status $native natively, $guest on Gonzo"
@@ -41,6 +41,7 @@ same() {
   }
 }
 gonzo_options=()
+native_prefix=()  # a command that runs the program natively, as setarch(8) does
 input=
 
 # status NAME EXPECTED COMMAND...: its exit status; output and errors are left in $work/out and err.

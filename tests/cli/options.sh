@@ -10,7 +10,7 @@ status "help" 0 "$GONZO" help
 grep -q 'run' "$work/out" || fail "help does not name run"
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --vma-index --overcommit; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --vma-index --overcommit --paging; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"
@@ -26,6 +26,11 @@ done
 one_line "--memory" 'not a size'
 status "--fault-around 3" 125 "$GONZO" run --fault-around 3 true
 status "--fault-around 0" 125 "$GONZO" run --fault-around 0 true
+status "--paging 3level" 125 "$GONZO" run --paging 3level true
+one_line "--paging 3level" 'no such format'
+for format in auto 4level; do
+  status "--paging $format" 0 "$GONZO" run --paging "$format" true
+done
 status "--overcommit often" 125 "$GONZO" run --overcommit often true
 one_line "--overcommit often" 'no such policy'
 for policy in 0 1 2 heuristic always never; do

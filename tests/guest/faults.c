@@ -31,9 +31,9 @@ int main(int count, char **arguments) {
   if (!strcmp(what, "constant")) *(volatile char *)"constant" = 0;
   if (!strcmp(what, "stack")) ((void (*)(void))(void *)memset(__builtin_alloca(64), 0xc3, 64))();
   if (!strcmp(what, "jump-null")) ((void (*)(void))0)();
-  if (!strcmp(what, "kernel")) sink = *(volatile int *)0xffff800000000000;
+  if (!strcmp(what, "kernel")) sink = *(volatile int *)(sizeof(void *) == 4 ? 0xc0000000UL : -(1UL << 47));
   if (!strcmp(what, "non-canonical")) sink = *(volatile int *)0x8000000000000000;
-  if (!strcmp(what, "last-page")) sink = *(volatile int *)0x7ffffffff000;
+  if (!strcmp(what, "last-page")) sink = *(volatile int *)(sizeof(void *) == 4 ? 0xfffff000UL : (1UL << 31 << 16) - 4096);
   if (!strcmp(what, "bus")) sink = past_the_end()[4096];
   if (!strcmp(what, "overflow")) return overflow(&c);
   if (!strcmp(what, "divide")) {

@@ -49,7 +49,7 @@ int main(void) {
   SHOW_ADDRESS("fixed, odd", mmap(grown + 1, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
   SHOW_ADDRESS("too large", mmap(NULL, 1UL << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   SHOW_ADDRESS("huge length", mmap(NULL, -1UL, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  SHOW_ADDRESS("kernel's half", mmap((void *)0xffff800000000000, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+  SHOW_ADDRESS("kernel's half", mmap(sizeof(void *) == 4 ? (void *)0xc0000000 : (void *)-(1UL << 47), kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
   char *populated = mmap(NULL, 8 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   residency("populated", populated, 8);
   SHOW("incore odd", mincore(populated + 1, kPage, (unsigned char *)area));

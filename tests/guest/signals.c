@@ -9,6 +9,12 @@
 
 #include "check.h"
 
+#ifdef __i386__
+#define INSTRUCTION_POINTER REG_EIP
+#else
+#define INSTRUCTION_POINTER REG_RIP
+#endif
+
 static volatile sig_atomic_t count, last_signal, last_code, on_stack;
 static char *page;
 static char alternate[65536];
@@ -35,7 +41,7 @@ static void leave(int signal, siginfo_t *info, void *context) {
 
 static void skip(int signal, siginfo_t *info, void *context) {
   note(signal, info, context);
-  ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;  // ud2
+  ((ucontext_t *)context)->uc_mcontext.gregs[INSTRUCTION_POINTER] += 2;  // ud2
 }
 
 static void on(int signal, void (*handler)(int, siginfo_t *, void *), int flags) {

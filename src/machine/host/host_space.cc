@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "machine/host/user_descriptor.h"
+#include <gonzo/machine/user_descriptor.h>
 
 namespace gonzo {
 namespace {

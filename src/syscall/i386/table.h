@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 
 #include "syscall/table.h"
@@ -27,6 +28,16 @@ struct I386Twin {
 std::span<const I386Twin> i386_twins();
 /// Calls that x86-64 never had; numbers are i386's.
 std::span<const SyscallRow> i386_rows();
+
+/// A call that stands for another, whose arguments lie in memory: socketcall, the first mmap and
+/// select. Linux: net/compat.c, arch/x86/kernel/sys_ia32.c.
+struct I386Redirection {
+  std::uint32_t number = 0;
+  Arguments arguments{};
+};
+/// None: it stands for itself. EFAULT; EINVAL: no such socket call.
+Result<std::optional<I386Redirection>> redirect_i386(AddressSpace& memory, std::uint32_t number,
+                                                     const Arguments& arguments);
 
 class I386Table {
  public:

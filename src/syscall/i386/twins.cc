@@ -38,6 +38,19 @@ Arguments sign_extend(const Arguments& a) {
   result[At] = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(a[At])});
   return result;
 }
+/// statfs64 is told how large the structure is; there is one size only.
+Arguments without_size(const Arguments& a) { return {a[0], a[2]}; }
+
+/// sigpending has a set of one word.
+Arguments one_word(const Arguments& a) { return {a[0], sizeof(std::uint32_t)}; }
+
+/// _llseek has the halves the other way round, and stores its result.
+Arguments seek_arguments(const Arguments& a) { return {a[0], joined(a[2], a[1]), a[4], a[3]}; }
+
+/// waitpid is wait4 without its last argument, umount is umount2 without flags.
+Arguments three_arguments(const Arguments& a) { return {a[0], a[1], a[2]}; }
+Arguments one_argument(const Arguments& a) { return {a[0]}; }
+
 /// mmap2 counts its offset in pages.
 Arguments page_offset(const Arguments& a) {
   return {a[0], a[1], a[2], a[3], a[4], a[5] << kPageShift};
@@ -64,6 +77,7 @@ constexpr I386Twin kTwins[] = {
     {4, SYS_write},
     {5, SYS_open},
     {6, SYS_close},
+    {7, SYS_wait4, Layout::kI386, three_arguments},
     {8, SYS_creat},
     {9, SYS_link},
     {10, SYS_unlink},
@@ -76,6 +90,7 @@ constexpr I386Twin kTwins[] = {
     {19, SYS_lseek, Layout::kI386, sign_extend<1>},
     {20, SYS_getpid},
     {21, SYS_mount},
+    {22, SYS_umount2, Layout::kI386, one_argument},
     {23, SYS_setuid, Layout::kI386, widen_ids<0>},
     {24, SYS_getuid},
     {26, SYS_ptrace},
@@ -110,7 +125,10 @@ constexpr I386Twin kTwins[] = {
     {66, SYS_setsid},
     {70, SYS_setreuid, Layout::kI386, widen_ids<0, 1>},
     {71, SYS_setregid, Layout::kI386, widen_ids<0, 1>},
+    {73, SYS_rt_sigpending, Layout::kI386, one_word},
     {74, SYS_sethostname},
+    {75, SYS_setrlimit},
+    {76, SYS_getrlimit},
     {77, SYS_getrusage},
     {78, SYS_gettimeofday},
     {79, SYS_settimeofday},
@@ -126,6 +144,8 @@ constexpr I386Twin kTwins[] = {
     {95, SYS_fchown, Layout::kI386, widen_ids<1, 2>},
     {96, SYS_getpriority},
     {97, SYS_setpriority},
+    {99, SYS_statfs},
+    {100, SYS_fstatfs},
     {101, SYS_ioperm},
     {103, SYS_syslog},
     {104, SYS_setitimer},
@@ -137,10 +157,12 @@ constexpr I386Twin kTwins[] = {
     {111, SYS_vhangup},
     {114, SYS_wait4},
     {115, SYS_swapoff},
+    {116, SYS_sysinfo},
     {118, SYS_fsync},
     {120, SYS_clone, Layout::kI386, clone_arguments},
     {121, SYS_setdomainname},
     {122, SYS_uname},
+    {123, SYS_modify_ldt},
     {125, SYS_mprotect},
     {127, SYS_create_module},
     {128, SYS_init_module},
@@ -154,6 +176,7 @@ constexpr I386Twin kTwins[] = {
     {137, SYS_afs_syscall},
     {138, SYS_setfsuid, Layout::kI386, widen_ids<0>},
     {139, SYS_setfsgid, Layout::kI386, widen_ids<0>},
+    {140, SYS_lseek, Layout::kI386Large, seek_arguments},
     {142, SYS_select},
     {143, SYS_flock},
     {144, SYS_msync},
@@ -182,9 +205,11 @@ constexpr I386Twin kTwins[] = {
     {169, SYS_nfsservctl},
     {170, SYS_setresgid, Layout::kI386, widen_ids<0, 1, 2>},
     {172, SYS_prctl},
+    {174, SYS_rt_sigaction},
     {175, SYS_rt_sigprocmask},
     {176, SYS_rt_sigpending},
     {177, SYS_rt_sigtimedwait},
+    {178, SYS_rt_sigqueueinfo},
     {179, SYS_rt_sigsuspend},
     {180, SYS_pread64, Layout::kI386, merge<3>},
     {181, SYS_pwrite64, Layout::kI386, merge<3>},
@@ -192,10 +217,12 @@ constexpr I386Twin kTwins[] = {
     {183, SYS_getcwd},
     {184, SYS_capget},
     {185, SYS_capset},
+    {186, SYS_sigaltstack},
     {187, SYS_sendfile},
     {188, SYS_getpmsg},
     {189, SYS_putpmsg},
     {190, SYS_vfork},
+    {191, SYS_getrlimit, Layout::kI386Large},
     {192, SYS_mmap, Layout::kI386, page_offset},
     {193, SYS_truncate, Layout::kI386, merge_and_shift<1>},
     {194, SYS_ftruncate, Layout::kI386, merge_and_shift<1>},
@@ -241,7 +268,7 @@ constexpr I386Twin kTwins[] = {
     {236, SYS_lremovexattr},
     {237, SYS_fremovexattr},
     {238, SYS_tkill},
-    {239, SYS_sendfile, Layout::kI386Large},
+    {239, SYS_sendfile, Layout::kNative},
     {240, SYS_futex},
     {241, SYS_sched_setaffinity},
     {242, SYS_sched_getaffinity},
@@ -267,6 +294,8 @@ constexpr I386Twin kTwins[] = {
     {265, SYS_clock_gettime},
     {266, SYS_clock_getres},
     {267, SYS_clock_nanosleep},
+    {268, SYS_statfs, Layout::kI386Large, without_size},
+    {269, SYS_fstatfs, Layout::kI386Large, without_size},
     {270, SYS_tgkill},
     {271, SYS_utimes},
     {272, SYS_fadvise64, Layout::kI386, fadvise64_64_arguments},
@@ -309,7 +338,7 @@ constexpr I386Twin kTwins[] = {
     {310, SYS_unshare},
     {311, SYS_set_robust_list},
     {312, SYS_get_robust_list},
-    {313, SYS_splice},
+    {313, SYS_splice, Layout::kNative},
     {314, SYS_sync_file_range, Layout::kI386, sync_range_arguments},
     {315, SYS_tee},
     {316, SYS_vmsplice},
@@ -331,11 +360,12 @@ constexpr I386Twin kTwins[] = {
     {332, SYS_inotify_init1},
     {333, SYS_preadv, Layout::kI386, merge<3>},
     {334, SYS_pwritev, Layout::kI386, merge<3>},
+    {335, SYS_rt_tgsigqueueinfo},
     {336, SYS_perf_event_open},
     {337, SYS_recvmmsg},
     {338, SYS_fanotify_init},
     {339, SYS_fanotify_mark},
-    {340, SYS_prlimit64},
+    {340, SYS_prlimit64, Layout::kNative},
     {341, SYS_name_to_handle_at},
     {342, SYS_open_by_handle_at},
     {344, SYS_syncfs},
@@ -371,7 +401,7 @@ constexpr I386Twin kTwins[] = {
     {374, SYS_userfaultfd},
     {375, SYS_membarrier},
     {376, SYS_mlock2},
-    {377, SYS_copy_file_range},
+    {377, SYS_copy_file_range, Layout::kNative},
     {378, SYS_preadv2, Layout::kI386, merge<3>},
     {379, SYS_pwritev2, Layout::kI386, merge<3>},
     {380, SYS_pkey_mprotect},
@@ -383,6 +413,7 @@ constexpr I386Twin kTwins[] = {
     {393, SYS_semget},
     {394, SYS_semctl},
     {395, SYS_shmget},
+    {396, SYS_shmctl, Layout::kI386},
     {397, SYS_shmat},
     {398, SYS_shmdt},
     {399, SYS_msgget},

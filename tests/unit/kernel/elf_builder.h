@@ -65,6 +65,45 @@ struct ElfBuilder {
     return programs.back();
   }
 
+  /// The same for i386: what does not fit is cut off.
+  std::vector<std::byte> bytes_i386() const {
+    Elf32_Ehdr final{};
+    std::memcpy(final.e_ident, header.e_ident, sizeof final.e_ident);
+    if (final.e_ident[EI_CLASS] == ELFCLASS64) final.e_ident[EI_CLASS] = ELFCLASS32;
+    final.e_type = header.e_type;
+    final.e_machine = header.e_machine == EM_X86_64 ? std::uint16_t{EM_386} : header.e_machine;
+    final.e_version = header.e_version;
+    final.e_entry = static_cast<std::uint32_t>(header.e_entry);
+    final.e_phoff =
+        header.e_phoff == sizeof header ? sizeof final : static_cast<std::uint32_t>(header.e_phoff);
+    final.e_ehsize = header.e_ehsize;
+    final.e_phentsize =
+        header.e_phentsize == sizeof(Elf64_Phdr) ? sizeof(Elf32_Phdr) : header.e_phentsize;
+    final.e_phnum =
+        header.e_phnum != 0 ? header.e_phnum : static_cast<std::uint16_t>(programs.size());
+    if (header.e_phnum == PN_XNUM) final.e_phnum = 0;
+    std::vector<std::byte> file(kCodeOffset + body.size());
+    std::memcpy(file.data(), &final, sizeof final);
+    std::size_t at = sizeof final;
+    for (const Elf64_Phdr& wide : programs) {
+      const Elf32_Phdr narrow{.p_type = wide.p_type,
+                              .p_offset = static_cast<std::uint32_t>(wide.p_offset),
+                              .p_vaddr = static_cast<std::uint32_t>(wide.p_vaddr),
+                              .p_paddr = static_cast<std::uint32_t>(wide.p_paddr),
+                              .p_filesz = static_cast<std::uint32_t>(wide.p_filesz),
+                              .p_memsz = static_cast<std::uint32_t>(wide.p_memsz),
+                              .p_flags = wide.p_flags,
+                              .p_align = static_cast<std::uint32_t>(wide.p_align)};
+      if (at + sizeof narrow > file.size()) break;
+      std::memcpy(file.data() + at, &narrow, sizeof narrow);
+      at += sizeof narrow;
+    }
+    std::memcpy(file.data() + 0x800, interpreter.c_str(), interpreter.size() + 1);
+    std::memcpy(file.data() + kCodeOffset, body.data(), body.size());
+    if (cut_at < file.size()) file.resize(cut_at);
+    return file;
+  }
+
   std::vector<std::byte> bytes() const {
     Elf64_Ehdr final = header;
     if (final.e_phnum == 0) final.e_phnum = static_cast<std::uint16_t>(programs.size());

@@ -73,6 +73,23 @@ TEST_P(WrongElf, IsAnsweredAsTheKernelAnswersIt) {
   expect_same_answer(directory.write("program", elf.bytes()));
 }
 
+bool host_runs_i386() {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("program", ElfBuilder().bytes_i386());
+  return exec_natively(path, kArguments, kEnvironment).image.has_value();
+}
+
+class WrongI386Elf : public testing::TestWithParam<ElfCase> {};
+
+TEST_P(WrongI386Elf, IsAnsweredAsTheKernelAnswersIt) {
+  static const bool kRuns = host_runs_i386();
+  if (!kRuns) GTEST_SKIP() << "this host runs no i386 programs";
+  TemporaryDirectory directory;
+  ElfBuilder elf(GetParam().type);
+  GetParam().change(elf);
+  expect_same_answer(directory.write("program", elf.bytes_i386()));
+}
+
 Elf64_Phdr& load(ElfBuilder& elf) { return elf.programs.front(); }
 
 const ElfCase kCases[]{
@@ -206,6 +223,9 @@ const ElfCase kCases[]{
      }},
 };
 
+INSTANTIATE_TEST_SUITE_P(Table, WrongI386Elf, testing::ValuesIn(kCases),
+                         [](const auto& each) { return std::string(each.param.name); });
+
 INSTANTIATE_TEST_SUITE_P(Table, WrongElf, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
 
@@ -227,6 +247,67 @@ TEST_P(WrongInterpreter, IsAnsweredAsTheKernelAnswersIt) {
 
 INSTANTIATE_TEST_SUITE_P(Table, WrongInterpreter, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
+
+TEST(Exec, AnI386ProgramFindsThe32BitMachine) {
+  TemporaryDirectory directory;
+  SoftWorld world;
+  const std::string path = directory.write("program", ElfBuilder().bytes_i386());
+  const auto start = exec_in(world, path);
+  ASSERT_TRUE(start.has_value()) << start.error().text;
+  EXPECT_EQ(start->abi, ProgramAbi::kI386);
+  EXPECT_EQ(world.memory().page_table().format(), PagingFormat::kClassic32);
+  EXPECT_EQ(world.memory().page_table().user_end(), VirtAddr(0xc0000000));
+  EXPECT_EQ(start->entry, VirtAddr(0x401000));
+  EXPECT_EQ(start->stack_pointer.value % 16, 0U);
+  const CpuRegisters registers = start->registers();
+  EXPECT_EQ(registers.cs, 0x23);
+  EXPECT_EQ(registers.ss, 0x2b);
+  EXPECT_EQ(registers.ds, 0x2b);
+  EXPECT_EQ(registers.es, 0x2b);
+  EXPECT_EQ(registers.fs, 0);
+  EXPECT_EQ(registers.gs, 0);
+  // argc, argv, its NULL and the environment: words of 4 bytes that point below 3 GiB.
+  const auto words = world.memory().load<std::array<std::uint32_t, 8>>(start->stack_pointer);
+  ASSERT_TRUE(words.has_value());
+  EXPECT_EQ((*words)[0], kArguments.size());
+  EXPECT_EQ((*words)[4], 0U);
+  const auto name = world.memory().copy_in_string(VirtAddr((*words)[1]), 64);
+  ASSERT_TRUE(name.has_value());
+  EXPECT_EQ(*name, kArguments[0]);
+  EXPECT_EQ((*words)[7], 0U);
+}
+
+TEST(Exec, PagingThatWasChosenHoldsForItsOwnPrograms) {
+  TemporaryDirectory directory;
+  const std::string wide = directory.write("wide", ElfBuilder().bytes());
+  const std::string narrow = directory.write("narrow", ElfBuilder().bytes_i386());
+  for (const PagingFormat format :
+       {PagingFormat::kClassic32, PagingFormat::kPae, PagingFormat::kFourLevel}) {
+    auto system =
+        System::create({.memory_bytes = 16ULL << 20,
+                        .paging = format,
+                        .machine = MachineKind::kSoft,
+                        .soft = {.load = [](const CpuRegisters&) {
+                          return std::make_unique<QueuedProgram>(std::make_shared<StepQueue>());
+                        }}});
+    ASSERT_TRUE(system.has_value());
+    for (const std::string& path : {wide, narrow}) {
+      auto process = Process::create(**system, 1);
+      ASSERT_TRUE(process.has_value());
+      const auto start = exec_in(**process, path, kArguments);
+      const bool fits = (path == narrow) == is_32bit(format);
+      EXPECT_EQ(start.has_value(), fits);
+      if (!start) {
+        EXPECT_EQ(start.error().error, Errno::kNoExec);
+        EXPECT_EQ(start.error().signal, 0);
+      } else {
+        EXPECT_EQ((*process)->memory().page_table().format(), format);
+      }
+      EXPECT_EQ((*process)->memory().verify(), "");
+    }
+    EXPECT_EQ((*system)->shut_down(), "");
+  }
+}
 
 TEST(Exec, AnyFlippedByteOfTheHeadersGivesAnImageOrOneLine) {
   TemporaryDirectory directory;

@@ -43,7 +43,8 @@ int become(const char* path, char* const* arguments, char* const* environment,
   if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return kNoTrace;
   // Where the superuser runs the tests: our guests may not map page zero either.
   prctl(PR_CAPBSET_DROP, CAP_SYS_RAWIO, 0, 0, 0);
-  personality(ADDR_NO_RANDOMIZE);
+  // i386 programs get the 3 GiB of a 32-bit kernel; nothing changes for others.
+  personality(ADDR_NO_RANDOMIZE | ADDR_LIMIT_3GB);
   const rlimit limit{stack_limit, RLIM_INFINITY};
   setrlimit(RLIMIT_STACK, &limit);
   execve(path, arguments, environment);

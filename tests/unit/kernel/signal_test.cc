@@ -102,7 +102,7 @@ TEST_F(SignalTest, ActionsAreSetAsTheKernelSetsThem) {
   ASSERT_EQ(syscall(SYS_rt_sigaction, SIGUSR2, &before, nullptr, 8), 0);
   ASSERT_TRUE(actions
                   .set(SIGUSR2, {.handler = wanted.handler,
-                                 .flags = wanted.flags,
+                                 .flags = wanted.flags & ~kI386Action,
                                  .restorer = wanted.restorer,
                                  .mask = wanted.mask})
                   .has_value());

