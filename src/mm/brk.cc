@@ -40,7 +40,14 @@ VirtAddr AddressSpace::brk_locked(VirtAddr request) {
     const std::uint64_t pages = (to - from) / kPageSize;
     if (!can_grow_break(from, to) || !areas_->reserve(1) || !charge(pages)) return old;
     account(flags, static_cast<std::int64_t>(pages));
-    insert_or_merge({from, to}, {.flags = flags, .page_offset = from.page_number()});
+    const VmaAttributes attributes{.flags = flags, .page_offset = from.page_number()};
+    // The heap grows its own area, not the program's data that ends where it starts (Linux:
+    // vma_prev_limit).
+    if (from == bounds_.start_brk.page_ceil()) {
+      insert_area({from, to}, attributes);
+    } else {
+      insert_or_merge({from, to}, attributes);
+    }
   }
   bounds_.brk = request;
   return request;

@@ -88,7 +88,7 @@ class AddressSpace {
   struct Config {
     PagingFormat format = PagingFormat::kFourLevel;
     /// What the kernel's half of the page tables shows; of the same format, and outlives the
-    /// address space. Null: nothing.
+    /// address space. Null: see PageTable::create.
     const KernelHalf* kernel_half = nullptr;
     VmaIndexKind index = kDefaultVmaIndex;
     /// Top of the mmap area; zero: computed from the stack limit as Linux's mmap_base() does,

@@ -28,7 +28,8 @@ struct LeafSlot {
 };
 
 /// The user half of an address space; the rest of the root is the kernel's, which user walks never
-/// show and destruction never touches: copies of a KernelHalf's entries, or nothing.
+/// show and destruction never touches: copies of a KernelHalf's entries, or whatever the owner of
+/// the frames puts there.
 ///
 /// Concurrency: find, ensure, the walks and entry changes may run at once with each other (tables
 /// are installed by compare-and-exchange). free_tables needs that no other call is inside its
@@ -38,7 +39,7 @@ class PageTable {
   /// Allocates the root. ENOMEM, also when the frame that could be had lies beyond what the format
   /// can address: the 32-bit formats want a ZoneLayout::kClassic.
   /// `kernel`: of the same format, or EINVAL; it outlives the table, as `frames` does. Null: the
-  /// kernel's half stays empty.
+  /// kernel's half is empty, and nobody's concern but the caller's.
   static Result<std::unique_ptr<PageTable>> create(FrameAllocator& frames, PagingFormat format,
                                                    const KernelHalf* kernel = nullptr);
   /// Frees all tables of the user half; the leaf entries must hold no frame that anybody still

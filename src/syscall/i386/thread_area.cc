@@ -25,8 +25,10 @@ Result<unsigned> tls_index(std::uint32_t entry) {
 
 }  // namespace
 
-/// ESRCH: all three entries are in use.
+/// ESRCH: all three entries are in use. ENOSYS: from a program on 64-bit page tables, where the
+/// machine has no place that the guest cannot have.
 std::int64_t i386_set_thread_area(Call& call) {
+  if (!is_32bit(call.memory().page_table().format())) return -ENOSYS;
   auto user = call.memory().load<UserDescriptor>(call.address(0));
   if (!user) return raw(user.error());
   if (!is_allowed(*user)) return -EINVAL;

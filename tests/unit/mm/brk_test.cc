@@ -35,10 +35,10 @@ TEST_F(BrkTest, GrowsOneAreaAndAllocatesNothing) {
   EXPECT_EQ(space_->counts().data, 9U);
 }
 
-TEST_F(BrkTest, ExtendsTheProgramsOwnBss) {
+TEST_F(BrkTest, StaysApartFromTheProgramsOwnBss) {
   map(1);
   brk(page(3));
-  EXPECT_THAT(areas(), ElementsAre("0-3 rw-p"));
+  EXPECT_THAT(areas(), ElementsAre("0-1 rw-p", "1-3 rw-p"));
 }
 
 TEST_F(BrkTest, ShrinksAndZeroesWhatComesBack) {

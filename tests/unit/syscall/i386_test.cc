@@ -48,6 +48,7 @@ TEST(I386Table, JoinsWhatIsSpreadOverRegisters) {
 class I386CallTest : public testing::Test {
  protected:
   I386CallTest() {
+    EXPECT_TRUE(guest.task().process().renew_memory(PagingFormat::kClassic32).has_value());
     EXPECT_TRUE(guest.memory()
                     .map({.hint = at,
                           .length = 4 * kPageSize,
