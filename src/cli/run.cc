@@ -17,16 +17,17 @@
 #include "kernel/exec.h"
 #include "kernel/host_signals.h"
 #include "kernel/inheritance.h"
+#include "kernel/process_table.h"
 #include "kernel/system.h"
+#include "kernel/task_threads.h"
 #include "syscall/symbols.h"
 #include "syscall/syscalls.h"
 #include "syscall/trace.h"
+#include <gonzo/base/check.h>
 
 namespace gonzo {
 
 namespace {
-
-constexpr int kFirstProcess = 1;
 
 void say(const std::string& text) { fmt::print(stderr, "gonzo: {}\n", text); }
 
@@ -61,7 +62,7 @@ void report_death(Task& task, const std::string& program, int signal) {
                                  sigdescr_np(signal) != nullptr ? sigdescr_np(signal) : "signal");
   if (signal == SIGSEGV || signal == SIGBUS) {
     text += fmt::format(" at address {:#x}, instruction {:#x}", task.last_fault().address,
-                        task.registers().rip);
+                        task.has_thread() ? task.registers().rip : 0);
   }
   say(text);
 }
@@ -81,14 +82,68 @@ std::string check_memory([[maybe_unused]] Task& task) {
 #endif
 }
 
-/// The task's whole life; everything that belongs to it is gone afterwards.
+/// What is said at the end of processes: of the first, how it died and what was asked for.
+class EndReport final : public ProcessObserver {
+ public:
+  EndReport(const RunOptions& options, const Trace* trace) : options_(options), trace_(trace) {}
+
+  void ends(Task& last) override;
+  /// Of the first process.
+  ExitStatus status() const { return status_; }
+  bool is_consistent() const { return is_consistent_; }
+  RunStats& stats() { return stats_; }
+
+ private:
+  void first_ends(Task& last) GONZO_REQUIRES(lock_);
+
+  const RunOptions& options_;
+  const Trace* trace_;
+  Mutex lock_;
+  ExitStatus status_;
+  RunStats stats_;
+  bool is_consistent_ = true;
+};
+
+void EndReport::ends(Task& last) {
+  const std::string wrong = check_memory(last);
+  const LockGuard guard(lock_);
+  if (!wrong.empty()) {
+    is_consistent_ = false;
+    say(fmt::format("process {}, {}: its address space is inconsistent: {}", last.process().pid(),
+                    last.name(), wrong));
+  }
+  stats_.add(last);
+  if (last.process().pid() == kFirstProcess) first_ends(last);
+}
+
+void EndReport::first_ends(Task& last) {
+  status_ = last.process().exit_status();
+  trace_end(trace_, status_);
+  if (status_.signal != 0) report_death(last, options_.command.front(), status_.signal);
+  if (options_.maps) fmt::print(stderr, "{}", last.memory().maps_text());
+}
+
+Result<void> start_first(System& system, std::shared_ptr<Process> process, const ExecResult& at) {
+  GONZO_ASSIGN(std::shared_ptr<Task> task, Task::create(*process, kFirstProcess, at));
+  system.processes().add_first(std::move(process));
+  system.processes().add_task(task);
+  return system.tasks().start({.task = std::move(task)});
+}
+
+/// The whole life of the program and of all that it starts.
 int run_in(System& system, const RunOptions& options, const std::string& path,
            Inheritance inheritance, const Trace* trace) {
+  GONZO_CHECK(system.processes().reserve_id() == kFirstProcess);
+  const auto syscalls = Syscalls::create(trace);
+  if (!syscalls) return own_failure("cannot start", syscalls.error());
+  const auto signals = HostSignals::install(system);
+  EndReport report(options, trace);
+  system.tasks().prepare(**syscalls, &report);
+
   auto process = Process::create(system, kFirstProcess, inheritance);
   // From here on the guest's close is the last: who reads its pipe must see the end.
   inheritance.descriptors.clear();
   if (!process) return own_failure("cannot make a process", process.error());
-  const std::string& name = options.command.front();
   const auto start = exec_program(
       **process, {.path = path, .arguments = options.command, .environment = environment()});
   if (!start) {
@@ -96,30 +151,18 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
     say(fmt::format("{}: killed by {}", start.error().text, signal_name(start.error().signal)));
     return 128 + start.error().signal;
   }
-  auto task = Task::create(**process, kFirstProcess, *start);
-  if (!task) return own_failure("cannot make a thread", task.error());
-  const auto syscalls = Syscalls::create(trace);
-  if (!syscalls) return own_failure("cannot start", syscalls.error());
-  RunCounters counters;
-  ExitStatus status;
   system.frames().fail_nth(options.fail_frame);
-  {
-    const auto signals = HostSignals::install(**task);
-    if (!signals) return own_failure("cannot take over signals", signals.error());
-    status = run_task(**task, **syscalls, counters);
+  if (const auto started = start_first(system, std::move(*process), *start); !started) {
+    return own_failure("cannot make a thread", started.error());
   }
-  trace_end(trace, status);
-  if (status.signal != 0) report_death(**task, name, status.signal);
-  if (const std::string wrong = check_memory(**task); !wrong.empty()) {
-    say(fmt::format("{}: its address space is inconsistent: {}", name, wrong));
-    return exit_code::kOwnFailure;
-  }
-  if (options.maps) fmt::print(stderr, "{}", (*task)->memory().maps_text());
+  signals->wait_for_end();
+  if (!report.is_consistent()) return exit_code::kOwnFailure;
   if (options.stats != StatsFormat::kNone) {
-    const RunStats stats = RunStats::of(**task, counters);
+    RunStats& stats = report.stats();
+    stats.loop = system.tasks().counters();
     fmt::print(stderr, "{}", options.stats == StatsFormat::kJson ? stats.json() : stats.text());
   }
-  return status.shell_status();
+  return report.status().shell_status();
 }
 
 /// Every frame must be back.

@@ -30,17 +30,30 @@ nanoseconds own_time(const RunStats& stats) {
 
 }  // namespace
 
-RunStats RunStats::of(Task& task, const RunCounters& loop) {
-  RunStats stats;
-  System& system = task.process().system();
-  const PageCacheStats cache = system.page_cache().stats();
-  stats.loop = loop;
-  stats.memory = task.memory().counts();
-  stats.frames = system.frames().stats();
-  stats.machine = task.process().machine_space().counters();
-  stats.cached_pages = cache.pages.resident;
-  stats.cached_files = cache.files;
-  return stats;
+void RunStats::add(Task& last) {
+  Process& process = last.process();
+  const AddressSpaceCounts counts = process.memory().counts();
+  const std::uint64_t minor = memory.minor_faults + counts.minor_faults;
+  const std::uint64_t major = memory.major_faults + counts.major_faults;
+  if (process.pid() == kFirstProcess) {
+    System& system = process.system();
+    const PageCacheStats cache = system.page_cache().stats();
+    memory = counts;
+    frames = system.frames().stats();
+    cached_pages = cache.pages.resident;
+    cached_files = cache.files;
+  }
+  memory.minor_faults = minor;
+  memory.major_faults = major;
+  const MachineCounters own = process.machine_space().counters();
+  machine.traps += own.traps;
+  machine.shadow_fills += own.shadow_fills;
+  machine.shadow_pages += own.shadow_pages;
+  machine.shadow_ranges += own.shadow_ranges;
+  machine.shadow_drops += own.shadow_drops;
+  machine.invalidations += own.invalidations;
+  machine.guest_time += own.guest_time;
+  ++processes;
 }
 
 std::string RunStats::text() const {
@@ -48,6 +61,7 @@ std::string RunStats::text() const {
   const auto row = [&](std::string_view name, const std::string& value) {
     out += fmt::format("  {:<24} {}\n", name, value);
   };
+  row("processes", std::to_string(processes));
   row("page faults", fmt::format("{} minor, {} major", memory.minor_faults, memory.major_faults));
   row("peak resident", pages_text(memory.peak_rss));
   row("resident at exit",
@@ -68,7 +82,7 @@ std::string RunStats::text() const {
   row("traps", fmt::format("{}: {} system calls, {} page faults, {} exceptions, {} interrupts",
                            machine.traps, loop.syscalls, loop.page_faults, loop.exceptions,
                            loop.interrupts));
-  row("shadow", fmt::format("{} fills, {} pages, {} ranges now, {} invalidations, {} drops",
+  row("shadow", fmt::format("{} fills, {} pages, {} ranges at exit, {} invalidations, {} drops",
                             machine.shadow_fills, machine.shadow_pages, machine.shadow_ranges,
                             machine.invalidations, machine.shadow_drops));
   row("time",
@@ -83,6 +97,7 @@ std::string RunStats::json() const {
     states[std::string(kStateNames[state])] = frames.by_state[state];
   }
   const nlohmann::ordered_json all = {
+      {"processes", processes},
       {"faults", {{"minor", memory.minor_faults}, {"major", memory.major_faults}}},
       {"resident_pages",
        {{"peak", memory.peak_rss},

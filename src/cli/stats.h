@@ -9,14 +9,16 @@
 namespace gonzo {
 
 struct RunStats {
-  RunCounters loop;
+  RunCounters loop;  ///< of all tasks
   AddressSpaceCounts memory;
   FrameStats frames;
   MachineCounters machine;
   std::uint64_t cached_pages = 0, cached_files = 0;
+  std::uint64_t processes = 0;
 
-  /// While the process is still there.
-  static RunStats of(Task& task, const RunCounters& loop);
+  /// A process that ends, its memory still being there: what is counted, of all; what is there now,
+  /// at the end of the first.
+  void add(Task& last);
   std::string text() const;
   /// One line.
   std::string json() const;

@@ -13,9 +13,12 @@
 #include <utility>
 
 #include "kernel/elf_loader.h"
+#include "kernel/exit.h"
 #include "kernel/initial_stack.h"
+#include "kernel/process_table.h"
 #include "kernel/program_file.h"
 #include "kernel/script.h"
+#include "kernel/task.h"
 
 namespace gonzo {
 namespace {
@@ -27,7 +30,8 @@ constexpr std::size_t kNameBytes = 15;  // TASK_COMM_LEN without its NUL
 struct Preparation {
   ProgramFile program;
   ElfImage image;
-  std::string name;  ///< for the texts
+  std::string name;   ///< what the host opens
+  std::string shown;  ///< the same for the program, and for texts
   std::optional<ProgramFile> interpreter;
   std::optional<ElfImage> interpreter_image;
   InitialStack stack;
@@ -67,8 +71,9 @@ ExecOutcome<void> find_program(Preparation& prepared, std::uint64_t stack_limit)
           fmt::format("{}: neither an ELF program nor a script that names its interpreter",
                       prepared.name)});
     }
-    splice(prepared.stack.arguments, *line, prepared.name);
-    referrer = std::exchange(prepared.name, line->interpreter);
+    splice(prepared.stack.arguments, *line, prepared.shown);
+    referrer = std::exchange(prepared.shown, line->interpreter);
+    prepared.name = line->interpreter;
   }
 }
 
@@ -87,7 +92,8 @@ ExecOutcome<void> find_interpreter(Preparation& prepared) {
 ExecOutcome<Preparation> prepare(const ExecRequest& request, std::uint64_t stack_limit) {
   Preparation prepared;
   prepared.name = request.path;
-  prepared.stack = {.file_name = request.path,
+  prepared.shown = request.shown_path.empty() ? request.path : request.shown_path;
+  prepared.stack = {.file_name = prepared.shown,
                     .arguments = request.arguments,
                     .environment = request.environment,
                     .random_bytes = request.random_bytes,
@@ -154,19 +160,28 @@ std::string program_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1).substr(0, kNameBytes);
 }
 
-/// The address space in the format that programs of `abi` run on.
+std::unexpected<ExecError> no_room(const std::string& name, Errno error) {
+  return std::unexpected(
+      ExecError{error, fmt::format("{}: no room for its process: {}", name, errno_text(error))});
+}
+
+/// The format of page tables that programs of `abi` run on.
+ExecOutcome<PagingFormat> paging_for(const System& system, ProgramAbi abi,
+                                     const std::string& name) {
+  const auto format = system.paging_format(abi);
+  if (format) return *format;
+  return std::unexpected(ExecError{
+      format.error(), fmt::format("{}: {} programs do not run on page tables of this format", name,
+                                  abi == ProgramAbi::kI386 ? "i386" : "x86-64")});
+}
+
+/// An empty address space in that format.
 ExecOutcome<void> use_paging_for(Process& process, ProgramAbi abi, const std::string& name) {
-  const auto format = process.system().paging_format(abi);
-  if (!format) {
-    return std::unexpected(ExecError{
-        format.error(), fmt::format("{}: {} programs do not run on page tables of this format",
-                                    name, abi == ProgramAbi::kI386 ? "i386" : "x86-64")});
-  }
+  const auto format = paging_for(process.system(), abi, name);
+  if (!format) return std::unexpected(format.error());
   if (process.memory().page_table().format() == *format) return {};
   if (auto renewed = process.renew_memory(*format); !renewed) {
-    return std::unexpected(ExecError{
-        renewed.error(),
-        fmt::format("{}: cannot make its address space: {}", name, errno_text(renewed.error()))});
+    return no_room(name, renewed.error());
   }
   return {};
 }
@@ -177,9 +192,7 @@ struct Loaded {
   std::uint64_t interpreter_base = 0;
 };
 
-ExecOutcome<Loaded> load(Process& process, const Preparation& prepared) {
-  AddressSpace& memory = process.memory();
-  PageCache& cache = process.system().page_cache();
+ExecOutcome<Loaded> load(AddressSpace& memory, PageCache& cache, const Preparation& prepared) {
   const auto object = prepared.program.object(cache);
   if (!object) return std::unexpected(object.error());
   const auto program = load_elf_program(memory, prepared.image, *object, prepared.name);
@@ -195,34 +208,37 @@ ExecOutcome<Loaded> load(Process& process, const Preparation& prepared) {
   return Loaded{*program, interpreter->entry, interpreter->bias};
 }
 
-}  // namespace
+/// A program in memory.
+struct Started {
+  ExecResult at;
+  std::vector<std::uint64_t> auxv;
+};
 
-ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& request) {
-  const std::uint64_t stack_limit = process.limits()[RLIMIT_STACK].soft;
-  auto prepared = prepare(request, stack_limit);
-  if (!prepared) return std::unexpected(prepared.error());
+/// An old i386 program, which does not say what it wants of its stack (Linux: READ_IMPLIES_EXEC).
+bool reads_may_execute(const Preparation& prepared) {
+  return prepared.image.abi == ProgramAbi::kI386 && prepared.image.stack == ElfStack::kDefault;
+}
 
+/// Into an empty address space.
+ExecOutcome<Started> fill(AddressSpace& memory, PageCache& cache, Preparation& prepared,
+                          std::uint64_t stack_limit) {
   // The strings' place does not depend on what is loaded; the stack has its room first, as on
   // Linux.
-  const ProgramAbi abi = prepared->image.abi;
-  if (auto ok = use_paging_for(process, abi, prepared->name); !ok)
-    return std::unexpected(ok.error());
-  AddressSpace& memory = process.memory();
+  const ProgramAbi abi = prepared.image.abi;
   const std::uint64_t stack_bytes =
-      initial_stack_bytes(abi, build_stack(prepared->stack).strings_start, stack_limit);
-  const bool read_implies_exec =
-      abi == ProgramAbi::kI386 && prepared->image.stack == ElfStack::kDefault;
-  const bool executable_stack = read_implies_exec || prepared->image.stack == ElfStack::kExecutable;
+      initial_stack_bytes(abi, build_stack(prepared.stack).strings_start, stack_limit);
+  const bool executable_stack =
+      reads_may_execute(prepared) || prepared.image.stack == ElfStack::kExecutable;
   if (auto ok = memory.map_stack(stack_top(abi), stack_bytes, executable_stack); !ok) {
-    return no_stack(prepared->name, ok.error());
+    return no_stack(prepared.name, ok.error());
   }
-  const auto loaded = load(process, *prepared);
+  const auto loaded = load(memory, cache, prepared);
   if (!loaded) return std::unexpected(loaded.error());
 
-  prepared->stack.auxv = make_auxv(prepared->image, loaded->program, loaded->interpreter_base);
-  StackImage stack = build_stack(prepared->stack);
+  prepared.stack.auxv = make_auxv(prepared.image, loaded->program, loaded->interpreter_base);
+  StackImage stack = build_stack(prepared.stack);
   if (auto ok = memory.copy_out(stack.stack_pointer, stack.bytes); !ok) {
-    return no_stack(prepared->name, ok.error());
+    return no_stack(prepared.name, ok.error());
   }
   const LoadedElf& program = loaded->program;
   memory.set_bounds({.start_code = program.start_code,
@@ -236,14 +252,81 @@ ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& reques
                      .arg_end = stack.arg_end,
                      .env_start = stack.env_start,
                      .env_end = stack.env_end});
+  return Started{{abi, loaded->entry, stack.stack_pointer}, std::move(stack.auxv)};
+}
+
+/// What a new program finds changed in its process. Linux: begin_new_exec.
+void become(Process& process, const Preparation& prepared, std::vector<std::uint64_t> auxv) {
   process.files().close_on_exec();
   process.signals().reset_handlers();
-  process.image() = {.abi = abi,
-                     .path = prepared->program.path,
-                     .name = program_name(request.path),
-                     .auxv = std::move(stack.auxv),
-                     .read_implies_exec = read_implies_exec};
-  return ExecResult{abi, loaded->entry, stack.stack_pointer};
+  process.image() = {.abi = prepared.image.abi,
+                     .path = prepared.program.path,
+                     .name = program_name(prepared.stack.file_name),
+                     .auxv = std::move(auxv),
+                     .read_implies_exec = reads_may_execute(prepared)};
+}
+
+/// Linux: begin_new_exec and setup_new_exec, for the thread itself.
+void start_over(Task& task) {
+  task.signal_stack() = {};
+  task.restart_block.reset();
+  task.original_rax = ~0ULL;
+  task.set_name(task.process().image().name);
+}
+
+/// The first thread's number is the process's.
+void lead(Task& task) {
+  const int pid = task.process().pid();
+  if (task.tid() != pid) task.process().system().processes().rename_task(task, pid);
+}
+
+}  // namespace
+
+ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& request) {
+  const std::uint64_t stack_limit = process.limits()[RLIMIT_STACK].soft;
+  auto prepared = prepare(request, stack_limit);
+  if (!prepared) return std::unexpected(prepared.error());
+  if (auto ok = use_paging_for(process, prepared->image.abi, prepared->name); !ok) {
+    return std::unexpected(ok.error());
+  }
+  auto started = fill(process.memory(), process.system().page_cache(), *prepared, stack_limit);
+  if (!started) return std::unexpected(started.error());
+  become(process, *prepared, std::move(started->auxv));
+  return started->at;
+}
+
+ExecOutcome<void> exec_task(Task& task, const ExecRequest& request) {
+  Process& process = task.process();
+  System& system = process.system();
+  const std::uint64_t stack_limit = process.limits()[RLIMIT_STACK].soft;
+  auto prepared = prepare(request, stack_limit);
+  if (!prepared) return std::unexpected(prepared.error());
+  const auto format = paging_for(system, prepared->image.abi, prepared->name);
+  if (!format) return std::unexpected(format.error());
+  auto memory = ProcessMemory::create(system, *format, process.memory_limits(), process.pid());
+  if (!memory) return no_room(prepared->name, memory.error());
+  if (!process.end_other_tasks(task)) return no_room(prepared->name, Errno::kAgain);
+
+  // The point of no return.
+  lead(task);
+  const auto die = [&](const ExecError& error) {
+    process.begin_exit({.signal = error.signal != 0 ? error.signal : SIGKILL});
+    return std::unexpected(error);
+  };
+  auto started = fill((*memory)->space(), system.page_cache(), *prepared, stack_limit);
+  if (!started) return die(started.error());
+  auto thread = system.machine().create_thread((*memory)->machine(), started->at.registers());
+  if (!thread) return die(no_room(prepared->name, thread.error()).error());
+
+  leave_memory(task);
+  std::unique_ptr<MachineThread> old_thread = task.replace_thread(std::move(*thread));
+  const std::shared_ptr<ProcessMemory> old_memory = process.replace_memory(std::move(*memory));
+  old_thread.reset();  // before its space
+  become(process, *prepared, std::move(started->auxv));
+  start_over(task);
+  system.processes().note_exec(process.pid());
+  process.end_vfork();
+  return {};
 }
 
 }  // namespace gonzo

@@ -13,6 +13,12 @@ constexpr int kHighDescriptor = 1000;
 
 }  // namespace
 
+FileTable::FileTable(const FileTable& other) {
+  const LockGuard guard(other.lock_);
+  limit_ = other.limit_;
+  slots_ = other.slots_;
+}
+
 Result<int> FileTable::insert(OpenFileRef file, CloseOnExec cloexec, int from) {
   const LockGuard guard(lock_);
   if (from < 0 || static_cast<unsigned>(from) >= limit_) return fail(Errno::kInval);

@@ -15,6 +15,9 @@ enum class CloseOnExec : bool { kNo, kYes };
 class FileTable {
  public:
   explicit FileTable(unsigned limit) : limit_(limit) {}
+  /// fork: the same open files at the same numbers.
+  FileTable(const FileTable& other) GONZO_EXCLUDES(other.lock_);
+  FileTable& operator=(const FileTable&) = delete;
 
   /// The lowest free number from `from` up. EMFILE; EINVAL when `from` is past the limit.
   Result<int> insert(OpenFileRef file, CloseOnExec cloexec, int from = 0) GONZO_EXCLUDES(lock_);

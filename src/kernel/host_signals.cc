@@ -2,16 +2,17 @@
 
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <atomic>
 #include <csignal>
-#include <cstring>
+#include <tuple>
 
-#include "kernel/interruptible_window.h"
+#include "kernel/kick.h"
+#include "kernel/process_table.h"
 #include "kernel/signal.h"
+#include "kernel/task_threads.h"
 
 namespace gonzo {
 namespace {
@@ -19,182 +20,116 @@ namespace {
 constexpr int kFirstFreeRealTime = 34;  // libc uses 32 and 33 itself
 
 /// Not: what cannot be caught, what the runner's own mistakes raise, SIGPIPE (raised for the guest
-/// where its call fails), SIGCHLD (the machine's processes are not the guest's children).
-constexpr std::array kStandard{SIGHUP,  SIGINT,    SIGQUIT, SIGUSR1, SIGUSR2,  SIGALRM,  SIGTERM,
-                               SIGCONT, SIGTSTP,   SIGTTIN, SIGTTOU, SIGURG,   SIGXCPU,  SIGXFSZ,
+/// where its call fails), SIGCHLD (the machine's processes are not the guest's children), SIGTTIN
+/// and SIGTTOU, which stop the runner when its terminal is somebody else's.
+constexpr std::array kStandard{SIGHUP,  SIGINT,    SIGQUIT, SIGUSR1, SIGUSR2,  SIGALRM,
+                               SIGTERM, SIGCONT,   SIGTSTP, SIGURG,  SIGXCPU,  SIGXFSZ,
                                SIGPROF, SIGVTALRM, SIGIO,   SIGPWR,  SIGWINCH, SIGSTKFLT};
+constexpr std::array kFromTerminal{SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
 
 constexpr SignalSet forwarded_signals() {
   SignalSet set = 0;
   for (const int signal : kStandard) set |= signal_bit(signal);
-  for (int signal = kFirstFreeRealTime; signal <= kSignals; ++signal) set |= signal_bit(signal);
+  for (int signal = kFirstFreeRealTime; signal < kKickSignal; ++signal) set |= signal_bit(signal);
   return set;
 }
-constexpr SignalSet kForwarded = forwarded_signals();
+constexpr SignalSet kAwaited = forwarded_signals() | signal_bit(kKickSignal);
 
-bool is_forwarded(int signal) { return (kForwarded & signal_bit(signal)) != 0; }
-
-/// Filled by the handler, emptied by the same thread with nothing in between but itself.
-class Mailbox {
+class Forwarder final : public HostSignals {
  public:
-  /// Async-signal-safe; the handler is never interrupted by another of ours. What does not fit is
-  /// lost, as a full queue of real-time signals is.
-  void put(const siginfo_t& info) {
-    const unsigned head = head_.load(std::memory_order_relaxed);
-    if (head - tail_.load(std::memory_order_acquire) == slots_.size()) return;
-    std::memcpy(static_cast<void*>(&slots_[head % slots_.size()]), &info, sizeof(SignalInfo));
-    head_.store(head + 1, std::memory_order_release);
+  explicit Forwarder(System& system) : system_(system) {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTTIN, SIGTTOU}) {
+      sigdelset(&all, own);
+    }
+    pthread_sigmask(SIG_BLOCK, &all, &mask_before_);
+    struct sigaction ignore{};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &ignore, &pipe_before_);
   }
-  bool take(SignalInfo& info) {
-    const unsigned tail = tail_.load(std::memory_order_relaxed);
-    if (tail == head_.load(std::memory_order_acquire)) return false;
-    info = slots_[tail % slots_.size()];
-    tail_.store(tail + 1, std::memory_order_release);
-    return true;
+  ~Forwarder() override {
+    sigaction(SIGPIPE, &pipe_before_, nullptr);
+    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
   }
 
- private:
-  std::array<SignalInfo, 128> slots_{};
-  std::atomic<unsigned> head_{0}, tail_{0};
-};
-
-class Forwarder final : public HostSignals, public SignalSource, public SignalActionListener {
- public:
-  explicit Forwarder(Task& task) : task_(task), thread_(gettid()) {}
-  ~Forwarder() override;
-  void start();
-  bool claim();
-
-  void collect(Task& task) override;
-  void mask_changed(SignalSet mask) override;
-  SignalSet held() const override;
-  void action_changed(int signal, const SignalAction& action) override;
+  void wait_for_end() override;
 
  private:
-  static void on_signal(int signal, siginfo_t* info, void* context);
-  void receive(const siginfo_t& info);
+  void stop_with_guest();
+  void end_with_first(const Process& first);
 
-  /// The one handler of the host process finds its object here.
-  static std::atomic<Forwarder*> active_;
-
-  Task& task_;
-  const pid_t thread_;
-  Mailbox mailbox_;
-  std::array<struct sigaction, kSignals + 1> before_{};
-  struct sigaction pipe_before_{};
+  System& system_;
+  SignalSet handed_on_ = 0;
   sigset_t mask_before_{};
-  SignalSet mirrored_ = 0;
+  struct sigaction pipe_before_{};
 };
 
-std::atomic<Forwarder*> Forwarder::active_{nullptr};
-
-void Forwarder::receive(const siginfo_t& info) {
-  mailbox_.put(info);
-  task_.call_attention();
-  if (task_.has_thread()) task_.thread().interrupt();
+bool is_from_terminal(const SignalInfo& info) {
+  return info.code == SI_KERNEL &&
+         std::ranges::find(kFromTerminal, info.signal) != kFromTerminal.end();
 }
 
-void Forwarder::on_signal(int signal, siginfo_t* info, void* context) {
-  const int saved_errno = errno;
-  Forwarder* self = active_.load(std::memory_order_acquire);
-  if (self == nullptr) return;
-  if (gettid() != self->thread_) {
-    // Another thread was handed it: pass it on, with all that it carries.
-    syscall(SYS_rt_tgsigqueueinfo, getpid(), self->thread_, signal, info);
-  } else {
-    self->receive(*info);
-    greg_t& rip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
-    rip = static_cast<greg_t>(leave_interruptible_window(static_cast<std::uintptr_t>(rip)));
+/// The shell that started the runner sees one job: when the group of the first process has stopped,
+/// so has the job.
+void Forwarder::stop_with_guest() {
+  const auto job = system_.processes().group(kFirstProcess);
+  bool any = false;
+  for (const auto& process : job) {
+    if (process->task_count() == 0) continue;
+    if (!process->is_stopped()) return;
+    any = true;
   }
-  errno = saved_errno;
-}
-
-bool Forwarder::claim() {
-  Forwarder* nobody = nullptr;
-  return active_.compare_exchange_strong(nobody, this);
-}
-
-void Forwarder::start() {
-  pthread_sigmask(SIG_SETMASK, nullptr, &mask_before_);
-  mirrored_ = 0;
-  for (int signal = 1; signal <= kSignals; ++signal) {
-    if (!is_forwarded(signal)) continue;
-    sigaction(signal, nullptr, &before_[static_cast<std::size_t>(signal)]);
-    if (sigismember(&mask_before_, signal) == 1) mirrored_ |= signal_bit(signal);
-  }
-  struct sigaction ignore{};
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &ignore, &pipe_before_);
-  SignalActions& actions = task_.process().signals();
-  for (int signal = 1; signal <= kSignals; ++signal) {
-    if (const auto action = actions.get(signal)) action_changed(signal, *action);
-  }
-  actions.set_listener(this);
-  task_.set_signal_source(this);
-}
-
-Forwarder::~Forwarder() {
-  if (active_.load() != this) return;
-  task_.set_signal_source(nullptr);
-  task_.process().signals().set_listener(nullptr);
-  for (int signal = 1; signal <= kSignals; ++signal) {
-    if (is_forwarded(signal))
-      sigaction(signal, &before_[static_cast<std::size_t>(signal)], nullptr);
-  }
-  sigaction(SIGPIPE, &pipe_before_, nullptr);
-  active_.store(nullptr);
-  pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
-}
-
-void Forwarder::collect(Task& task) {
-  SignalInfo info;
-  while (mailbox_.take(info)) {
-    if (!send_signal(task.process(), info)) continue;  // the queue is full: lost, as on Linux
+  if (!any) return;
+  ::kill(getpid(), SIGSTOP);
+  for (const auto& process : job) {
+    std::ignore = send_signal(*process, SignalInfo::sent(SIGCONT, SI_USER, 0, getuid()));
   }
 }
 
-void Forwarder::mask_changed(SignalSet mask) {
-  const SignalSet wanted = mask & kForwarded;
-  const SignalSet changed = wanted ^ mirrored_;
-  if (changed == 0) return;
-  mirrored_ = wanted;
-  // Straight to the kernel: libc's sets would not take signals 32 and 33 but all of ours.
-  const SignalSet block = changed & wanted, unblock = changed & ~wanted;
-  if (block != 0) syscall(SYS_rt_sigprocmask, SIG_BLOCK, &block, nullptr, sizeof(block));
-  if (unblock != 0) syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &unblock, nullptr, sizeof(unblock));
+/// Who ends the runner from outside means all that it runs.
+void Forwarder::end_with_first(const Process& first) {
+  if (first.task_count() != 0) return;
+  const int signal = first.exit_status().signal;
+  if (signal == 0 || (handed_on_ & signal_bit(signal)) == 0) return;
+  for (const auto& process : system_.processes().all()) process->begin_exit({.signal = SIGKILL});
 }
 
-SignalSet Forwarder::held() const {
-  SignalSet pending = 0;
-  syscall(SYS_rt_sigpending, &pending, sizeof(pending));
-  return pending & kForwarded;
-}
-
-void Forwarder::action_changed(int signal, const SignalAction& action) {
-  if (!is_forwarded(signal)) return;
-  struct sigaction host{};
-  sigfillset(&host.sa_mask);
-  const DefaultAction usual = default_action(signal);
-  const bool terminates = usual == DefaultAction::kTerminate || usual == DefaultAction::kCore;
-  if (action.is_ignore()) {
-    host.sa_handler = SIG_IGN;
-  } else if (action.is_default() && !terminates) {
-    // The terminal's stop characters stop the runner itself, and its shell continues it.
-    host.sa_handler = SIG_DFL;
-  } else {
-    host.sa_sigaction = &Forwarder::on_signal;
-    host.sa_flags = SA_SIGINFO;  // no SA_RESTART: blocking calls return EINTR
+void Forwarder::wait_for_end() {
+  const std::shared_ptr<Process> first = system_.processes().find(kFirstProcess);
+  while (system_.tasks().running() > 0) {
+    SignalInfo info;
+    const SignalSet awaited = kAwaited;
+    const long signal = syscall(SYS_rt_sigtimedwait, &awaited, &info, nullptr, sizeof(awaited));
+    if (signal <= 0) continue;
+    if (signal == kKickSignal) {
+      stop_with_guest();
+      if (first != nullptr) end_with_first(*first);
+    } else {
+      handed_on_ |= signal_bit(info.signal);
+      hand_on_signal(system_, info);
+    }
   }
-  sigaction(signal, &host, nullptr);
+  system_.tasks().reap();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<HostSignals>> HostSignals::install(Task& task) {
-  auto forwarder = std::make_unique<Forwarder>(task);
-  if (!forwarder->claim()) return fail(Errno::kBusy);
-  forwarder->start();
-  return forwarder;
+void hand_on_signal(System& system, const SignalInfo& info) {
+  ProcessTable& processes = system.processes();
+  std::vector<std::shared_ptr<Process>> targets;
+  if (is_from_terminal(info)) {
+    targets = processes.group(processes.foreground());
+  } else if (const auto identity = processes.identity(kFirstProcess);
+             identity && !identity->is_zombie) {
+    targets = {processes.find(kFirstProcess)};
+  }
+  if (targets.empty()) targets = processes.all();
+  for (const auto& process : targets) std::ignore = send_signal(*process, info);
+}
+
+std::unique_ptr<HostSignals> HostSignals::install(System& system) {
+  return std::make_unique<Forwarder>(system);
 }
 
 }  // namespace gonzo

@@ -3,24 +3,30 @@
 
 #include <memory>
 
-#include "kernel/signal_actions.h"
-#include "kernel/task.h"
+#include "kernel/signal_info.h"
+#include "kernel/system.h"
 #include <gonzo/base/result.h>
 
 namespace gonzo {
 
-/// While it lives, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1 and their like, sent to the
-/// runner, are pending for the task, blocking host calls of the task's thread return EINTR, and the
-/// guest's blocked and ignored signals are blocked and ignored by the host thread too. Signal
-/// handlers belong to a whole host process, so this is the one process-wide registration here:
-/// one object at a time (EBUSY). Make and destroy it on the thread that runs the task; threads that
-/// do other work must block all signals. Everything is as before when it is destroyed.
+/// What a signal from outside becomes: the terminal's (^C, ^Z, a changed window) go to its
+/// foreground group, the rest to the first process, or when that has ended to all.
+void hand_on_signal(System& system, const SignalInfo& info);
+
+/// From its making on, signals to the runner are held back for wait_for_end(), which hands them on.
+/// While it lives the runner ignores SIGPIPE. Signal masks are inherited by the threads that are
+/// made afterwards, so make it first, on the main thread. Everything is as before when it is
+/// destroyed.
 class HostSignals {
  public:
-  static Result<std::unique_ptr<HostSignals>> install(Task& task);
+  static std::unique_ptr<HostSignals> install(System& system);
   virtual ~HostSignals() = default;
   HostSignals(const HostSignals&) = delete;
   HostSignals& operator=(const HostSignals&) = delete;
+
+  /// Until no task runs any more. When all that the user's shell sees has been stopped, the runner
+  /// stops too, until it is continued.
+  virtual void wait_for_end() = 0;
 
  protected:
   HostSignals() = default;

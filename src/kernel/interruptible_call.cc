@@ -52,7 +52,11 @@ std::uintptr_t leave_interruptible_window(std::uintptr_t rip) {
 std::int64_t interruptible_call(Task& task, long number,
                                 const std::array<std::uint64_t, 6>& arguments) {
   static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
-  return gonzo_interruptible_call(&task.attention(), number, arguments.data());
+  // Whoever sets `attention` looks at `blocking` afterwards.
+  task.blocking().store(true);
+  const long result = gonzo_interruptible_call(&task.attention(), number, arguments.data());
+  task.blocking().store(false);
+  return result;
 }
 
 }  // namespace gonzo

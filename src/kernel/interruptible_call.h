@@ -11,7 +11,7 @@ namespace gonzo {
 
 /// The raw host call's result (-errno in failure). -EINTR also when a signal came before the call
 /// began: from the moment that `task.attention()` was found clear to the host's call instruction,
-/// host_signals.cc's handler steps back out instead. Use for every call that may block for long.
+/// kick.cc's handler steps back out instead. Use for every call that may block for long.
 std::int64_t interruptible_call(Task& task, long number,
                                 const std::array<std::uint64_t, 6>& arguments);
 

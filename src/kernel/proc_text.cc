@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernel/host_text.h"
+#include "kernel/process_table.h"
 
 namespace gonzo {
 namespace {
@@ -32,9 +33,12 @@ std::uint64_t lower_tables(const AddressSpaceCounts& counts) {
   return counts.table_frames - std::min<std::uint64_t>(counts.table_frames, 1);
 }
 
-SignalSet process_pending(Task& task) {
-  const SignalSource* source = task.signal_source();
-  return task.process().pending().set() | (source != nullptr ? source->held() : 0);
+ProcessTable::Identity identity_of(Task& task) {
+  return task.process()
+      .system()
+      .processes()
+      .identity(task.process().pid())
+      .value_or(ProcessTable::Identity{});
 }
 
 Values memory_values(Task& task) {
@@ -67,7 +71,7 @@ Values signal_values(Task& task) {
   const auto set = [](SignalSet signals) { return fmt::format("\t{:016x}", signals); };
   return {{"SigQ", fmt::format("\t0/{}", task.process().limits()[RLIMIT_SIGPENDING].soft)},
           {"SigPnd", set(task.pending().set())},
-          {"ShdPnd", set(process_pending(task))},
+          {"ShdPnd", set(task.process().pending().set())},
           {"SigBlk", set(task.signal_mask())},
           {"SigIgn", set(actions.ignored())},
           {"SigCgt", set(actions.caught())}};
@@ -118,22 +122,23 @@ std::string proc_numa_maps(Task& task) { return task.memory().numa_maps_text(); 
 
 std::string proc_status(Task& task) {
   Process& process = task.process();
-  Values values{{"Name", fmt::format("\t{}", process.image().name)},
+  const ProcessTable::Identity family = identity_of(task);
+  Values values{{"Name", fmt::format("\t{}", task.name())},
                 {"State", "\tR (running)"},
                 {"Tgid", fmt::format("\t{}", process.pid())},
                 {"Pid", fmt::format("\t{}", task.tid())},
                 {"NStgid", fmt::format("\t{}", process.pid())},
                 {"NSpid", fmt::format("\t{}", task.tid())},
-                {"PPid", "\t0"},
-                {"NSpgid", fmt::format("\t{}", process.pid())},
-                {"NSsid", fmt::format("\t{}", process.pid())},
+                {"PPid", fmt::format("\t{}", family.shown_parent)},
+                {"NSpgid", fmt::format("\t{}", family.group)},
+                {"NSsid", fmt::format("\t{}", family.session)},
                 {"TracerPid", "\t0"},
                 {"FDSize", fmt::format("\t{}", process.files().capacity())},
-                {"Threads", fmt::format("\t{}", process.tasks().size())},
+                {"Threads", fmt::format("\t{}", process.task_count())},
                 {"THP_enabled", "\t0"}};
   values.merge(memory_values(task));
   values.merge(signal_values(task));
-  return replace_lines(read_host("/proc/self/status"), [&](std::string_view line) {
+  return replace_lines(read_host("/proc/thread-self/status"), [&](std::string_view line) {
     const auto found = values.find(line.substr(0, line.find(':')));
     if (found == values.end()) return std::string(line);
     return fmt::format("{}:{}\n", found->first, found->second);
@@ -142,7 +147,7 @@ std::string proc_status(Task& task) {
 
 std::string proc_stat(Task& task) {
   Process& process = task.process();
-  const std::string host = read_host("/proc/self/stat");
+  const std::string host = read_host("/proc/thread-self/stat");
   // After the name, which may hold anything, fields 3 to 52 in one row.
   std::istringstream after_name(host.substr(std::min(host.rfind(')') + 2, host.size())));
   std::vector<std::string> fields(3);
@@ -157,15 +162,18 @@ std::string proc_stat(Task& task) {
     fields[number] = std::to_string(value);
   };
   fields[3].assign(1, 'R');
-  if (fields[8] == fields[5]) set(8, static_cast<std::uint64_t>(process.pid()));
-  set(4, 0);  // session and group are the process's own
-  set(5, static_cast<std::uint64_t>(process.pid()));
-  set(6, static_cast<std::uint64_t>(process.pid()));
+  const ProcessTable::Identity family = identity_of(task);
+  const auto number = [](int id) { return static_cast<std::uint64_t>(id); };
+  // The runner's group in the foreground: then one of the guest's is.
+  if (fields[8] == fields[5]) set(8, number(process.system().processes().foreground()));
+  set(4, number(family.shown_parent));
+  set(5, number(family.group));
+  set(6, number(family.session));
   set(10, counts.minor_faults);
   set(11, 0);
   set(12, counts.major_faults);
   set(13, 0);
-  set(20, process.tasks().size());
+  set(20, process.task_count());
   set(23, counts.total * kPageSize);
   set(24, counts.rss());
   set(25, process.limits()[RLIMIT_RSS].soft);
@@ -185,7 +193,7 @@ std::string proc_stat(Task& task) {
   set(49, bounds.arg_end.value);
   set(50, bounds.env_start.value);
   set(51, bounds.env_end.value);
-  std::string text = fmt::format("{} ({})", process.pid(), process.image().name);
+  std::string text = fmt::format("{} ({})", process.pid(), task.name());
   for (std::size_t i = 3; i < fields.size(); ++i) {
     text += ' ';
     text += fields[i];
@@ -228,16 +236,25 @@ std::string proc_auxv(Task& task) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string proc_comm(Task& task) { return fmt::format("{}\n", task.process().image().name); }
+std::string proc_comm(Task& task) { return fmt::format("{}\n", task.name()); }
 
 Result<std::uint64_t> proc_set_comm(Task& task, std::string_view text) {
   constexpr std::size_t kNameLength = 15;  // Linux: TASK_COMM_LEN, less its NUL
   const std::string_view name = text.substr(0, kNameLength);
-  task.process().image().name = name.substr(0, name.find('\0'));
+  task.set_name(std::string(name.substr(0, name.find('\0'))));
   return text.size();
 }
 
-std::string proc_children(Task&) { return {}; }
+/// Of the first thread, as if it had made them all.
+std::string proc_children(Task& task) {
+  Process& process = task.process();
+  if (task.tid() != process.pid()) return {};
+  std::string text;
+  for (const int child : process.system().processes().children_of(process.pid())) {
+    text += fmt::format("{} ", child);
+  }
+  return text;
+}
 
 std::string proc_personality(Task&) {
   return fmt::format("{:08x}\n", static_cast<unsigned>(ADDR_NO_RANDOMIZE));

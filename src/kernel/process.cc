@@ -1,11 +1,16 @@
 #include "kernel/process.h"
 
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "kernel/privilege.h"
+#include "kernel/task.h"
 
 namespace gonzo {
 namespace {
@@ -16,60 +21,244 @@ unsigned descriptor_limit(const ResourceLimits& limits) {
   return static_cast<unsigned>(std::min(limits[RLIMIT_NOFILE].soft, kMostDescriptors));
 }
 
-AddressSpaceLimits memory_limits(const ResourceLimits& limits) {
-  return {.address_space = limits[RLIMIT_AS].soft,
-          .data = limits[RLIMIT_DATA].soft,
-          .stack = limits[RLIMIT_STACK].soft,
-          .locked = limits[RLIMIT_MEMLOCK].soft,
-          .hard_data = limits[RLIMIT_DATA].hard,
-          .locks_freely = has_capability(CAP_IPC_LOCK),
-          .is_admin = has_capability(CAP_SYS_ADMIN)};
-}
-
 }  // namespace
 
-Process::Process(System& system, int pid, const Inheritance& inheritance)
-    : system_(system),
-      pid_(pid),
-      limits_(inheritance.limits),
-      files_(descriptor_limit(inheritance.limits)),
-      initial_signal_mask_(inheritance.blocked_signals) {
-  signals_.ignore(inheritance.ignored_signals);
-}
+Process::Process(System& system, int pid) : system_(system), pid_(pid) {}
 
 Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
                                                  const Inheritance& inheritance) {
-  std::unique_ptr<Process> process(new Process(system, pid, inheritance));
-  GONZO_TRY(process->renew_memory(system.default_paging_format()));
+  std::unique_ptr<Process> process(new Process(system, pid));
+  process->limits_ = inheritance.limits;
+  process->initial_signal_mask_ = inheritance.blocked_signals;
+  process->actions_ = std::make_shared<SignalActions>();
+  process->actions_->ignore(inheritance.ignored_signals);
+  GONZO_ASSIGN(process->memory_, ProcessMemory::create(system, system.default_paging_format(),
+                                                       process->memory_limits(), pid));
+  process->files_ = std::make_shared<FileTable>(descriptor_limit(inheritance.limits));
   for (const Inheritance::Descriptor& descriptor : inheritance.descriptors) {
-    GONZO_TRY(process->files_.insert_at(descriptor.number, descriptor.file, CloseOnExec::kNo));
+    GONZO_TRY(process->files_->insert_at(descriptor.number, descriptor.file, CloseOnExec::kNo));
   }
   return process;
 }
 
+Result<std::unique_ptr<Process>> Process::fork(int pid, const ProcessSharing& sharing) {
+  std::unique_ptr<Process> child(new Process(system_, pid));
+  child->limits_ = limits_;
+  child->image_ = image_;
+  child->files_ = sharing.files == Sharing::kShare ? files_ : std::make_shared<FileTable>(*files_);
+  child->actions_ =
+      sharing.actions == Sharing::kShare ? actions_ : std::make_shared<SignalActions>(*actions_);
+  if (sharing.memory == Sharing::kShare) {
+    child->memory_ = memory_;
+  } else {
+    GONZO_ASSIGN(child->memory_, memory_->fork(system_, pid));
+  }
+  return child;
+}
+
 Result<void> Process::renew_memory(PagingFormat format) {
-  GONZO_ASSIGN(const KernelHalf* kernel, system_.kernel_half(format));
-  GONZO_ASSIGN(auto memory, AddressSpace::create(system_.memory(), translations_,
-                                                 {.format = format,
-                                                  .kernel_half = kernel,
-                                                  .index = system_.vma_index(),
-                                                  .reserved = system_.machine().reserved_range(),
-                                                  .limits = memory_limits(limits_),
-                                                  .owner = pid_}));
-  GONZO_ASSIGN(auto space, system_.machine().create_space(memory->page_table()));
-  translations_.connect(nullptr);
-  machine_space_ = std::move(space);
-  memory_ = std::move(memory);
-  translations_.connect(machine_space_.get());
+  GONZO_ASSIGN(memory_, ProcessMemory::create(system_, format, memory_limits(), pid_));
   return {};
 }
 
-void Process::update_memory_limits() { memory_->set_limits(memory_limits(limits_)); }
+Process::~Process() = default;
 
-Process::~Process() {
-  // Nothing runs any more: what the address space still tears down needs to be told to nobody.
-  translations_.connect(nullptr);
-  machine_space_.reset();
+AddressSpaceLimits Process::memory_limits() const {
+  return {.address_space = limits_[RLIMIT_AS].soft,
+          .data = limits_[RLIMIT_DATA].soft,
+          .stack = limits_[RLIMIT_STACK].soft,
+          .locked = limits_[RLIMIT_MEMLOCK].soft,
+          .hard_data = limits_[RLIMIT_DATA].hard,
+          .locks_freely = has_capability(CAP_IPC_LOCK),
+          .is_admin = has_capability(CAP_SYS_ADMIN)};
+}
+
+void Process::update_memory_limits() { memory().set_limits(memory_limits()); }
+
+std::shared_ptr<ProcessMemory> Process::memory_ref() const {
+  const LockGuard guard(lock_);
+  return memory_;
+}
+
+std::shared_ptr<FileTable> Process::files_ref() const {
+  const LockGuard guard(lock_);
+  return files_;
+}
+
+std::shared_ptr<ProcessMemory> Process::replace_memory(std::shared_ptr<ProcessMemory> memory) {
+  if (files_.use_count() > 1) {
+    auto own = std::make_shared<FileTable>(*files_);
+    const LockGuard guard(lock_);
+    files_ = std::move(own);
+  }
+  if (actions_.use_count() > 1) actions_ = std::make_shared<SignalActions>(*actions_);
+  const LockGuard guard(lock_);
+  std::swap(memory_, memory);
+  return memory;
+}
+
+void Process::end_vfork() {
+  if (vfork_end_ == nullptr) return;
+  vfork_end_->complete();
+  vfork_end_.reset();
+}
+
+IntervalTimer& Process::real_timer() {
+  const LockGuard guard(lock_);
+  if (real_timer_ == nullptr) {
+    real_timer_ = std::make_shared<IntervalTimer>(system_.deadlines(), weak_from_this());
+  }
+  return *real_timer_;
+}
+
+void Process::release() {
+  end_vfork();
+  if (real_timer_ != nullptr) real_timer_->set({});
+  std::shared_ptr<ProcessMemory> memory;  // torn down after the lock
+  std::shared_ptr<FileTable> files;
+  const LockGuard guard(lock_);
+  memory.swap(memory_);
+  files.swap(files_);
+}
+
+// ---- threads ----
+
+bool Process::attach(Task& task) {
+  const LockGuard guard(lock_);
+  if (group_exit_ || survivor_ != nullptr) return false;
+  tasks_.push_back(&task);
+  return true;
+}
+
+bool Process::is_last(const Task& task) const {
+  const LockGuard guard(lock_);
+  return tasks_.size() == 1 && tasks_.front() == &task;
+}
+
+Process::Detached Process::detach(Task& task) {
+  const LockGuard guard(lock_);
+  if (std::erase(tasks_, &task) == 0) return Detached::kNot;
+  if (task.tid() == pid_) leader_status_ = task.exit_status().value_or(ExitStatus{});
+  tasks_changed_.notify_all();
+  if (tasks_.empty()) return Detached::kWasLast;
+  // What it was told to look at, somebody else must.
+  if (pending_.set() != 0) wake_all();
+  return Detached::kOthersStay;
+}
+
+void Process::for_each_task(FunctionRef<void(Task&)> visit) const {
+  const LockGuard guard(lock_);
+  for (Task* task : tasks_) visit(*task);
+}
+
+std::size_t Process::task_count() const {
+  const LockGuard guard(lock_);
+  return tasks_.size();
+}
+
+std::vector<int> Process::task_ids() const {
+  const LockGuard guard(lock_);
+  std::vector<int> ids;
+  for (const Task* task : tasks_) ids.push_back(task->tid());
+  return ids;
+}
+
+void Process::wake_all() {
+  for (Task* task : tasks_) task->notify();
+}
+
+void Process::begin_exit(const ExitStatus& status) {
+  const LockGuard guard(lock_);
+  if (group_exit_) return;
+  group_exit_ = status;
+  wake_stopped();
+  for (Task* task : tasks_) {
+    if (Completion* awaited = task->killable_wait) awaited->complete();
+    task->notify();
+  }
+}
+
+std::optional<ExitStatus> Process::group_exit() const {
+  const LockGuard guard(lock_);
+  return group_exit_;
+}
+
+ExitStatus Process::exit_status() const {
+  const LockGuard guard(lock_);
+  return group_exit_.value_or(leader_status_);
+}
+
+bool Process::end_other_tasks(Task& survivor) {
+  LockGuard guard(lock_);
+  if (group_exit_ || survivor_ != nullptr) return false;
+  survivor_ = &survivor;
+  for (Task* task : tasks_) {
+    if (task == &survivor) continue;
+    task->must_exit.store(true, std::memory_order_release);
+    if (Completion* awaited = task->killable_wait) awaited->complete();
+    task->notify();
+  }
+  wake_stopped();
+  while (tasks_.size() > 1) tasks_changed_.wait(lock_);
+  survivor_ = nullptr;
+  return !group_exit_.has_value();
+}
+
+void Process::wait_killably(Task& task, Completion& completion) {
+  {
+    const LockGuard guard(lock_);
+    if (group_exit_) return;
+    task.killable_wait = &completion;
+  }
+  completion.wait();
+  const LockGuard guard(lock_);
+  task.killable_wait = nullptr;
+}
+
+// ---- stopping ----
+
+void Process::wake_stopped() {
+  stop_signal_ = 0;
+  if (stop_word_.exchange(0, std::memory_order_acq_rel) == 0) return;
+  syscall(SYS_futex, &stop_word_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+bool Process::begin_stop(int signal) {
+  const LockGuard guard(lock_);
+  if (group_exit_ || stop_signal_ != 0) return false;
+  stop_signal_ = signal;
+  stopped_tasks_ = 0;
+  stop_word_.store(1, std::memory_order_release);
+  wake_all();
+  return true;
+}
+
+bool Process::resume() {
+  const LockGuard guard(lock_);
+  if (stop_signal_ == 0) return false;
+  wake_stopped();
+  return true;
+}
+
+void Process::wait_while_stopped(FunctionRef<void(int signal)> stopped) {
+  int signal = 0;
+  {
+    const LockGuard guard(lock_);
+    if (stop_signal_ == 0) return;
+    if (++stopped_tasks_ == tasks_.size()) signal = stop_signal_;
+  }
+  if (signal != 0) stopped(signal);
+  while (is_stopped()) {
+    syscall(SYS_futex, &stop_word_, FUTEX_WAIT_PRIVATE, 1, nullptr, nullptr, 0);
+  }
+}
+
+void Process::wake_for_signal(int signal) {
+  const LockGuard guard(lock_);
+  const SignalSet bit = signal_bit(signal);
+  const auto wants = [bit](const Task* task) { return (task->blocked_signals() & bit) == 0; };
+  const auto found = std::ranges::find_if(tasks_, wants);
+  if (found != tasks_.end()) (*found)->notify();
 }
 
 }  // namespace gonzo

@@ -1,20 +1,25 @@
 // A process: what its threads share. Linux: the shared halves of task_struct (mm, files, signal).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "kernel/completion.h"
+#include "kernel/exit_status.h"
 #include "kernel/file_table.h"
 #include "kernel/inheritance.h"
+#include "kernel/interval_timer.h"
 #include "kernel/pending_signals.h"
+#include "kernel/process_memory.h"
 #include "kernel/program_abi.h"
 #include "kernel/resource_limit.h"
 #include "kernel/signal_actions.h"
 #include "kernel/system.h"
-#include "kernel/translation_relay.h"
+#include <gonzo/base/function_ref.h>
 #include <gonzo/machine/machine.h>
 #include <gonzo/mm/address_space.h>
 
@@ -32,54 +37,132 @@ struct ProgramImage {
 
 class Task;
 
-class Process {
+/// Whether a child has the parent's own or a copy (CLONE_VM, CLONE_FILES, CLONE_SIGHAND).
+enum class Sharing : bool { kCopy, kShare };
+struct ProcessSharing {
+  Sharing memory = Sharing::kCopy;
+  Sharing files = Sharing::kCopy;
+  Sharing actions = Sharing::kCopy;
+};
+
+/// Thread-safe where a function says so; the rest is for the process's own tasks.
+class Process : public std::enable_shared_from_this<Process> {
  public:
   /// An empty address space on the system's machine. Tasks must be gone before their process.
   /// ENOMEM, EAGAIN.
   static Result<std::unique_ptr<Process>> create(System& system, int pid,
                                                  const Inheritance& inheritance = {});
+  /// A child of this one, without tasks and not in the process table yet. ENOMEM, EAGAIN.
+  Result<std::unique_ptr<Process>> fork(int pid, const ProcessSharing& sharing);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   System& system() { return system_; }
   int pid() const { return pid_; }
-  AddressSpace& memory() { return *memory_; }
+  AddressSpace& memory() { return memory_->space(); }
   /// An empty address space with page tables in `format` in place of the present one. No task may
   /// have a thread on it. ENOMEM, EAGAIN: nothing changed.
   Result<void> renew_memory(PagingFormat format);
-  MachineSpace& machine_space() { return *machine_space_; }
-  FileTable& files() { return files_; }
-  SignalActions& signals() { return signals_; }
-  /// Sent to the process as a whole.
+  MachineSpace& machine_space() { return memory_->machine(); }
+  FileTable& files() { return *files_; }
+  SignalActions& signals() { return *actions_; }
+  /// Sent to the process as a whole. Thread-safe.
   PendingSignals& pending() { return pending_; }
   ProgramImage& image() { return image_; }
   /// Those of memory hold from update_memory_limits() on.
   ResourceLimits& limits() { return limits_; }
   /// Tells the address space, after a change of limits() or of privileges.
   void update_memory_limits();
-  /// Its threads. Tasks come and go by themselves: from Task's constructor to its destructor.
-  std::span<Task* const> tasks() const { return tasks_; }
-  void attach(Task& task) { tasks_.push_back(&task); }
-  void detach(Task& task) { std::erase(tasks_, &task); }
+  AddressSpaceLimits memory_limits() const;
+
+  /// For other processes' tasks; null once it has ended. Thread-safe.
+  std::shared_ptr<ProcessMemory> memory_ref() const GONZO_EXCLUDES(lock_);
+  std::shared_ptr<FileTable> files_ref() const GONZO_EXCLUDES(lock_);
+
+  /// exec: from here on the process is in `memory`; descriptors and actions are its own. The old
+  /// memory, for the caller to drop when nothing of it is used any more.
+  std::shared_ptr<ProcessMemory> replace_memory(std::shared_ptr<ProcessMemory> memory)
+      GONZO_EXCLUDES(lock_);
+  /// vfork's child: told when it stops using its parent's memory. May be null.
+  void set_vfork_end(std::shared_ptr<Completion> end) { vfork_end_ = std::move(end); }
+  void end_vfork();
+  /// The end: memory and descriptors are given back. No task runs any more.
+  void release() GONZO_EXCLUDES(lock_);
+
+  /// ITIMER_REAL. Once the process is in the process table.
+  IntervalTimer& real_timer() GONZO_EXCLUDES(lock_);
+
+  /// What host threads of its tasks spent that have ended. Thread-safe.
+  void add_runner_time(std::chrono::nanoseconds time) { runner_time_ += time.count(); }
+  std::chrono::nanoseconds ended_runner_time() const {
+    return std::chrono::nanoseconds(runner_time_.load());
+  }
+
+  // Threads (Linux: signal->thread_head, under siglock). All thread-safe.
+
+  /// False: the process is ending, or exec is; the task will not be part of it.
+  bool attach(Task& task) GONZO_EXCLUDES(lock_);
+  bool is_last(const Task& task) const GONZO_EXCLUDES(lock_);
+  enum class Detached : std::uint8_t { kNot, kOthersStay, kWasLast };
+  Detached detach(Task& task) GONZO_EXCLUDES(lock_);
+  void for_each_task(FunctionRef<void(Task&)> visit) const GONZO_EXCLUDES(lock_);
+  std::size_t task_count() const GONZO_EXCLUDES(lock_);
+  std::vector<int> task_ids() const GONZO_EXCLUDES(lock_);
+
+  /// exit_group or a fatal signal: each task ends as soon as it can. The first status counts.
+  void begin_exit(const ExitStatus& status) GONZO_EXCLUDES(lock_);
+  std::optional<ExitStatus> group_exit() const GONZO_EXCLUDES(lock_);
+  /// Of the whole: of begin_exit, or of its first thread.
+  ExitStatus exit_status() const GONZO_EXCLUDES(lock_);
+  /// exec: asks the others to end and waits until they have. False: the process is ending.
+  bool end_other_tasks(Task& survivor) GONZO_EXCLUDES(lock_);
+  /// Waits until `completion` is complete, or the process is to end. Called by `task`.
+  void wait_killably(Task& task, Completion& completion) GONZO_EXCLUDES(lock_);
+
+  /// A stop signal's default action, for the group of threads. False: it is stopped already.
+  bool begin_stop(int signal) GONZO_EXCLUDES(lock_);
+  /// SIGCONT. True: it was stopped.
+  bool resume() GONZO_EXCLUDES(lock_);
+  bool is_stopped() const { return stop_word_.load(std::memory_order_acquire) != 0; }
+  /// Until it may go on; `stopped` is called once, by the last task that stops.
+  void wait_while_stopped(FunctionRef<void(int signal)> stopped) GONZO_EXCLUDES(lock_);
+
+  /// Makes one that can take `signal` look; `preferred` may be null.
+  void wake_for_signal(int signal) GONZO_EXCLUDES(lock_);
+
+  std::atomic<bool> is_dumpable{true};  ///< PR_SET_DUMPABLE
 
   /// What its first task starts with (nohup and its like).
   SignalSet initial_signal_mask() const { return initial_signal_mask_; }
 
  private:
-  Process(System& system, int pid, const Inheritance& inheritance);
+  Process(System& system, int pid);
+  void wake_all() GONZO_REQUIRES(lock_);
+  void wake_stopped() GONZO_REQUIRES(lock_);
+
   System& system_;
   int pid_;
-  TranslationRelay translations_;
-  std::unique_ptr<AddressSpace> memory_;
-  std::unique_ptr<MachineSpace> machine_space_;  // goes before the page tables that it shadows
-  ResourceLimits limits_;
-  FileTable files_;
-  SignalActions signals_;
+  std::shared_ptr<ProcessMemory> memory_;
+  ResourceLimits limits_ = kDefaultLimits;
+  std::shared_ptr<FileTable> files_;
+  std::shared_ptr<SignalActions> actions_;
   PendingSignals pending_;
   ProgramImage image_;
-  std::vector<Task*> tasks_;
-  SignalSet initial_signal_mask_;
+  SignalSet initial_signal_mask_ = 0;
+  std::shared_ptr<Completion> vfork_end_;
+  std::shared_ptr<IntervalTimer> real_timer_;
+  std::atomic<std::int64_t> runner_time_{0};  ///< nanoseconds
+
+  mutable Mutex lock_;
+  std::condition_variable_any tasks_changed_;
+  std::vector<Task*> tasks_ GONZO_GUARDED_BY(lock_);
+  std::optional<ExitStatus> group_exit_ GONZO_GUARDED_BY(lock_);
+  ExitStatus leader_status_ GONZO_GUARDED_BY(lock_);
+  Task* survivor_ GONZO_GUARDED_BY(lock_) = nullptr;  ///< of exec
+  int stop_signal_ GONZO_GUARDED_BY(lock_) = 0;
+  std::size_t stopped_tasks_ GONZO_GUARDED_BY(lock_) = 0;
+  std::atomic<std::uint32_t> stop_word_{0};  ///< written under lock_; a futex
 };
 
 }  // namespace gonzo

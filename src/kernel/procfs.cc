@@ -142,9 +142,7 @@ std::vector<DirectoryEntry> list_descriptor_facts(Task& task) {
   return list_numbers(task.files().numbers(), DT_REG);
 }
 std::vector<DirectoryEntry> list_tasks(Task& task) {
-  std::vector<int> ids;
-  for (const Task* each : task.process().tasks()) ids.push_back(each->tid());
-  return list_numbers(ids, DT_DIR);
+  return list_numbers(task.process().task_ids(), DT_DIR);
 }
 
 /// /proc itself: the host's names, but of its processes only the guest's own.
@@ -212,7 +210,9 @@ ProcNode find_in_process(Task& task, const std::string& base, Path path) {
     return facts.empty() || rest.size() > 1 ? ProcNode::absent() : ProcNode::host(facts);
   }
   if (name == "cwd" || name == "root") {
-    return find_through(task, to_guest_name(task, read_link(host_path)), host_path, rest);
+    // The host's main thread has its own.
+    const std::string own = join("/proc/thread-self", path.first(1));
+    return find_through(task, to_guest_name(task, read_link(own)), own, rest);
   }
   if (name == "map_files") return ProcNode::absent();
   if (rest.empty()) {
@@ -230,8 +230,8 @@ ProcNode find_in_process(Task& task, const std::string& base, Path path) {
 ProcNode find_in_tasks(Task& task, Path path) {
   if (path.empty()) return directory(task, list_tasks, "/proc/self/task");
   const auto number = parse_number(path[0]);
-  const auto has_number = [&](const Task* each) { return number == each->tid(); };
-  if (std::ranges::none_of(task.process().tasks(), has_number)) return ProcNode::absent();
+  const auto has_number = [&](int tid) { return number == tid; };
+  if (std::ranges::none_of(task.process().task_ids(), has_number)) return ProcNode::absent();
   return find_in_process(task, "/proc/thread-self", path.subspan(1));
 }
 

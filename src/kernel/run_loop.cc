@@ -54,7 +54,7 @@ void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters&
       return;
     case TrapKind::kGone:
       // Somebody killed the machine's process from outside: so does Linux's kill -9.
-      return task.exit({.signal = SIGKILL});
+      return task.process().begin_exit({.signal = SIGKILL});
     case TrapKind::kSyscall:
       return;
   }
@@ -64,12 +64,11 @@ void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters&
 
 ExitStatus run_task(Task& task, SyscallHandler& syscalls, RunCounters& counters) {
   const auto start = std::chrono::steady_clock::now();
-  MachineThread& thread = task.thread();
   while (!task.exit_status()) {
     if (needs_attention(task)) [[unlikely]] {
       deliver_signals(task);
     } else {
-      answer(task, thread.run(), syscalls, counters);
+      answer(task, task.thread().run(), syscalls, counters);
     }
   }
   counters.wall += std::chrono::steady_clock::now() - start;

@@ -19,6 +19,14 @@ class SyscallHandler {
 struct RunCounters {
   std::uint64_t syscalls = 0, page_faults = 0, exceptions = 0, interrupts = 0;
   std::chrono::nanoseconds wall{0};
+
+  void add(const RunCounters& other) {
+    syscalls += other.syscalls;
+    page_faults += other.page_faults;
+    exceptions += other.exceptions;
+    interrupts += other.interrupts;
+    wall += other.wall;
+  }
 };
 
 /// Until the task exits. Page faults go to the address space, what they cannot mend and exceptions

@@ -1,13 +1,14 @@
 #include "kernel/signal.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <csignal>
 
 #include "kernel/extended_state.h"
+#include "kernel/process_table.h"
 #include "kernel/signal_frame.h"
 #include "kernel/signal_frame_i386.h"
+#include "kernel/task_threads.h"
 #include <gonzo/base/check.h>
 
 namespace gonzo {
@@ -39,12 +40,16 @@ void cancel_opposites(PendingSignals& pending, int signal) {
 Result<void> send(Process& process, PendingSignals& pending, SignalSet blocked,
                   const SignalInfo& info) {
   if (!is_signal(info.signal)) return fail(Errno::kInval);
+  if (info.signal == SIGKILL) {
+    process.begin_exit({.signal = SIGKILL});
+    return {};
+  }
   cancel_opposites(process.pending(), info.signal);
-  for (Task* task : process.tasks()) cancel_opposites(task->pending(), info.signal);
+  process.for_each_task([&](Task& task) { cancel_opposites(task.pending(), info.signal); });
+  // Whatever becomes of the signal itself.
+  if (info.signal == SIGCONT && process.resume()) process.system().processes().continued(process);
   if (is_dropped(process, info, blocked)) return {};
-  GONZO_TRY(pending.add(info, queue_limit(process)));
-  for (Task* task : process.tasks()) task->call_attention();
-  return {};
+  return pending.add(info, queue_limit(process));
 }
 
 enum class Interrupted : std::uint8_t { kByHandler, kBySilence };
@@ -68,21 +73,48 @@ void settle_interrupted_call(Task& task, Interrupted how, bool restarts) {
   registers.rip -= kSyscallInstruction;
 }
 
-/// The guest only runs while this process lets it. What the terminal's stop characters send never
-/// comes here, unless the guest handles it: host_signals.cc leaves that to the host.
-void stop_runner() { ::kill(getpid(), SIGSTOP); }
+/// A stop from the terminal means nothing where nobody could continue the group. The first
+/// process's is continued by whoever started the runner, which stops with it.
+bool may_stop(Process& process, int signal) {
+  if (signal == SIGSTOP) return true;
+  const ProcessTable& processes = process.system().processes();
+  const auto identity = processes.identity(process.pid());
+  if (!identity) return false;
+  return identity->group == kFirstProcess || !processes.is_orphaned(identity->group);
+}
 
 void take_default_action(Task& task, int signal) {
+  Process& process = task.process();
   switch (default_action(signal)) {
     case DefaultAction::kIgnore:
     case DefaultAction::kContinue:
       return;
     case DefaultAction::kStop:
-      return stop_runner();
+      if (may_stop(process, signal)) process.begin_stop(signal);
+      return;
     case DefaultAction::kTerminate:
     case DefaultAction::kCore:
-      return task.exit({.signal = signal});
+      return process.begin_exit({.signal = signal});
   }
+}
+
+/// Something that goes before any signal: the process ends, or stands still.
+bool attend_to_process(Task& task) {
+  Process& process = task.process();
+  if (const auto status = process.group_exit()) {
+    task.exit(*status);
+    return true;
+  }
+  if (task.must_exit.load(std::memory_order_acquire)) {
+    task.exit({});
+    return true;
+  }
+  if (!process.is_stopped()) return false;
+  process.wait_while_stopped([&](int signal) {
+    process.system().processes().stopped(process, signal);
+    process.system().tasks().tell_main();
+  });
+  return true;
 }
 
 void run_handler(Task& task, const SignalInfo& info, const SignalAction& action) {
@@ -155,13 +187,23 @@ SignalInfo signal_for_exception(std::uint8_t vector, VirtAddr rip,
 }
 
 Result<void> send_signal(Task& task, const SignalInfo& info) {
-  return send(task.process(), task.pending(), task.signal_mask(), info);
+  GONZO_TRY(send(task.process(), task.pending(), task.signal_mask(), info));
+  if ((task.blocked_signals() & signal_bit(info.signal)) == 0) task.notify();
+  return {};
 }
 
 Result<void> send_signal(Process& process, const SignalInfo& info) {
-  // Any thread may take it; while one is all there is, its mask decides what is dropped.
-  const auto tasks = process.tasks();
-  return send(process, process.pending(), tasks.empty() ? 0 : tasks.front()->signal_mask(), info);
+  // Any thread may take it; only what all of them block is kept though it is ignored.
+  SignalSet blocked = ~SignalSet{0};
+  bool any = false;
+  process.for_each_task([&](Task& task) {
+    any = true;
+    blocked &= task.signal_mask();
+  });
+  if (!any) return {};
+  GONZO_TRY(send(process, process.pending(), blocked, info));
+  process.wake_for_signal(info.signal);
+  return {};
 }
 
 void force_signal(Task& task, const SignalInfo& info) {
@@ -181,7 +223,7 @@ Result<SignalAction> set_signal_action(Task& task, int signal, const SignalActio
   Process& process = task.process();
   GONZO_ASSIGN(const SignalAction before, process.signals().set(signal, action));
   if (process.signals().is_ignored(signal)) {
-    task.pending().discard(signal_bit(signal));
+    process.for_each_task([&](Task& each) { each.pending().discard(signal_bit(signal)); });
     process.pending().discard(signal_bit(signal));
   }
   return before;
@@ -233,10 +275,16 @@ void return_from_signal(Task& task, FrameKind kind) {
   if (!good) force_signal(task, kernel_signal(SIGSEGV));
 }
 
+bool must_leave_call(Task& task) {
+  Process& process = task.process();
+  return task.has_signal() || task.must_exit.load() || process.is_stopped() ||
+         process.group_exit().has_value();
+}
+
 void deliver_signals(Task& task) {
-  task.attention().store(0, std::memory_order_release);
-  if (task.signal_source() != nullptr) task.signal_source()->collect(task);
+  task.attention().store(0);
   while (!task.exit_status()) {
+    if (attend_to_process(task)) continue;
     const auto info = next_signal(task);
     if (!info) break;
     const SignalAction action = task.process().signals().take(info->signal);

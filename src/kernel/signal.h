@@ -58,9 +58,12 @@ inline bool needs_attention(Task& task) {
          task.registers().rax - restart::kLowest <= restart::kHighest - restart::kLowest;
 }
 
+/// Is there anything for which a call that blocks must end?
+bool must_leave_call(Task& task);
+
 /// Before the guest goes on: settles an interrupted call (rax = -restart::k...), then delivers what
 /// is pending and not blocked: into a handler's frame, or by the default action, which may end the
-/// task. A stop stops the whole runner, until somebody continues it.
+/// process or stop it, which this waits out.
 void deliver_signals(Task& task);
 
 }  // namespace gonzo

@@ -45,8 +45,9 @@ DefaultAction default_action(int signal) {
   }
 }
 
-void SignalActions::announce(int signal, const SignalAction& action) {
-  if (listener_ != nullptr) listener_->action_changed(signal, action);
+SignalActions::SignalActions(const SignalActions& other) {
+  const LockGuard guard(other.lock_);
+  actions_ = other.actions_;
 }
 
 Result<SignalAction> SignalActions::get(int signal) const {
@@ -59,45 +60,29 @@ Result<SignalAction> SignalActions::set(int signal, SignalAction action) {
   if (!is_signal(signal) || signal == SIGKILL || signal == SIGSTOP) return fail(Errno::kInval);
   action.flags &= kKnownFlags | kI386Action;
   action.mask &= ~kUnblockable;
-  SignalAction before;
-  {
-    const LockGuard guard(lock_);
-    before = std::exchange(actions_[slot(signal)], action);
-  }
-  announce(signal, action);
-  return before;
+  const LockGuard guard(lock_);
+  return std::exchange(actions_[slot(signal)], action);
 }
 
 SignalAction SignalActions::take(int signal) {
-  SignalAction action;
-  {
-    const LockGuard guard(lock_);
-    action = actions_[slot(signal)];
-  }
-  if (action.has_handler() && (action.flags & kResetHand) != 0) make_default(signal);
-  return action;
+  const LockGuard guard(lock_);
+  SignalAction& action = actions_[slot(signal)];
+  const SignalAction taken = action;
+  // Linux too leaves flags and mask.
+  if (action.has_handler() && (action.flags & kResetHand) != 0) action.handler = 0;
+  return taken;
 }
 
 void SignalActions::make_default(int signal) {
-  SignalAction now;
-  {
-    const LockGuard guard(lock_);
-    // Linux too leaves flags and mask.
-    actions_[slot(signal)].handler = 0;
-    now = actions_[slot(signal)];
-  }
-  announce(signal, now);
+  const LockGuard guard(lock_);
+  actions_[slot(signal)].handler = 0;
 }
 
 void SignalActions::ignore(SignalSet signals) {
+  const LockGuard guard(lock_);
   for (int signal = 1; signal <= kSignals; ++signal) {
     if ((signals & ~kUnblockable & signal_bit(signal)) == 0) continue;
-    const SignalAction ignored{.handler = 1};
-    {
-      const LockGuard guard(lock_);
-      actions_[slot(signal)] = ignored;
-    }
-    announce(signal, ignored);
+    actions_[slot(signal)] = {.handler = 1};
   }
 }
 
@@ -123,14 +108,9 @@ SignalSet SignalActions::ignored() const { return where(&SignalAction::is_ignore
 SignalSet SignalActions::caught() const { return where(&SignalAction::has_handler); }
 
 void SignalActions::reset_handlers() {
-  const SignalSet handled = caught();
-  for (int signal = 1; signal <= kSignals; ++signal) {
-    if ((handled & signal_bit(signal)) == 0) continue;
-    {
-      const LockGuard guard(lock_);
-      actions_[slot(signal)] = {};
-    }
-    announce(signal, {});
+  const LockGuard guard(lock_);
+  for (SignalAction& action : actions_) {
+    if (action.has_handler()) action = {};
   }
 }
 

@@ -31,16 +31,14 @@ static_assert(sizeof(SignalAction) == 32);
 enum class DefaultAction : std::uint8_t { kTerminate, kCore, kIgnore, kStop, kContinue };
 DefaultAction default_action(int signal);
 
-/// Told after an action changed, with no lock held (host_signals.h mirrors it on the host).
-class SignalActionListener {
- public:
-  virtual ~SignalActionListener() = default;
-  virtual void action_changed(int signal, const SignalAction& action) = 0;
-};
-
-/// Thread-safe, but for set_listener.
+/// Thread-safe.
 class SignalActions {
  public:
+  SignalActions() = default;
+  /// fork: the same actions.
+  SignalActions(const SignalActions& other) GONZO_EXCLUDES(other.lock_);
+  SignalActions& operator=(const SignalActions&) = delete;
+
   /// EINVAL: no such signal.
   Result<SignalAction> get(int signal) const GONZO_EXCLUDES(lock_);
   /// Returns the old action. EINVAL: no such signal, SIGKILL or SIGSTOP. SIGKILL and SIGSTOP are
@@ -58,15 +56,12 @@ class SignalActions {
   SignalSet caught() const GONZO_EXCLUDES(lock_);
   /// exec: handlers become default, what was ignored stays (Linux: flush_signal_handlers).
   void reset_handlers() GONZO_EXCLUDES(lock_);
-  void set_listener(SignalActionListener* listener) { listener_ = listener; }
 
  private:
-  void announce(int signal, const SignalAction& action);
   SignalSet where(bool (SignalAction::*what)() const) const GONZO_EXCLUDES(lock_);
 
   mutable Mutex lock_;
   std::array<SignalAction, kSignals> actions_ GONZO_GUARDED_BY(lock_){};
-  SignalActionListener* listener_ = nullptr;
 };
 
 }  // namespace gonzo

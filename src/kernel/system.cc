@@ -1,6 +1,8 @@
 #include "kernel/system.h"
 
+#include "kernel/process_table.h"
 #include "kernel/shm_namespace.h"
+#include "kernel/task_threads.h"
 #include <gonzo/cache/page_cache.h>
 #include <gonzo/machine/arena.h>
 #include <gonzo/machine/host_machine.h>
@@ -47,6 +49,9 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
                                                         .growth = system->arena_.get()}));
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
   GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
+  system->processes_ = std::make_unique<ProcessTable>();
+  system->tasks_ = std::make_unique<TaskThreads>();
+  system->deadlines_ = std::make_unique<DeadlineQueue>();
   system->page_cache_ = std::make_unique<PageCache>(
       *system->frames_, PageCache::Config{.commitments = &system->memory_->commitments()});
   system->shared_memory_ =
@@ -80,6 +85,9 @@ Result<const KernelHalf*> System::kernel_half(PagingFormat format) {
 
 std::string System::shut_down() {
   pressure_->serve(nullptr);
+  deadlines_.reset();
+  tasks_.reset();
+  processes_.reset();
   {
     const LockGuard guard(kernel_halves_lock_);
     for (auto& half : kernel_halves_) half.reset();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "kernel/deadline_queue.h"
 #include "kernel/futex.h"
 #include "kernel/program_abi.h"
 #include <gonzo/base/lock.h>
@@ -23,7 +24,12 @@ namespace gonzo {
 
 class Arena;
 class PageCache;
+class ProcessTable;
 class ShmNamespace;
+class TaskThreads;
+
+/// The number of the program that was started first.
+inline constexpr int kFirstProcess = 1;
 
 enum class MachineKind : std::uint8_t {
   kHost,  ///< runs programs in a host process
@@ -57,6 +63,9 @@ class System {
   /// System V's.
   ShmNamespace& shared_memory() { return *shared_memory_; }
   FutexTable& futexes() { return futexes_; }
+  ProcessTable& processes() { return *processes_; }
+  TaskThreads& tasks() { return *tasks_; }
+  DeadlineQueue& deadlines() { return *deadlines_; }
   VmaIndexKind vma_index() const { return vma_index_; }
   /// For a program of this kind. ENOEXEC: none runs on this machine.
   Result<PagingFormat> paging_format(ProgramAbi abi) const;
@@ -86,6 +95,9 @@ class System {
   std::array<std::unique_ptr<KernelHalf>, kPagingFormats> kernel_halves_
       GONZO_GUARDED_BY(kernel_halves_lock_);
   FutexTable futexes_;
+  std::unique_ptr<ProcessTable> processes_;
+  std::unique_ptr<TaskThreads> tasks_;
+  std::unique_ptr<DeadlineQueue> deadlines_;
 };
 
 }  // namespace gonzo

@@ -1,7 +1,12 @@
 #include "kernel/task.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <utility>
+
+#include "kernel/kick.h"
 
 namespace gonzo {
 namespace {
@@ -13,28 +18,33 @@ constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
 Result<std::unique_ptr<Task>> Task::create(Process& process, int tid, const ExecResult& start) {
   GONZO_ASSIGN(auto thread, process.system().machine().create_thread(process.machine_space(),
                                                                      start.registers()));
-  return std::make_unique<Task>(process, tid, std::move(thread));
+  auto task = std::make_unique<Task>(process, tid, std::move(thread));
+  if (!process.attach(*task)) return fail(Errno::kAgain);
+  return task;
 }
 
 Task::Task(Process& process, int tid, std::unique_ptr<MachineThread> thread)
     : process_(process),
       tid_(tid),
       thread_(std::move(thread)),
-      signal_mask_(process.initial_signal_mask()) {
-  process.attach(*this);
-}
+      signal_mask_(process.initial_signal_mask()),
+      name_(process.image().name) {}
 
 Task::~Task() { process_.detach(*this); }
 
+std::unique_ptr<MachineThread> Task::replace_thread(std::unique_ptr<MachineThread> thread) {
+  const LockGuard guard(thread_lock_);
+  std::swap(thread_, thread);
+  return thread;
+}
+
 void Task::set_signal_mask(SignalSet mask) {
-  const SignalSet before = std::exchange(signal_mask_, mask & ~kUnblockable);
-  if (signal_mask_ == before) return;
-  if (signal_source_ != nullptr) signal_source_->mask_changed(signal_mask_);
-  if ((before & ~signal_mask_) != 0) call_attention();
+  const SignalSet before = signal_mask_.exchange(mask & ~kUnblockable);
+  if ((before & ~signal_mask()) != 0) call_attention();
 }
 
 void Task::set_temporary_signal_mask(SignalSet mask) {
-  saved_mask_ = signal_mask_;
+  saved_mask_ = signal_mask();
   set_signal_mask(mask);
 }
 
@@ -43,12 +53,31 @@ void Task::restore_signal_mask() {
 }
 
 SignalSet Task::take_saved_signal_mask() {
-  return std::exchange(saved_mask_, std::nullopt).value_or(signal_mask_);
+  return std::exchange(saved_mask_, std::nullopt).value_or(signal_mask());
 }
 
-void Task::set_signal_source(SignalSource* source) {
-  signal_source_ = source;
-  if (source != nullptr) source->mask_changed(signal_mask_);
+bool Task::has_signal() const {
+  return ((pending_.set() | process_.pending().set()) & ~blocked_signals()) != 0;
+}
+
+void Task::notify() {
+  call_attention();
+  {
+    const LockGuard guard(thread_lock_);
+    if (thread_ != nullptr) thread_->interrupt();
+  }
+  // Whoever sets `blocking` looks at `attention` afterwards.
+  if (blocking_.load()) kick(host_thread_.load());
+}
+
+std::string Task::name() const {
+  const LockGuard guard(name_lock_);
+  return name_;
+}
+
+void Task::set_name(std::string name) {
+  const LockGuard guard(name_lock_);
+  name_ = std::move(name);
 }
 
 }  // namespace gonzo

@@ -1,25 +1,22 @@
 // A thread of a guest process. Linux: struct task_struct.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "kernel/exec.h"
+#include "kernel/exit_status.h"
 #include "kernel/pending_signals.h"
 #include "kernel/process.h"
 #include <gonzo/machine/machine.h>
 
 namespace gonzo {
-
-/// How a process ended, as wait(2) tells it.
-struct ExitStatus {
-  int code = 0;    ///< exit code, when `signal` is 0
-  int signal = 0;  ///< the signal that killed it
-  int shell_status() const { return signal != 0 ? 128 + signal : code; }
-};
 
 /// stack_t as the x86-64 kernel lays it out.
 struct SignalStack {
@@ -36,19 +33,6 @@ struct FaultRecord {
   std::uint64_t trap_number = 0, error_code = 0, address = 0;
 };
 
-class Task;
-
-/// Signals that came from outside and are not in a pending set yet.
-class SignalSource {
- public:
-  virtual ~SignalSource() = default;
-  /// Sends them to the task. On the task's own host thread.
-  virtual void collect(Task& task) = 0;
-  virtual void mask_changed(SignalSet mask) = 0;
-  /// Sent, but kept back for the mask: rt_sigpending's answer beside the pending sets.
-  virtual SignalSet held() const = 0;
-};
-
 class Task {
  public:
   /// A thread on the process's machine that starts where exec said. EAGAIN, ENOMEM.
@@ -60,19 +44,27 @@ class Task {
   Task& operator=(const Task&) = delete;
 
   Process& process() { return process_; }
+  /// In the process table: from here on the process lives as long as the task.
+  void keep(std::shared_ptr<Process> process) { kept_ = std::move(process); }
   AddressSpace& memory() { return process_.memory(); }
   FileTable& files() { return process_.files(); }
-  int tid() const { return tid_; }
+  int tid() const { return tid_.load(std::memory_order_relaxed); }
+  /// exec by another thread than the first: that one's number is taken over (Linux: de_thread).
+  void take_tid(int tid) { tid_.store(tid, std::memory_order_relaxed); }
   MachineThread& thread() { return *thread_; }
   bool has_thread() const { return thread_ != nullptr; }
   CpuRegisters& registers() { return thread_->registers(); }
+  /// exec: the task goes on in another address space. The old thread, whose space it must not
+  /// outlive.
+  std::unique_ptr<MachineThread> replace_thread(std::unique_ptr<MachineThread> thread)
+      GONZO_EXCLUDES(thread_lock_);
 
   /// exit, exit_group or a fatal signal: the run loop ends.
   void exit(ExitStatus status) { exit_status_ = status; }
   const std::optional<ExitStatus>& exit_status() const { return exit_status_; }
 
-  // Signals. Only the task's own host thread calls these, but for pending() and call_attention().
-  SignalSet signal_mask() const { return signal_mask_; }
+  // Signals. Only the task's own host thread calls these, but for what is said to be thread-safe.
+  SignalSet signal_mask() const { return signal_mask_.load(std::memory_order_relaxed); }
   /// SIGKILL and SIGSTOP cannot be blocked and are taken out.
   void set_signal_mask(SignalSet mask);
   /// sigsuspend, ppoll, pselect: `mask` until the call ends; a handler that runs puts the old mask
@@ -82,12 +74,15 @@ class Task {
   void restore_signal_mask();
   /// The mask that a signal frame saves; ends a temporary one without restoring it.
   SignalSet take_saved_signal_mask();
-  PendingSignals& pending() { return pending_; }
+  /// sigtimedwait: these wake the task though they are blocked.
+  void set_awaited_signals(SignalSet signals) { awaited_.store(signals); }
+  /// What does not wake it. Thread-safe.
+  SignalSet blocked_signals() const { return signal_mask() & ~awaited_.load(); }
+  /// Is a signal there to deliver, or to await?
+  bool has_signal() const;
+  PendingSignals& pending() { return pending_; }  ///< thread-safe
   SignalStack& signal_stack() { return signal_stack_; }
   FaultRecord& last_fault() { return last_fault_; }
-  /// Null for none; told at once of the mask of now.
-  void set_signal_source(SignalSource* source);
-  SignalSource* signal_source() { return signal_source_; }
 
   /// rax at the entry of the call being handled, or -1 outside one (Linux: orig_ax).
   std::uint64_t original_rax = ~0ULL;
@@ -101,27 +96,46 @@ class Task {
   std::optional<RestartBlock> restart_block;
 
   /// Something waits for deliver_signals; a call about to block must not. From any thread or a
-  /// signal handler.
-  void call_attention() { attention_.store(1, std::memory_order_release); }
+  /// signal handler; reaches neither the guest's code nor a call that blocks already.
+  void call_attention() { attention_.store(1); }
+  /// The same, and the guest's code or a blocking call is broken off. Thread-safe.
+  void notify() GONZO_EXCLUDES(thread_lock_);
   /// For interruptible_call.h.
   std::atomic<std::uint32_t>& attention() { return attention_; }
+  std::atomic<bool>& blocking() { return blocking_; }
+  /// The host thread that runs it: kicked out of blocking calls.
+  void set_host_thread(pid_t thread) { host_thread_.store(thread); }
+  pid_t host_thread() const { return host_thread_.load(); }
 
-  MemoryPolicyRef memory_policy;      ///< set_mempolicy; null: the machine's
-  std::uint64_t clear_child_tid = 0;  ///< set_tid_address
-  std::uint64_t robust_list = 0;      ///< set_robust_list
+  /// comm. Thread-safe.
+  std::string name() const GONZO_EXCLUDES(name_lock_);
+  void set_name(std::string name) GONZO_EXCLUDES(name_lock_);
+
+  std::atomic<bool> must_exit{false};   ///< another thread's exec
+  Completion* killable_wait = nullptr;  ///< under the process's lock
+  MemoryPolicyRef memory_policy;        ///< set_mempolicy; null: the machine's
+  std::uint64_t clear_child_tid = 0;    ///< set_tid_address
+  std::uint64_t robust_list = 0;        ///< set_robust_list
+  int parent_death_signal = 0;          ///< PR_SET_PDEATHSIG
 
  private:
+  std::shared_ptr<Process> kept_;  // destroyed last
   Process& process_;
-  int tid_;
+  std::atomic<int> tid_;
+  Mutex thread_lock_;  ///< who interrupts the thread must not meet its replacement
   std::unique_ptr<MachineThread> thread_;
   std::optional<ExitStatus> exit_status_;
-  SignalSet signal_mask_ = 0;
+  std::atomic<SignalSet> signal_mask_;
+  std::atomic<SignalSet> awaited_{0};
   std::optional<SignalSet> saved_mask_;
   PendingSignals pending_;
   SignalStack signal_stack_;
   FaultRecord last_fault_;
-  SignalSource* signal_source_ = nullptr;
   std::atomic<std::uint32_t> attention_{0};
+  std::atomic<bool> blocking_{false};
+  std::atomic<pid_t> host_thread_{0};
+  mutable Mutex name_lock_;
+  std::string name_ GONZO_GUARDED_BY(name_lock_);
 };
 
 }  // namespace gonzo

@@ -26,9 +26,11 @@ AddressSpace::AddressSpace(MemoryManager& manager, TranslationCache& cache, cons
   if (config_.mmap_base == VirtAddr()) {
     config_.mmap_base = mmap_base(map_window(*table_), config.limits.stack, guard_bytes());
   }
+  manager_.enlist(*this);
 }
 
 AddressSpace::~AddressSpace() {
+  manager_.strike(*this);
   const LockGuard guard(lock_);
   {
     TlbGather gather(frames_, cache_);

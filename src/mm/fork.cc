@@ -5,8 +5,10 @@ namespace gonzo {
 
 /// ENOMEM: no frame for the child's tables, or more than may be committed; this address space is as
 /// before, but that some entries have become read-only, which their next write mends.
-Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache) {
-  GONZO_ASSIGN(std::unique_ptr<AddressSpace> made, create(manager_, cache, config_));
+Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache, int owner) {
+  Config config = config_;
+  config.owner = owner;
+  GONZO_ASSIGN(std::unique_ptr<AddressSpace> made, create(manager_, cache, config));
   AddressRange tightened;
   Result<void> copied;
   {

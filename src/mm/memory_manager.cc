@@ -22,6 +22,16 @@ MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn z
       zero_pages_(zero_pages),
       zero_page_count_(zero_page_count) {}
 
+void MemoryManager::enlist(AddressSpace& space) {
+  const LockGuard guard(spaces_lock_);
+  spaces_.push_back(&space);
+}
+
+void MemoryManager::strike(AddressSpace& space) {
+  const LockGuard guard(spaces_lock_);
+  std::erase(spaces_, &space);
+}
+
 MemoryManager::~MemoryManager() {
   for (unsigned i = 0; i < zero_page_count_; ++i) frames_.put(zero_pages_ + i);
 }

@@ -41,7 +41,7 @@ Result<void> AddressSpace::remove(AddressRange range) {
       range.start = part.end;
     }
     GONZO_TRY(object->punch_hole(first, end));
-    unmap_hole(*object, first, end);
+    manager_.unmap_hole(*object, first, end);
   }
   if (hole) return fail(Errno::kNoMem);
   return {};

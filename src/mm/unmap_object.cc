@@ -28,6 +28,16 @@ void AddressSpace::unmap_hole(const MappedObject& object, std::uint64_t first, s
   zap_object(object, first, end, Zap::kObjectPages);
 }
 
+void MemoryManager::unmap_object(const MappedObject& object, std::uint64_t first_page) {
+  const LockGuard guard(spaces_lock_);
+  for (AddressSpace* space : spaces_) space->unmap_object(object, first_page);
+}
+
+void MemoryManager::unmap_hole(const MappedObject& object, std::uint64_t first, std::uint64_t end) {
+  const LockGuard guard(spaces_lock_);
+  for (AddressSpace* space : spaces_) space->unmap_hole(object, first, end);
+}
+
 void AddressSpace::zap_object(const MappedObject& object, std::uint64_t first, std::uint64_t end,
                               Zap what) {
   TlbGather gather(frames_, cache_);

@@ -23,8 +23,17 @@ std::int64_t Call::host(long number, const Arguments& host_arguments) const {
   if (row.signature.interruption == Interruption::kNone) {
     return plain_call(number, host_arguments);
   }
-  const std::int64_t result = interruptible_call(task, number, host_arguments);
-  return result == -EINTR ? interrupted() : result;
+  for (;;) {
+    const std::int64_t result = interruptible_call(task, number, host_arguments);
+    if (result != -EINTR) return result;
+    if (must_leave_call(task)) return interrupted();
+    // It was woken for something that another thread took.
+    task.attention().store(0);
+    if (must_leave_call(task)) {
+      task.call_attention();
+      return interrupted();
+    }
+  }
 }
 
 std::int64_t Call::host_uninterrupted(long number, const Arguments& host_arguments) const {

@@ -105,7 +105,7 @@ std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
 std::int64_t follow_size(Call& call, const OpenFile& file, std::uint64_t size) {
   const CachedFileRef cached = cached_file(call, FileFacts::of(file));
   if (cached == nullptr) return 0;
-  call.memory().unmap_object(*cached, page_ceil(size) >> kPageShift);
+  call.memory().manager().unmap_object(*cached, page_ceil(size) >> kPageShift);
   return followed(0, cached->truncate(size));
 }
 
@@ -148,8 +148,8 @@ std::int64_t sys_fallocate(Call& call) {
   if (moves_tail) return followed(result, cached->host_wrote(offset, UINT64_MAX - offset));
   if (!punches) return followed(result, cached->host_wrote(offset, length));
   const auto shown = cached->punched(offset, length);
-  call.memory().unmap_hole(*cached, page_ceil(offset) >> kPageShift,
-                           (offset + length) >> kPageShift);
+  call.memory().manager().unmap_hole(*cached, page_ceil(offset) >> kPageShift,
+                                     (offset + length) >> kPageShift);
   return followed(result, shown);
 }
 

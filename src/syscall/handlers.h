@@ -131,6 +131,7 @@ std::int64_t sys_move_pages(Call& call);
 
 // process_calls.cc
 std::int64_t sys_exit(Call& call);
+std::int64_t sys_exit_group(Call& call);
 std::int64_t sys_getpid(Call& call);
 std::int64_t sys_getppid(Call& call);
 std::int64_t sys_gettid(Call& call);
@@ -144,14 +145,32 @@ std::int64_t sys_get_robust_list(Call& call);
 std::int64_t sys_prctl(Call& call);
 std::int64_t sys_personality(Call& call);
 std::int64_t sys_capget(Call& call);
-std::int64_t sys_self_only(Call& call);
+std::int64_t sys_priority(Call& call);
 std::int64_t sys_setpgid(Call& call);
 std::int64_t sys_setsid(Call& call);
 std::int64_t sys_sched_setaffinity(Call& call);
 std::int64_t sys_sched_getscheduler(Call& call);
 std::int64_t sys_sched_getparam(Call& call);
-std::int64_t sys_no_children(Call& call);
 std::int64_t sys_sched_getaffinity(Call& call);
+
+// clone_calls.cc
+std::int64_t sys_fork(Call& call);
+std::int64_t sys_vfork(Call& call);
+std::int64_t sys_clone(Call& call);
+std::int64_t sys_clone3(Call& call);
+
+// exec_calls.cc
+std::int64_t sys_execve(Call& call);
+std::int64_t sys_execveat(Call& call);
+
+// wait_calls.cc
+std::int64_t sys_wait4(Call& call);
+std::int64_t sys_waitid(Call& call);
+
+// timer_calls.cc
+std::int64_t sys_alarm(Call& call);
+std::int64_t sys_getitimer(Call& call);
+std::int64_t sys_setitimer(Call& call);
 
 // resource_calls.cc
 std::int64_t sys_getrlimit(Call& call);

@@ -11,6 +11,8 @@
 #include <array>
 #include <cstring>
 
+#include "kernel/process_table.h"
+
 namespace gonzo {
 
 namespace {
@@ -22,24 +24,30 @@ constexpr std::uint32_t kWinsize = 8;
 constexpr std::uint32_t kInt = sizeof(int);
 constexpr std::uint32_t kIfreq = sizeof(ifreq);
 
-// The terminal knows the runner's process group; the guest is the only one in its own.
+// The terminal knows the runner's process group alone; which of the guest's groups is in the
+// foreground is kept here. A terminal that the guest made itself (a pseudo-terminal) sends no
+// signals.
 
+ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
+
+/// tcsetpgrp: the host sets the runner's own group again, which checks the terminal.
 void group_in(Call& call, std::span<std::byte> bytes) {
   int group = 0;
   std::memcpy(&group, bytes.data(), sizeof group);
-  if (group == call.process().pid()) group = getpgrp();
+  group = processes(call).set_foreground(call.process().pid(), group) ? getpgrp() : -1;
   std::memcpy(bytes.data(), &group, sizeof group);
 }
 
 void group_out(Call& call, std::span<std::byte> bytes) {
   int group = 0;
   std::memcpy(&group, bytes.data(), sizeof group);
-  if (group == getpgrp()) group = call.process().pid();
+  if (group == getpgrp()) group = processes(call).foreground();
   std::memcpy(bytes.data(), &group, sizeof group);
 }
 
 void session_out(Call& call, std::span<std::byte> bytes) {
-  const int session = call.process().pid();
+  const auto self = processes(call).identity(call.process().pid());
+  const int session = self ? self->session : 0;
   std::memcpy(bytes.data(), &session, sizeof session);
 }
 

@@ -5,13 +5,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <tuple>
 
+#include "kernel/process_table.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/handlers.h"
 #include "syscall/table.h"
@@ -23,14 +23,21 @@ namespace {
 
 constexpr std::size_t kNameBytes = 16;  // TASK_COMM_LEN
 
-bool is_own(const Call& call, int id) {
-  return id == 0 || id == call.process().pid() || id == call.task.tid();
+ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
+
+/// The runner's thread of a guest's task, as the host's scheduler calls take it: 0 is the own.
+/// ESRCH.
+Result<std::uint64_t> host_thread(const Call& call, int tid) {
+  if (tid == 0 || tid == call.task.tid()) return 0;
+  const auto task = processes(call).find_task(tid);
+  if (task == nullptr) return fail(Errno::kSrch);
+  return static_cast<std::uint64_t>(task->host_thread());
 }
 
 std::int64_t set_name(Call& call) {
   const auto name = call.memory().copy_in_string(call.address(1), kNameBytes);
   if (name) {
-    call.process().image().name = *name;
+    call.task.set_name(*name);
     return 0;
   }
   if (name.error() != Errno::kNameTooLong) return raw(name.error());
@@ -40,13 +47,13 @@ std::int64_t set_name(Call& call) {
       !copied) {
     return raw(copied.error());
   }
-  call.process().image().name.assign(start.data(), start.size());
+  call.task.set_name(std::string(start.data(), start.size()));
   return 0;
 }
 
 std::int64_t get_name(Call& call) {
   std::array<char, kNameBytes> name{};
-  call.process().image().name.copy(name.data(), name.size() - 1);
+  call.task.name().copy(name.data(), name.size() - 1);
   return raw(call.memory().store(call.address(1), name));
 }
 
@@ -57,23 +64,47 @@ std::int64_t sys_exit(Call& call) {
   return 0;
 }
 
+std::int64_t sys_exit_group(Call& call) {
+  const ExitStatus status{.code = call.integer(0) & 0xff};
+  call.process().begin_exit(status);
+  call.task.exit(call.process().group_exit().value_or(status));
+  return 0;
+}
+
 std::int64_t sys_getpid(Call& call) { return call.process().pid(); }
-std::int64_t sys_getppid(Call&) { return 0; }
 std::int64_t sys_gettid(Call& call) { return call.task.tid(); }
-std::int64_t sys_getpgrp(Call& call) { return call.process().pid(); }
+
+std::int64_t sys_getppid(Call& call) {
+  return processes(call).identity(call.process().pid())->shown_parent;
+}
+
+std::int64_t sys_getpgrp(Call& call) {
+  return processes(call).identity(call.process().pid())->group;
+}
 
 std::int64_t sys_getpgid(Call& call) {
-  return is_own(call, call.integer(0)) ? call.process().pid() : -ESRCH;
+  const int pid = call.integer(0) != 0 ? call.integer(0) : call.process().pid();
+  const auto found = processes(call).identity(pid);
+  return found ? found->group : raw(found.error());
 }
 
-std::int64_t sys_getsid(Call& call) { return sys_getpgid(call); }
+std::int64_t sys_getsid(Call& call) {
+  const int pid = call.integer(0) != 0 ? call.integer(0) : call.process().pid();
+  const auto found = processes(call).identity(pid);
+  return found ? found->session : raw(found.error());
+}
 
-/// It leads its session and its group already.
 std::int64_t sys_setpgid(Call& call) {
-  if (call.integer(1) < 0) return -EINVAL;
-  return is_own(call, call.integer(0)) ? -EPERM : -ESRCH;
+  const int self = call.process().pid();
+  const int pid = call.integer(0) != 0 ? call.integer(0) : self;
+  const int group = call.integer(1) != 0 ? call.integer(1) : pid;
+  if (group < 0) return -EINVAL;
+  return raw(processes(call).set_group(self, pid, group));
 }
-std::int64_t sys_setsid(Call&) { return -EPERM; }
+
+std::int64_t sys_setsid(Call& call) {
+  return raw(processes(call).new_session(call.process().pid()));
+}
 
 std::int64_t sys_arch_prctl(Call& call) {
   CpuRegisters& registers = call.task.registers();
@@ -109,12 +140,18 @@ std::int64_t sys_set_robust_list(Call& call) {
 }
 
 std::int64_t sys_get_robust_list(Call& call) {
-  if (!is_own(call, call.integer(0))) return -ESRCH;
+  const int tid = call.integer(0);
+  std::uint64_t head = call.task.robust_list;
+  if (tid != 0 && tid != call.task.tid()) {
+    const auto task = processes(call).find_task(tid);
+    if (task == nullptr) return -ESRCH;
+    head = task->robust_list;
+  }
   const std::array<std::int64_t, 1> bytes{static_cast<std::int64_t>(3 * long_bytes(call.layout))};
   if (auto stored = store_longs(call, call.address(2), bytes); !stored) {
     return raw(stored.error());
   }
-  const std::array<std::int64_t, 1> list{static_cast<std::int64_t>(call.task.robust_list)};
+  const std::array<std::int64_t, 1> list{static_cast<std::int64_t>(head)};
   return raw(store_longs(call, call.address(1), list));
 }
 
@@ -127,9 +164,24 @@ std::int64_t sys_prctl(Call& call) {
     case PR_SET_VMA:
       return set_area_name(call);
     case PR_GET_DUMPABLE:
-      return 1;
+      return call.process().is_dumpable ? 1 : 0;
+    case PR_SET_DUMPABLE:
+      if (call[1] > 1) return -EINVAL;
+      call.process().is_dumpable = call[1] != 0;
+      return 0;
+    case PR_SET_PDEATHSIG:
+      if (call[1] > kSignals) return -EINVAL;
+      call.task.parent_death_signal = static_cast<int>(call[1]);
+      return 0;
     case PR_GET_PDEATHSIG:
-      return raw(call.memory().store(call.address(1), 0));
+      return raw(call.memory().store(call.address(1), call.task.parent_death_signal));
+    case PR_SET_CHILD_SUBREAPER:
+      processes(call).set_subreaper(call.process().pid(), call[1] != 0);
+      return 0;
+    case PR_GET_CHILD_SUBREAPER: {
+      const auto self = processes(call).identity(call.process().pid());
+      return raw(call.memory().store(call.address(1), self && self->is_subreaper ? 1 : 0));
+    }
     case PR_CAPBSET_READ:
     case PR_GET_KEEPCAPS:
     case PR_GET_SECUREBITS:
@@ -153,8 +205,10 @@ std::int64_t sys_capget(Call& call) {
   using Header = __user_cap_header_struct;
   auto header = call.memory().load<Header>(call.address(0));
   if (!header) return raw(header.error());
-  if (!is_own(call, header->pid)) return header->pid < 0 ? -EINVAL : -ESRCH;
-  header->pid = 0;
+  if (header->pid < 0) return -EINVAL;
+  const auto thread = host_thread(call, header->pid);
+  if (!thread) return raw(thread.error());
+  header->pid = static_cast<int>(*thread);
   std::array<__user_cap_data_struct, 2> data{};
   const std::int64_t result =
       call.host(SYS_capget, {reinterpret_cast<std::uint64_t>(&*header),
@@ -166,22 +220,34 @@ std::int64_t sys_capget(Call& call) {
   return call.is_null(1) ? 0 : raw(call.memory().store(call.address(1), data));
 }
 
-/// getpriority and setpriority of the process itself, or of its group, which is the same.
-std::int64_t sys_self_only(Call& call) {
+/// getpriority and setpriority: of a task, or of a group, by its members one after the other.
+std::int64_t sys_priority(Call& call) {
   const int which = call.integer(0);
-  if (which != PRIO_PROCESS && which != PRIO_PGRP) return which == PRIO_USER ? -EPERM : -EINVAL;
-  if (!is_own(call, call.integer(1))) return -ESRCH;
-  return call.host(call.row.number, {PRIO_PROCESS, 0, call[2]});
+  if (which == PRIO_PROCESS) {
+    const auto thread = host_thread(call, call.integer(1));
+    if (!thread) return raw(thread.error());
+    return call.host(call.row.number, {PRIO_PROCESS, *thread, call[2]});
+  }
+  if (which != PRIO_PGRP) return which == PRIO_USER ? -EPERM : -EINVAL;
+  const int id = call.integer(1) != 0 ? call.integer(1) : static_cast<int>(sys_getpgrp(call));
+  std::int64_t best = -ESRCH;
+  for (const auto& process : processes(call).group(id)) {
+    for (const int tid : process->task_ids()) {
+      const auto thread = host_thread(call, tid);
+      if (!thread) continue;
+      best = std::max(best, call.host(call.row.number, {PRIO_PROCESS, *thread, call[2]}));
+    }
+  }
+  return best;
 }
 
-std::int64_t sys_no_children(Call&) { return -ECHILD; }
-
 std::int64_t sys_sched_getaffinity(Call& call) {
-  if (!is_own(call, call.integer(0))) return -ESRCH;
+  const auto thread = host_thread(call, call.integer(0));
+  if (!thread) return raw(thread.error());
   std::array<std::byte, 1024> set{};
   const std::uint64_t room = std::min<std::uint64_t>(call.word(1), set.size());
-  const std::int64_t bytes =
-      call.host(SYS_sched_getaffinity, {0, room, reinterpret_cast<std::uint64_t>(set.data())});
+  const std::int64_t bytes = call.host(
+      SYS_sched_getaffinity, {*thread, room, reinterpret_cast<std::uint64_t>(set.data())});
   if (bytes < 0) return bytes;
   const auto copied = call.memory().copy_out(call.address(2),
                                              std::span(set).first(static_cast<std::size_t>(bytes)));
@@ -195,19 +261,21 @@ std::int64_t sys_sched_setaffinity(Call& call) {
   if (auto copied = call.memory().copy_in(part, call.address(2)); !copied) {
     return raw(copied.error());
   }
-  return is_own(call, call.integer(0)) ? -EPERM : -ESRCH;
+  return host_thread(call, call.integer(0)) ? -EPERM : -ESRCH;
 }
 
 std::int64_t sys_sched_getscheduler(Call& call) {
-  return is_own(call, call.integer(0)) ? call.host(SYS_sched_getscheduler, {0}) : -ESRCH;
+  const auto thread = host_thread(call, call.integer(0));
+  return thread ? call.host(SYS_sched_getscheduler, {*thread}) : raw(thread.error());
 }
 
 std::int64_t sys_sched_getparam(Call& call) {
   if (call.is_null(1) || call.integer(0) < 0) return -EINVAL;
-  if (!is_own(call, call.integer(0))) return -ESRCH;
+  const auto thread = host_thread(call, call.integer(0));
+  if (!thread) return raw(thread.error());
   sched_param parameters{};
   const std::int64_t result =
-      call.host(SYS_sched_getparam, {0, reinterpret_cast<std::uint64_t>(&parameters)});
+      call.host(SYS_sched_getparam, {*thread, reinterpret_cast<std::uint64_t>(&parameters)});
   return result < 0 ? result : raw(call.memory().store(call.address(1), parameters));
 }
 

@@ -11,7 +11,10 @@
 #include <chrono>
 #include <ctime>
 
+#include "kernel/exit.h"
 #include "kernel/privilege.h"
+#include "kernel/process_table.h"
+#include "syscall/cpu_times.h"
 #include "syscall/handlers.h"
 #include "syscall/user_types.h"
 
@@ -19,11 +22,12 @@ namespace gonzo {
 
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
 /// Linux: sysctl_nr_open.
 constexpr std::uint64_t kMostDescriptors = 1 << 20;
+
+ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
 
 /// i386's, where all ones mean no limit (Linux: struct compat_rlimit).
 using NarrowLimit = std::array<std::uint32_t, 2>;
@@ -109,27 +113,6 @@ std::int64_t limit_call(Call& call, unsigned resource, VirtAddr wanted, VirtAddr
   return out.value != 0 ? raw(store_limit(call, out, before)) : 0;
 }
 
-/// How the process's time is told: what passed in the guest's own code, and what the runner used.
-struct CpuTimes {
-  nanoseconds user{0}, system{0};
-};
-
-CpuTimes cpu_times(Call& call) {
-  CpuTimes times;
-  times.user = call.process().machine_space().counters().guest_time;
-  timespec used{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  const nanoseconds runner = std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
-  // While it waits for the guest on another processor, the runner spins: that is not the guest's.
-  times.system = std::max(runner - times.user, nanoseconds(0));
-  return times;
-}
-
-timeval to_timeval(nanoseconds time) {
-  const auto whole = std::chrono::duration_cast<microseconds>(time).count();
-  return {.tv_sec = whole / 1'000'000, .tv_usec = whole % 1'000'000};
-}
-
 }  // namespace
 
 std::int64_t sys_getrlimit(Call& call) {
@@ -142,32 +125,40 @@ std::int64_t sys_setrlimit(Call& call) {
   return limit_call(call, call.word(0), call.address(1), VirtAddr());
 }
 
+/// Of another process only asking is possible: its limits are kept by its own threads.
 std::int64_t sys_prlimit64(Call& call) {
   const int pid = call.integer(0);
-  if (pid != 0 && pid != call.process().pid() && pid != call.task.tid()) return -ESRCH;
-  return limit_call(call, call.word(1), call.address(2), call.address(3));
+  if (pid == 0 || pid == call.process().pid() || pid == call.task.tid()) {
+    return limit_call(call, call.word(1), call.address(2), call.address(3));
+  }
+  const auto other = processes(call).find(pid);
+  if (other == nullptr) return -ESRCH;
+  if (call.word(1) >= kResourceLimits) return -EINVAL;
+  if (!call.is_null(2)) return -EPERM;
+  const ResourceLimit limit = other->limits()[call.word(1)];
+  return call.is_null(3) ? 0 : raw(store_limit(call, call.address(3), limit));
 }
 
 std::int64_t sys_getrusage(Call& call) {
   constexpr int kThread = 1;
   rusage usage{};
-  const int who = call.integer(0);
-  if (who == RUSAGE_SELF || who == kThread) {
-    const AddressSpaceCounts counts = call.memory().counts();
-    const CpuTimes times = cpu_times(call);
-    rusage runner{};
-    getrusage(RUSAGE_SELF, &runner);
-    usage.ru_utime = to_timeval(times.user);
-    usage.ru_stime = to_timeval(times.system);
-    usage.ru_maxrss = static_cast<long>(counts.peak_rss * kPageSize / 1024);
-    usage.ru_minflt = static_cast<long>(counts.minor_faults);
-    usage.ru_majflt = static_cast<long>(counts.major_faults);
-    usage.ru_inblock = runner.ru_inblock;
-    usage.ru_oublock = runner.ru_oublock;
-    usage.ru_nvcsw = runner.ru_nvcsw;
-    usage.ru_nivcsw = runner.ru_nivcsw;
-  } else if (who != RUSAGE_CHILDREN) {
-    return -EINVAL;
+  switch (call.integer(0)) {
+    case RUSAGE_SELF:
+    case kThread: {
+      usage = to_rusage(usage_of(call.process()));
+      rusage runner{};
+      getrusage(RUSAGE_THREAD, &runner);
+      usage.ru_inblock = runner.ru_inblock;
+      usage.ru_oublock = runner.ru_oublock;
+      usage.ru_nvcsw = runner.ru_nvcsw;
+      usage.ru_nivcsw = runner.ru_nivcsw;
+      break;
+    }
+    case RUSAGE_CHILDREN:
+      usage = to_rusage(processes(call).children_usage(call.process().pid()));
+      break;
+    default:
+      return -EINVAL;
   }
   return raw(store_longs(call, call.address(1), usage));
 }
@@ -175,8 +166,12 @@ std::int64_t sys_getrusage(Call& call) {
 std::int64_t sys_times(Call& call) {
   constexpr nanoseconds kTick = std::chrono::milliseconds(10);  // USER_HZ: 100
   if (!call.is_null(0)) {
-    const CpuTimes cpu = cpu_times(call);
-    const tms times{.tms_utime = cpu.user / kTick, .tms_stime = cpu.system / kTick};
+    const Usage own = usage_of(call.process());
+    const Usage children = processes(call).children_usage(call.process().pid());
+    const tms times{.tms_utime = own.user / kTick,
+                    .tms_stime = own.system / kTick,
+                    .tms_cutime = children.user / kTick,
+                    .tms_cstime = children.system / kTick};
     if (auto stored = store_longs(call, call.address(0), times); !stored) {
       return raw(stored.error());
     }

@@ -8,16 +8,10 @@ namespace gonzo {
 
 namespace {
 
-/// There is one process with one thread: as when the limit of processes is reached.
-constexpr Errno kAtLimit = Errno::kAgain;
 /// The host's own affairs, whoever runs the runner.
 constexpr Errno kForbidden = Errno::kPerm;
 
 constexpr SyscallRow kRows[] = {
-    {SYS_clone, "clone", absent(kAtLimit)},
-    {SYS_fork, "fork", absent(kAtLimit)},
-    {SYS_vfork, "vfork", absent(kAtLimit)},
-    {SYS_execve, "execve", absent(kAtLimit)},
     {SYS_semget, "semget", absent()},
     {SYS_semop, "semop", absent()},
     {SYS_semctl, "semctl", absent()},
@@ -108,7 +102,6 @@ constexpr SyscallRow kRows[] = {
     {SYS_seccomp, "seccomp", absent()},
     {SYS_kexec_file_load, "kexec_file_load", absent(kForbidden)},
     {SYS_bpf, "bpf", absent(kForbidden)},
-    {SYS_execveat, "execveat", absent(kAtLimit)},
     {SYS_userfaultfd, "userfaultfd", absent(kForbidden)},
     {SYS_membarrier, "membarrier", absent()},
     {SYS_pkey_mprotect, "pkey_mprotect", absent()},
@@ -126,7 +119,6 @@ constexpr SyscallRow kRows[] = {
     {SYS_fsconfig, "fsconfig", absent(kForbidden)},
     {SYS_fsmount, "fsmount", absent(kForbidden)},
     {SYS_fspick, "fspick", absent(kForbidden)},
-    {SYS_clone3, "clone3", absent(kAtLimit)},
     {SYS_pidfd_getfd, "pidfd_getfd", absent()},
     {SYS_mount_setattr, "mount_setattr", absent(kForbidden)},
     {SYS_quotactl_fd, "quotactl_fd", absent(kForbidden)},

@@ -21,7 +21,7 @@ constexpr Argument rlimit_out() { return pointer(Direction::kOut, Style::kRlimit
 
 constexpr SyscallRow kRows[] = {
     {SYS_exit, "exit", call(sys_exit, integer()).returns(Returns::kNothing)},
-    {SYS_exit_group, "exit_group", call(sys_exit, integer()).returns(Returns::kNothing)},
+    {SYS_exit_group, "exit_group", call(sys_exit_group, integer()).returns(Returns::kNothing)},
     {SYS_getpid, "getpid", call(sys_getpid)},
     {SYS_getppid, "getppid", call(sys_getppid)},
     {SYS_gettid, "gettid", call(sys_gettid)},
@@ -35,10 +35,20 @@ constexpr SyscallRow kRows[] = {
      call(sys_get_robust_list, integer(), pointer(Direction::kOut), pointer(Direction::kOut))},
     {SYS_prctl, "prctl", call(sys_prctl, flags(symbols::kPrctl), hex(), hex(), hex(), hex())},
     {SYS_wait4, "wait4",
-     call(sys_no_children, integer(), pointer(Direction::kOut), hex(), pointer(Direction::kOut))},
+     call(sys_wait4, integer(), pointer(Direction::kOut), hex(), pointer(Direction::kOut))
+         .when_interrupted(Interruption::kRestarts)},
     {SYS_waitid, "waitid",
-     call(sys_no_children, integer(), integer(), pointer(Direction::kOut), hex(),
-          pointer(Direction::kOut))},
+     call(sys_waitid, integer(), integer(), pointer(Direction::kOut), hex(),
+          pointer(Direction::kOut))
+         .when_interrupted(Interruption::kRestarts)},
+    {SYS_fork, "fork", call(sys_fork)},
+    {SYS_vfork, "vfork", call(sys_vfork)},
+    {SYS_clone, "clone",
+     call(sys_clone, flags(symbols::kCloneFlags), address(), address(), address(), hex())},
+    {SYS_clone3, "clone3", call(sys_clone3, pointer(), size())},
+    {SYS_execve, "execve", call(sys_execve, path(), pointer(), pointer())},
+    {SYS_execveat, "execveat",
+     call(sys_execveat, dirfd(), path(), pointer(), pointer(), flags(symbols::kAt))},
 
     {SYS_uname, "uname", pass(out_struct(sizeof(utsname)))},
     {SYS_getuid, "getuid", pass()},
@@ -75,8 +85,8 @@ constexpr SyscallRow kRows[] = {
     {SYS_personality, "personality", call(sys_personality, hex()).returns(Returns::kHex)},
     {SYS_capget, "capget", call(sys_capget, pointer(Direction::kInOut), pointer(Direction::kOut))},
     {SYS_capset, "capset", call(sys_capset, pointer(Direction::kInOut), pointer())},
-    {SYS_getpriority, "getpriority", call(sys_self_only, integer(), integer())},
-    {SYS_setpriority, "setpriority", call(sys_self_only, integer(), integer(), integer())},
+    {SYS_getpriority, "getpriority", call(sys_priority, integer(), integer())},
+    {SYS_setpriority, "setpriority", call(sys_priority, integer(), integer(), integer())},
     {SYS_setpgid, "setpgid", call(sys_setpgid, integer(), integer())},
     {SYS_setsid, "setsid", call(sys_setsid)},
 

@@ -12,9 +12,6 @@ constexpr Argument sigset_in() { return pointer(Direction::kIn, Style::kSigset, 
 constexpr Argument sigset_out() { return pointer(Direction::kOut, Style::kSigset, 8); }
 constexpr Argument action_in() { return pointer(Direction::kIn, Style::kSigaction, 32); }
 constexpr Argument action_out() { return pointer(Direction::kOut, Style::kSigaction, 32); }
-constexpr std::uint32_t kIntervalTimer = 32;
-constexpr Argument interval_in() { return in_struct(kIntervalTimer).made_of(Members::kLongs); }
-constexpr Argument interval_out() { return out_struct(kIntervalTimer).made_of(Members::kLongs); }
 
 constexpr SyscallRow kRows[] = {
     {SYS_rt_sigaction, "rt_sigaction",
@@ -40,11 +37,11 @@ constexpr SyscallRow kRows[] = {
      call(sys_rt_tgsigqueueinfo, integer(), integer(), signal_number(), pointer())},
     {SYS_restart_syscall, "restart_syscall",
      call(sys_restart_syscall).when_interrupted(Interruption::kNever)},
-    // The runner's timers: their signals come to the runner, which hands them on.
-    {SYS_alarm, "alarm", pass(integer())},
-    {SYS_getitimer, "getitimer", pass(flags(symbols::kTimerWho), interval_out())},
+    {SYS_alarm, "alarm", call(sys_alarm, integer())},
+    {SYS_getitimer, "getitimer",
+     call(sys_getitimer, flags(symbols::kTimerWho), pointer(Direction::kOut))},
     {SYS_setitimer, "setitimer",
-     pass(flags(symbols::kTimerWho), interval_in().or_null(), interval_out().or_null())},
+     call(sys_setitimer, flags(symbols::kTimerWho), pointer(), pointer(Direction::kOut))},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Signals: kernel/signal.h does them.
-#include <poll.h>
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -7,6 +7,8 @@
 #include <ctime>
 #include <optional>
 
+#include "kernel/privilege.h"
+#include "kernel/process_table.h"
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
@@ -19,39 +21,102 @@ namespace {
 
 constexpr std::uint64_t kSetBytes = sizeof(SignalSet);
 
-/// Whom kill's first argument means. Linux: kill_something_info.
-enum class Target : std::uint8_t { kSelf, kNobody };
-
-Target target_of(const Call& call, int pid) {
-  const int own = call.process().pid();
-  // The process, its group, the group by number.
-  return pid == own || pid == 0 || pid == -own ? Target::kSelf : Target::kNobody;
-}
-
 SignalInfo from_self(const Call& call, int signal, int code) {
   return SignalInfo::sent(signal, code, call.process().pid(), getuid());
 }
 
 bool is_valid_or_zero(int signal) { return signal == 0 || is_signal(signal); }
 
-std::int64_t send_to_thread(Call& call, int tid, int signal, int code) {
-  if (tid <= 0) return -EINVAL;
-  if (!is_valid_or_zero(signal)) return -EINVAL;
-  if (tid != call.task.tid()) return -ESRCH;
-  return signal == 0 ? 0 : raw(send_signal(call.task, from_self(call, signal, code)));
+ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
+
+/// Linux: check_kill_permission, by the users alone.
+Result<void> may_kill(const Call& call, Process& target, int signal) {
+  const auto identity = processes(call).identity(target.pid());
+  if (!identity) return fail(Errno::kSrch);
+  const unsigned uid = identity->uid;
+  if (geteuid() == uid || getuid() == uid || has_capability(CAP_KILL)) return {};
+  const auto self = processes(call).identity(call.process().pid());
+  if (signal == SIGCONT && self && self->session == identity->session) return {};
+  return fail(Errno::kPerm);
 }
 
-/// A blocked signal that waits on the host's side.
-std::int64_t take_from_host(Call& call, SignalSet set, SignalInfo& info, const timespec* timeout) {
-  return call.host(SYS_rt_sigtimedwait,
-                   {reinterpret_cast<std::uint64_t>(&set), reinterpret_cast<std::uint64_t>(&info),
-                    reinterpret_cast<std::uint64_t>(timeout), kSetBytes});
+Result<void> kill_one(const Call& call, Process& target, const SignalInfo& info) {
+  GONZO_TRY(may_kill(call, target, info.signal));
+  if (info.signal == 0) return {};
+  return send_signal(target, info);
+}
+
+/// One that was reached is enough (Linux: __kill_pgrp_info, kill_something_info).
+std::int64_t kill_many(const Call& call, const std::vector<std::shared_ptr<Process>>& targets,
+                       const SignalInfo& info) {
+  std::int64_t result = -ESRCH;
+  for (const auto& target : targets) {
+    const std::int64_t one = raw(kill_one(call, *target, info));
+    if (one == 0 || result == -ESRCH) result = one;
+  }
+  return result;
+}
+
+std::int64_t kill_group(const Call& call, int group, const SignalInfo& info) {
+  return kill_many(call, processes(call).group(group), info);
+}
+
+/// Everybody but the caller and the first (Linux: kill(-1)).
+std::int64_t kill_all(const Call& call, const SignalInfo& info) {
+  auto targets = processes(call).all();
+  std::erase_if(targets, [&](const auto& each) {
+    return each->pid() == kFirstProcess || each->pid() == call.process().pid();
+  });
+  return kill_many(call, targets, info);
+}
+
+/// `tgid` 0: whatever process the thread is of.
+std::int64_t send_to_thread(Call& call, int tgid, int tid, const SignalInfo& info) {
+  const auto target = processes(call).find_task(tid);
+  if (target == nullptr || (tgid != 0 && target->process().pid() != tgid)) return -ESRCH;
+  if (const auto allowed = may_kill(call, target->process(), info.signal); !allowed) {
+    return raw(allowed.error());
+  }
+  return info.signal == 0 ? 0 : raw(send_signal(*target, info));
 }
 
 std::optional<SignalInfo> take_pending(Call& call, SignalSet set) {
   if (auto info = call.task.pending().take(~set)) return info;
   return call.process().pending().take(~set);
 }
+
+/// Sleeps until a signal of `set` is there, another one is delivered, or the time is over.
+Result<SignalInfo> await_signal(Call& call, SignalSet set,
+                                const std::optional<timespec>& deadline) {
+  call.task.set_awaited_signals(set);
+  for (;;) {
+    if (auto info = take_pending(call, set)) {
+      call.task.set_awaited_signals(0);
+      call.task.call_attention();  // it was woken for more, perhaps
+      return *info;
+    }
+    std::int64_t slept = 0;
+    if (deadline) {
+      slept = sleep_until(call, CLOCK_MONOTONIC, *deadline);
+    } else {
+      slept = call.host(SYS_pause, {});
+    }
+    if (slept == 0) {
+      call.task.set_awaited_signals(0);
+      return fail(Errno::kAgain);
+    }
+    if (auto info = take_pending(call, set)) {
+      call.task.set_awaited_signals(0);
+      call.task.call_attention();
+      return *info;
+    }
+    call.task.set_awaited_signals(0);
+    return fail(Errno::kIntr);
+  }
+}
+
+/// As only the kernel or tgkill may send it to others.
+bool is_kernels(const SignalInfo& info) { return info.code >= 0 || info.code == SI_TKILL; }
 
 Result<SignalInfo> queued_info(Call& call, unsigned argument, int signal) {
   GONZO_ASSIGN(SignalInfo info, load_signal_info(call, call.address(argument)));
@@ -101,9 +166,7 @@ std::int64_t sys_rt_sigprocmask(Call& call) {
 
 std::int64_t sys_rt_sigpending(Call& call) {
   if (call[1] > kSetBytes) return -EINVAL;
-  SignalSet host = 0;
-  call.host(SYS_rt_sigpending, {reinterpret_cast<std::uint64_t>(&host), kSetBytes});
-  const SignalSet pending = call.task.pending().set() | call.process().pending().set() | host;
+  const SignalSet pending = call.task.pending().set() | call.process().pending().set();
   const SignalSet blocked = pending & call.task.signal_mask();
   return raw(call.memory().copy_out(call.address(0),
                                     std::as_bytes(std::span(&blocked, 1)).first(call[1])));
@@ -128,26 +191,24 @@ std::int64_t sys_rt_sigtimedwait(Call& call) {
   if (call[3] != kSetBytes) return -EINVAL;
   const auto set = call.memory().load<SignalSet>(call.address(0));
   if (!set) return raw(set.error());
-  std::optional<timespec> timeout;
+  std::optional<timespec> deadline;
   if (!call.is_null(2)) {
     const auto given = load_longs<timespec>(call, call.address(2));
     if (!given) return raw(given.error());
     if (!is_valid(*given)) return -EINVAL;
-    timeout = *given;
+    const auto until = deadline_after(CLOCK_MONOTONIC, *given);
+    if (!until) return raw(until.error());
+    deadline = *until;
   }
-  SignalInfo info;
-  if (auto pending = take_pending(call, *set)) {
-    info = *pending;
-  } else {
-    const std::int64_t result = take_from_host(call, *set, info, timeout ? &*timeout : nullptr);
-    if (result < 0) return result;
-  }
+  constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
+  const auto info = await_signal(call, *set & ~kUnblockable, deadline);
+  if (!info) return raw(info.error());
   if (!call.is_null(1)) {
-    if (auto stored = store_signal_info(call, call.address(1), info); !stored) {
+    if (auto stored = store_signal_info(call, call.address(1), *info); !stored) {
       return raw(stored.error());
     }
   }
-  return info.signal;
+  return info->signal;
 }
 
 std::int64_t sys_sigaltstack(Call& call) {
@@ -163,29 +224,41 @@ std::int64_t sys_sigaltstack(Call& call) {
 }
 
 std::int64_t sys_kill(Call& call) {
-  const int signal = call.integer(1);
+  const int pid = call.integer(0), signal = call.integer(1);
   if (!is_valid_or_zero(signal)) return -EINVAL;
-  if (target_of(call, call.integer(0)) == Target::kNobody) return -ESRCH;
-  return signal == 0 ? 0 : raw(send_signal(call.process(), from_self(call, signal, SI_USER)));
+  const SignalInfo info = from_self(call, signal, SI_USER);
+  if (pid == INT32_MIN) return -ESRCH;
+  if (pid == -1) return kill_all(call, info);
+  if (pid < 0) return kill_group(call, -pid, info);
+  if (pid == 0)
+    return kill_group(call, processes(call).identity(call.process().pid())->group, info);
+  const auto target = processes(call).find(pid);
+  if (target != nullptr) return raw(kill_one(call, *target, info));
+  // A thread's number means its process.
+  const auto task = processes(call).find_task(pid);
+  return task == nullptr ? -ESRCH : raw(kill_one(call, task->process(), info));
 }
 
 std::int64_t sys_tkill(Call& call) {
-  return send_to_thread(call, call.integer(0), call.integer(1), SI_TKILL);
+  if (call.integer(0) <= 0 || !is_valid_or_zero(call.integer(1))) return -EINVAL;
+  return send_to_thread(call, 0, call.integer(0), from_self(call, call.integer(1), SI_TKILL));
 }
 
 std::int64_t sys_tgkill(Call& call) {
   if (call.integer(0) <= 0 || call.integer(1) <= 0) return -EINVAL;
-  if (call.integer(0) != call.process().pid()) return -ESRCH;
-  return send_to_thread(call, call.integer(1), call.integer(2), SI_TKILL);
+  if (!is_valid_or_zero(call.integer(2))) return -EINVAL;
+  return send_to_thread(call, call.integer(0), call.integer(1),
+                        from_self(call, call.integer(2), SI_TKILL));
 }
 
 std::int64_t sys_rt_sigqueueinfo(Call& call) {
-  const int signal = call.integer(1);
+  const int pid = call.integer(0), signal = call.integer(1);
   const auto info = queued_info(call, 2, signal);
   if (!info) return raw(info.error());
+  if (is_kernels(*info) && pid != call.process().pid()) return -EPERM;
   if (!is_valid_or_zero(signal)) return -EINVAL;
-  if (call.integer(0) != call.process().pid()) return -ESRCH;
-  return signal == 0 ? 0 : raw(send_signal(call.process(), *info));
+  const auto target = processes(call).find(pid);
+  return target == nullptr ? -ESRCH : raw(kill_one(call, *target, *info));
 }
 
 std::int64_t sys_rt_tgsigqueueinfo(Call& call) {
@@ -193,11 +266,9 @@ std::int64_t sys_rt_tgsigqueueinfo(Call& call) {
   const auto info = queued_info(call, 3, signal);
   if (!info) return raw(info.error());
   if (call.integer(0) <= 0 || call.integer(1) <= 0) return -EINVAL;
+  if (is_kernels(*info) && call.integer(1) != call.task.tid()) return -EPERM;
   if (!is_valid_or_zero(signal)) return -EINVAL;
-  if (call.integer(0) != call.process().pid() || call.integer(1) != call.task.tid()) {
-    return -ESRCH;
-  }
-  return signal == 0 ? 0 : raw(send_signal(call.task, *info));
+  return send_to_thread(call, call.integer(0), call.integer(1), *info);
 }
 
 }  // namespace gonzo

@@ -109,6 +109,31 @@ constexpr Symbol kMemoryPolicyFlags[] = {
     S(MPOL_F_STATIC_NODES), S(MPOL_F_RELATIVE_NODES), {1 << 13, "MPOL_F_NUMA_BALANCING"}};
 constexpr Symbol kAskPolicyFlags[] = {S(MPOL_F_NODE), S(MPOL_F_ADDR), S(MPOL_F_MEMS_ALLOWED)};
 constexpr Symbol kBindFlags[] = {S(MPOL_MF_STRICT), S(MPOL_MF_MOVE), S(MPOL_MF_MOVE_ALL)};
+constexpr Symbol kCloneBits[] = {S(CLONE_VM),
+                                 S(CLONE_FS),
+                                 S(CLONE_FILES),
+                                 S(CLONE_SIGHAND),
+                                 S(CLONE_PIDFD),
+                                 S(CLONE_PTRACE),
+                                 S(CLONE_VFORK),
+                                 S(CLONE_PARENT),
+                                 S(CLONE_THREAD),
+                                 S(CLONE_NEWNS),
+                                 S(CLONE_SYSVSEM),
+                                 S(CLONE_SETTLS),
+                                 S(CLONE_PARENT_SETTID),
+                                 S(CLONE_CHILD_CLEARTID),
+                                 S(CLONE_DETACHED),
+                                 S(CLONE_UNTRACED),
+                                 S(CLONE_CHILD_SETTID),
+                                 S(CLONE_NEWCGROUP),
+                                 S(CLONE_NEWUTS),
+                                 S(CLONE_NEWIPC),
+                                 S(CLONE_NEWUSER),
+                                 S(CLONE_NEWPID),
+                                 S(CLONE_NEWNET),
+                                 S(CLONE_IO),
+                                 {SIGCHLD, "SIGCHLD"}};
 constexpr Symbol kSyncFlags[] = {S(MS_ASYNC), S(MS_INVALIDATE), S(MS_SYNC)};
 constexpr Symbol kMemfdFlags[] = {S(MFD_CLOEXEC), S(MFD_ALLOW_SEALING), S(MFD_HUGETLB)};
 constexpr Symbol kClocks[] = {S(CLOCK_REALTIME),
@@ -213,6 +238,7 @@ constinit const SymbolSet kRemap = bits(kRemapFlags);
 constinit const SymbolSet kAdvice = choice(kAdvices);
 constinit const SymbolSet kShmAttach = bits(kShmAttachFlags);
 constinit const SymbolSet kShmControl = choice(kShmCommands);
+constinit const SymbolSet kCloneFlags = bits(kCloneBits);
 constinit const SymbolSet kSync = bits(kSyncFlags);
 constinit const SymbolSet kLock2 = bits(kLock2Flags);
 constinit const SymbolSet kLockAll = bits(kLockAllFlags);

@@ -18,7 +18,7 @@ constexpr std::uint32_t low(std::uint64_t value) { return static_cast<std::uint3
 }  // namespace
 
 void Syscalls::handle(Task& task) {
-  CpuRegisters& registers = task.registers();
+  const CpuRegisters registers = task.registers();
   const bool narrow = task.call_abi == SyscallAbi::kI386;
   const std::int64_t result =
       narrow ? answer_i386(task, low(registers.rax),
@@ -27,12 +27,12 @@ void Syscalls::handle(Task& task) {
              : answer(task, registers.rax,
                       {registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8,
                        registers.r9});
-  registers.rax = static_cast<std::uint64_t>(result);
+  task.registers().rax = static_cast<std::uint64_t>(result);  // exec's are others
 }
 
 std::int64_t Syscalls::answer(Task& task, std::uint64_t number, const Arguments& arguments) {
   const SyscallRow* row = table_.find(number);
-  if (row == nullptr) return refuse(number, arguments);
+  if (row == nullptr) return refuse(task, number, arguments);
   Call call{.task = task, .row = *row, .bad_pointer = bad_pointer_, .arguments = arguments};
   return answer(call);
 }
@@ -42,7 +42,7 @@ std::int64_t Syscalls::answer_i386(Task& task, std::uint32_t number, const Argum
   if (!redirected) return raw(redirected.error());
   if (*redirected) return answer_i386(task, (*redirected)->number, (*redirected)->arguments);
   const I386Call& entry = i386_table_.find(number);
-  if (entry.row == nullptr) return refuse(number, arguments);
+  if (entry.row == nullptr) return refuse(task, number, arguments);
   Call call{.task = task,
             .row = *entry.row,
             .bad_pointer = bad_pointer_,
@@ -55,13 +55,14 @@ std::int64_t Syscalls::answer(Call& call) {
   return trace_ == nullptr ? dispatch(call) : answer_traced(call);
 }
 
-std::int64_t Syscalls::refuse(std::uint64_t number, const Arguments& arguments) const {
+std::int64_t Syscalls::refuse(const Task& task, std::uint64_t number,
+                              const Arguments& arguments) const {
   if (trace_ != nullptr) {
-    trace_->line(
-        fmt::format("syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS "
-                    "(unknown call)",
-                    number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-                    arguments[5]));
+    trace_->line(task,
+                 fmt::format("syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS "
+                             "(unknown call)",
+                             number, arguments[0], arguments[1], arguments[2], arguments[3],
+                             arguments[4], arguments[5]));
   }
   return raw(Errno::kNoSys);
 }
@@ -79,9 +80,9 @@ std::int64_t Syscalls::answer_traced(Call& call) {
   const std::int64_t result = dispatch(call);
   call.arguments = arguments;  // a handler may have changed them for the host
   if (call.row.signature.result == Returns::kNothing) {
-    trace_->line(fmt::format("{:<39} = ?", text.begun(call)));
+    trace_->line(call.task, fmt::format("{:<39} = ?", text.begun(call)));
   } else {
-    trace_->line(text.finished(call, result));
+    trace_->line(call.task, text.finished(call, result));
   }
   return result;
 }

@@ -30,7 +30,7 @@ class Syscalls final : public SyscallHandler {
       : bad_pointer_(std::move(bad_pointer)), trace_(trace) {}
   std::int64_t answer(Call& call);
   std::int64_t answer_traced(Call& call);
-  std::int64_t refuse(std::uint64_t number, const Arguments& arguments) const;
+  std::int64_t refuse(const Task& task, std::uint64_t number, const Arguments& arguments) const;
   static std::int64_t dispatch(Call& call);
 
   SyscallTable table_;

@@ -1,6 +1,9 @@
 #include "syscall/trace.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
+
+#include <utility>
 
 namespace gonzo {
 
@@ -15,6 +18,11 @@ void Trace::line(std::string text) const {
     if (written <= 0) return;
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+void Trace::line(const Task& task, std::string text) const {
+  if (task.tid() != kFirstProcess) text.insert(0, fmt::format("[pid {:5}] ", task.tid()));
+  line(std::move(text));
 }
 
 }  // namespace gonzo

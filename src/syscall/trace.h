@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "kernel/task.h"
 #include <gonzo/base/result.h>
 
 namespace gonzo {
@@ -17,6 +18,8 @@ class Trace {
   Trace& operator=(const Trace&) = delete;
 
   void line(std::string text) const;
+  /// The same, told from the first task's.
+  void line(const Task& task, std::string text) const;
 
  private:
   int descriptor_;

@@ -63,7 +63,7 @@ for word in 'page faults' 'peak resident' 'page-table frames' 'areas' 'system ca
 done
 status "--stats=json" 0 "$GONZO" run --stats=json true
 equal "--stats=json: lines" 1 "$(wc -l <"$work/err")"
-grep -Eq '^\{"faults":\{"minor":[0-9]+,"major":[0-9]+\},.*"time_ns":\{.*\}\}$' "$work/err" || fail "--stats=json"
+grep -Eq '^\{"processes":1,"faults":\{"minor":[0-9]+,"major":[0-9]+\},.*"time_ns":\{.*\}\}$' "$work/err" || fail "--stats=json"
 status "--maps" 0 "$GONZO" run --maps true
 grep -q '\[stack\]$' "$work/err" || fail "--maps shows no stack"
 status "--strace" 3 "$GONZO" run --strace sh -c 'exit 3'

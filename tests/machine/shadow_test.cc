@@ -159,6 +159,28 @@ TEST_F(ShadowTest, WriteProtectionKeepsThePagesReadable) {
   EXPECT_EQ(shadow_.mappings(), 3U);
 }
 
+TEST_F(ShadowTest, WriteProtectionOfTheWholeSpaceLeavesTheStub) {
+  constexpr std::uint64_t kAboveSlots = GONZO_SLOTS_END + (1 << 20);
+  constexpr std::uint64_t kScattered = 12;  // more than are worth a command each
+  for (std::uint64_t i = 0; i < kScattered; ++i) {
+    const VirtAddr page(kAboveSlots + i * 64 * kPageSize);
+    memory_.map(page.value, kUserWrite | pte::kDirty);
+    EXPECT_EQ(shadow_.fill(page, Access::kWrite), Shadow::Outcome::kFilled);
+  }
+  memory_.map(kBase, kUserWrite | pte::kDirty);
+  expect_filled(0, Access::kWrite);
+  commands();
+  shadow_.invalidate({at(0), VirtAddr(kAboveSlots + kScattered * 64 * kPageSize)},
+                     Stricter::kReadOnly);
+  const auto list = commands();
+  ASSERT_FALSE(list.empty());
+  for (const gonzo_command& command : list) {
+    EXPECT_TRUE(command.address + command.length <= GONZO_STUB_BASE ||
+                command.address >= GONZO_SLOTS_END)
+        << std::hex << command.address << " + " << command.length;
+  }
+}
+
 TEST_F(ShadowTest, AFullShadowIsDroppedBeforeItOverflows) {
   Shadow small(memory_.table(), memory_.frames().frame_count(), 20);
   for (unsigned i = 0; i < 200; ++i) {

@@ -34,7 +34,7 @@ Process::Process(MemoryManager& manager, const AddressSpace::Config& config)
 
 std::unique_ptr<Process> Process::fork() {
   std::unique_ptr<Process> child(new Process);
-  auto space = space_->fork(child->tlb_);
+  auto space = space_->fork(child->tlb_, 0);
   if (!space) return nullptr;
   child->space_ = std::move(*space);
   return child;

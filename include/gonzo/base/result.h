@@ -18,6 +18,7 @@ enum class Errno : int {
   kTooBig = E2BIG,
   kNoExec = ENOEXEC,
   kBadF = EBADF,
+  k2Big = E2BIG,
   kChild = ECHILD,
   kAgain = EAGAIN,
   kNoMem = ENOMEM,

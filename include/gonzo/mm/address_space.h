@@ -98,8 +98,7 @@ class AddressSpace {
     /// empty.
     AddressRange reserved{};
     AddressSpaceLimits limits{};
-    /// Whose it is: told to the objects that are mapped. A fork's copy keeps it until the child is
-    /// known by its own.
+    /// Whose it is: told to the objects that are mapped.
     int owner = 0;
   };
 
@@ -167,7 +166,9 @@ class AddressSpace {
   Result<void> map_stack(VirtAddr top, std::uint64_t bytes, bool executable) GONZO_EXCLUDES(lock_);
 
   /// A copy for a child: areas copied, frames shared, both sides write-protected (Linux: dup_mmap).
-  Result<std::unique_ptr<AddressSpace>> fork(TranslationCache& cache) GONZO_EXCLUDES(lock_);
+  /// `owner`: as in Config, the child's.
+  Result<std::unique_ptr<AddressSpace>> fork(TranslationCache& cache, int owner = 0)
+      GONZO_EXCLUDES(lock_);
 
   /// mm/fault.cc, Linux: handle_mm_fault behind do_user_addr_fault.
   FaultOutcome fault(VirtAddr address, Access access) GONZO_EXCLUDES(lock_);

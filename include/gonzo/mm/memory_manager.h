@@ -5,13 +5,18 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <gonzo/base/address.h>
+#include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
 
 namespace gonzo {
+
+class AddressSpace;
+class MappedObject;
 
 class MemoryManager {
  public:
@@ -63,6 +68,19 @@ class MemoryManager {
     return next_shared_inode_.fetch_add(1, std::memory_order_relaxed);
   }
 
+  // An object's pages went: out of every address space with them (mm/unmap_object.cc, Linux:
+  // unmap_mapping_range). Not under the lock of an address space. Thread-safe.
+
+  /// From `first_page` on, private copies included: it was truncated.
+  void unmap_object(const MappedObject& object, std::uint64_t first_page)
+      GONZO_EXCLUDES(spaces_lock_);
+  /// Pages [first, end) became a hole: private copies stay.
+  void unmap_hole(const MappedObject& object, std::uint64_t first, std::uint64_t end)
+      GONZO_EXCLUDES(spaces_lock_);
+  /// For AddressSpace: from its making to its end.
+  void enlist(AddressSpace& space) GONZO_EXCLUDES(spaces_lock_);
+  void strike(AddressSpace& space) GONZO_EXCLUDES(spaces_lock_);
+
  private:
   MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
                 unsigned zero_page_count);
@@ -73,6 +91,8 @@ class MemoryManager {
   Pfn zero_pages_;  ///< the first
   unsigned zero_page_count_;
   std::atomic<std::uint64_t> next_shared_inode_{1};
+  Mutex spaces_lock_;  ///< before each address space's
+  std::vector<AddressSpace*> spaces_ GONZO_GUARDED_BY(spaces_lock_);
 };
 
 }  // namespace gonzo

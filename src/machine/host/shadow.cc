@@ -204,8 +204,12 @@ void Shadow::invalidate(AddressRange range, Stricter what) {
     write_protect(range);
     return;
   }
+  // The hull of what was mapped may reach over the stub.
   const AddressRange gone = map_.erase(range);
-  if (!gone.empty()) pending_.unmap(gone);
+  for (const AddressRange side : {kBelowStub, kAboveStub}) {
+    const AddressRange part = gone.intersect(side);
+    if (!part.empty()) pending_.unmap(part);
+  }
   if (pending_.size() > kMaxPending) drop();
 }
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 
 #include "kernel/interruptible_call.h"
 #include "kernel/interruptible_window.h"
+#include "kernel/kick.h"
 #include "kernel/signal.h"
 #include "unit/kernel/fake_thread.h"
 #include "unit/kernel/soft_world.h"
@@ -23,29 +23,14 @@ class HostSignalsTest : public testing::Test {
     auto owned = std::make_unique<FakeThread>();
     thread = owned.get();
     task = &world.start(std::move(owned));
-    auto installed = HostSignals::install(*task);
-    EXPECT_TRUE(installed.has_value());
-    signals = std::move(*installed);
   }
-  static void* handler_of(int signal) {
-    struct sigaction action{};
-    sigaction(signal, nullptr, &action);
-    return reinterpret_cast<void*>(action.sa_sigaction);
-  }
-  static bool is_blocked(int signal) {
-    sigset_t mask;
-    sigprocmask(SIG_SETMASK, nullptr, &mask);
-    return sigismember(&mask, signal) == 1;
-  }
-
   SoftWorld world;
   FakeThread* thread = nullptr;
   Task* task = nullptr;
-  std::unique_ptr<HostSignals> signals;
 };
 
 TEST_F(HostSignalsTest, ASignalBecomesTheGuestsAndInterruptsIt) {
-  ::kill(getpid(), SIGTERM);
+  hand_on_signal(world.system(), SignalInfo::sent(SIGTERM, SI_USER, 7, 8));
   EXPECT_EQ(thread->interrupts, 1);
   EXPECT_TRUE(needs_attention(*task));
   deliver_signals(*task);
@@ -54,23 +39,18 @@ TEST_F(HostSignalsTest, ASignalBecomesTheGuestsAndInterruptsIt) {
 }
 
 TEST_F(HostSignalsTest, CarriesSenderAndValue) {
-  task->set_signal_mask(signal_bit(SIGUSR1));
-  task->set_signal_mask(0);
-  const sigval value{.sival_int = 77};
-  ASSERT_EQ(sigqueue(getpid(), SIGUSR1, value), 0);
-  task->signal_source()->collect(*task);
+  hand_on_signal(world.system(), SignalInfo::sent(SIGUSR1, SI_QUEUE, 7, 8, 77));
   const auto info = world.process().pending().take(0);
   ASSERT_TRUE(info);
   EXPECT_EQ(info->code, SI_QUEUE);
-  EXPECT_EQ(static_cast<pid_t>(info->fields[0]), getpid());
+  EXPECT_EQ(static_cast<pid_t>(info->fields[0]), 7);
   EXPECT_EQ(static_cast<int>(info->fields[1]), 77);
 }
 
 TEST_F(HostSignalsTest, RealTimeSignalsKeepTheirNumberAndOrder) {
-  for (int i = 0; i < 3; ++i) {
-    ASSERT_EQ(sigqueue(getpid(), SIGRTMIN + 3, sigval{.sival_int = i}), 0);
+  for (unsigned i = 0; i < 3; ++i) {
+    hand_on_signal(world.system(), SignalInfo::sent(SIGRTMIN + 3, SI_QUEUE, 7, 8, i));
   }
-  task->signal_source()->collect(*task);
   for (int i = 0; i < 3; ++i) {
     const auto info = world.process().pending().take(0);
     ASSERT_TRUE(info);
@@ -79,73 +59,64 @@ TEST_F(HostSignalsTest, RealTimeSignalsKeepTheirNumberAndOrder) {
   }
 }
 
-TEST_F(HostSignalsTest, TheHostBlocksAndIgnoresWhatTheGuestDoes) {
-  task->set_signal_mask(signal_bit(SIGINT) | signal_bit(SIGSEGV));
-  EXPECT_TRUE(is_blocked(SIGINT));
-  EXPECT_FALSE(is_blocked(SIGSEGV)) << "the runner's own mistakes are not to be hidden";
-  ::kill(getpid(), SIGINT);
+TEST_F(HostSignalsTest, ABlockedSignalInterruptsNobody) {
+  task->set_signal_mask(signal_bit(SIGINT));
+  hand_on_signal(world.system(), SignalInfo::fault(SIGINT, SI_KERNEL, 0));
   EXPECT_EQ(thread->interrupts, 0);
-  EXPECT_EQ(task->signal_source()->held(), signal_bit(SIGINT));
-  ASSERT_TRUE(set_signal_action(*task, SIGINT, {.handler = 1}).has_value());
-  EXPECT_EQ(handler_of(SIGINT), reinterpret_cast<void*>(SIG_IGN));
+  EXPECT_TRUE(world.process().pending().set() & signal_bit(SIGINT));
   task->set_signal_mask(0);
-  EXPECT_FALSE(is_blocked(SIGINT));
-  EXPECT_EQ(thread->interrupts, 0);
-  ASSERT_TRUE(set_signal_action(*task, SIGINT, {}).has_value());
-  ::kill(getpid(), SIGINT);
-  EXPECT_EQ(thread->interrupts, 1);
+  EXPECT_TRUE(needs_attention(*task));
 }
 
-TEST_F(HostSignalsTest, StopsAreTheHostsUntilTheGuestHandlesThem) {
-  EXPECT_EQ(handler_of(SIGTSTP), reinterpret_cast<void*>(SIG_DFL));
-  ASSERT_TRUE(
-      set_signal_action(*task, SIGTSTP, {.handler = 0x401000, .flags = 0x04000000}).has_value());
-  ::kill(getpid(), SIGTSTP);
+TEST_F(HostSignalsTest, AnAwaitedSignalInterruptsThoughItIsBlocked) {
+  task->set_signal_mask(signal_bit(SIGINT));
+  task->set_awaited_signals(signal_bit(SIGINT));
+  hand_on_signal(world.system(), SignalInfo::fault(SIGINT, SI_KERNEL, 0));
   EXPECT_EQ(thread->interrupts, 1);
 }
 
 TEST_F(HostSignalsTest, LeavesNothingBehind) {
-  signals.reset();
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGALRM, SIGPIPE}) {
-    EXPECT_EQ(handler_of(signal), reinterpret_cast<void*>(SIG_DFL)) << signal;
+  sigset_t before, after;
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  HostSignals::install(world.system())->wait_for_end();  // nothing runs
+  pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  for (int signal = 1; signal < kKickSignal; ++signal) {
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
   }
-  EXPECT_EQ(task->signal_source(), nullptr);
-  ASSERT_TRUE(HostSignals::install(*task).has_value());
+  struct sigaction pipe_action{};
+  sigaction(SIGPIPE, nullptr, &pipe_action);
+  EXPECT_EQ(pipe_action.sa_handler, SIG_DFL);
 }
 
-TEST_F(HostSignalsTest, OneAtATime) {
-  EXPECT_EQ(HostSignals::install(*task).error(), Errno::kBusy);
-  ::kill(getpid(), SIGUSR1);
-  EXPECT_EQ(thread->interrupts, 1) << "the refused one has undone nothing";
-}
-
-TEST_F(HostSignalsTest, ABlockingCallReturnsWhenASignalComes) {
+TEST_F(HostSignalsTest, ANoticeBeforeTheCallKeepsItFromBlocking) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe(ends.data()), 0);
-  const itimerval soon{.it_interval = {0, 1000}, .it_value = {0, 1000}};
-  const itimerval never{};
-  ASSERT_EQ(setitimer(ITIMER_REAL, &soon, nullptr), 0);
-  char byte = 0;
-  const std::int64_t result = interruptible_call(
-      *task, SYS_read,
-      {static_cast<std::uint64_t>(ends[0]), reinterpret_cast<std::uintptr_t>(&byte), 1, 0, 0, 0});
-  setitimer(ITIMER_REAL, &never, nullptr);
-  EXPECT_EQ(result, -EINTR);
-  deliver_signals(*task);
-  EXPECT_EQ(task->exit_status().value().signal, SIGALRM);
-  close(ends[0]);
-  close(ends[1]);
-}
-
-TEST_F(HostSignalsTest, ASignalBeforeTheCallKeepsItFromBlocking) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(pipe(ends.data()), 0);
-  ::kill(getpid(), SIGUSR1);
+  task->notify();
   char byte = 0;
   EXPECT_EQ(interruptible_call(*task, SYS_read,
                                {static_cast<std::uint64_t>(ends[0]),
                                 reinterpret_cast<std::uintptr_t>(&byte), 1, 0, 0, 0}),
             -EINTR);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_F(HostSignalsTest, ANoticeBreaksACallOff) {
+  install_kick();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  std::int64_t result = 0;
+  std::thread caller([&] {
+    task->set_host_thread(gettid());
+    char byte = 0;
+    result = interruptible_call(
+        *task, SYS_read,
+        {static_cast<std::uint64_t>(ends[0]), reinterpret_cast<std::uintptr_t>(&byte), 1, 0, 0, 0});
+  });
+  while (!task->blocking().load()) std::this_thread::yield();
+  task->notify();
+  caller.join();
+  EXPECT_EQ(result, -EINTR);
   close(ends[0]);
   close(ends[1]);
 }

@@ -294,12 +294,12 @@ TEST_F(ProcfsTest, TextIsMadeAnewWhenReadFromTheStart) {
   KernelFile& file = *opened->kernel_file();
   EXPECT_EQ(write(file, "x").error(), Errno::kBadF);
   EXPECT_EQ(read(file, 2), "ca");
-  world.process().image().name = "dog";
+  task->set_name("dog");
   EXPECT_EQ(read(file, 9), "t\n") << "read in pieces, it is of one moment";
   EXPECT_EQ(read(file, 9), "");
   EXPECT_EQ(file.seek(0, SEEK_SET).value(), 0U);
   EXPECT_EQ(read(file, 9), "dog\n");
-  world.process().image().name = "cat";
+  task->set_name("cat");
   EXPECT_EQ(read(file, 9, 0), "cat\n");
   EXPECT_EQ(file.seek(0, SEEK_CUR).value(), 4U) << "a read elsewhere does not move it";
   EXPECT_EQ(file.seek(0, SEEK_END).error(), Errno::kInval);

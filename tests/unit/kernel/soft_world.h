@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "kernel/process.h"
+#include "kernel/process_table.h"
 #include "kernel/system.h"
 #include "kernel/task.h"
+#include "kernel/task_threads.h"
 
 namespace gonzo {
 
@@ -48,10 +50,12 @@ class SoftWorld {
     auto process = Process::create(*system_, 1, inheritance);
     EXPECT_TRUE(process.has_value());
     process_ = std::move(*process);
+    EXPECT_EQ(system_->processes().reserve_id(), 1);
+    system_->processes().add_first(process_);
   }
   ~SoftWorld() {
     EXPECT_EQ(process_->memory().verify(), "");
-    task_.reset();
+    end();
     process_.reset();
     EXPECT_EQ(system_->shut_down(), "");
   }
@@ -64,21 +68,33 @@ class SoftWorld {
   StepQueue& queue() { return *queue_; }
   /// A task on a thread of the soft machine.
   Task& start(const ExecResult& at = {}) {
+    end();
     auto task = Task::create(*process_, 1, at);
     EXPECT_TRUE(task.has_value());
     task_ = std::move(*task);
+    system_->processes().add_task(task_);
     return *task_;
   }
   Task& start(std::unique_ptr<MachineThread> thread) {
-    task_ = std::make_unique<Task>(*process_, 1, std::move(thread));
+    end();
+    task_ = std::make_shared<Task>(*process_, 1, std::move(thread));
+    EXPECT_TRUE(process_->attach(*task_));
+    system_->processes().add_task(task_);
     return *task_;
   }
 
  private:
+  void end() {
+    if (task_ == nullptr) return;
+    process_->detach(*task_);
+    system_->processes().remove_task(*task_);
+    task_.reset();
+  }
+
   std::shared_ptr<StepQueue> queue_ = std::make_shared<StepQueue>();
   std::unique_ptr<System> system_;
-  std::unique_ptr<Process> process_;
-  std::unique_ptr<Task> task_;
+  std::shared_ptr<Process> process_;
+  std::shared_ptr<Task> task_;
 };
 
 }  // namespace gonzo

@@ -83,7 +83,7 @@ TEST_F(AreaNoticeTest, ACopyCountsForItself) {
   use(Counting::kNo);
   ASSERT_TRUE(try_map(8).has_value());
   NoTranslationCache cache;
-  auto child = space_->fork(cache);
+  auto child = space_->fork(cache, 0);
   ASSERT_TRUE(child.has_value());
   EXPECT_EQ(memory_->areas, 2);
   child->reset();

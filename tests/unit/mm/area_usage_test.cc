@@ -151,7 +151,7 @@ TEST_F(AreaUsageTest, AForkSharesAndTheCopyIsPrivate) {
   poke(page(0), 1);
   poke(page(1), 1);
   NoTranslationCache none;
-  const auto child = *space_->fork(none);
+  const auto child = *space_->fork(none, 0);
   Area area = only_area();
   EXPECT_EQ(area.kilobytes["Shared_Dirty"], 8U);
   EXPECT_EQ(area.kilobytes["Pss"], 4U);

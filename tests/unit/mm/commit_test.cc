@@ -99,7 +99,7 @@ TEST_F(CommitTest, AForkDoublesIt) {
   ASSERT_EQ(advise(16, 4, MADV_DONTFORK), Errno{});
   NoTranslationCache cache;
   {
-    const auto child = *space_->fork(cache);
+    const auto child = *space_->fork(cache, 0);
     EXPECT_EQ(committed(), 12U);
     EXPECT_EQ(child->verify(), "");
   }
@@ -138,7 +138,7 @@ TEST_F(CommitTest, NeverStopsAtTheLimit) {
   EXPECT_EQ(map_pages(1, kReadWrite, kSharedAnonymous), Errno::kNoMem);
   EXPECT_EQ(map_pages(1, PROT_READ), Errno{});
   NoTranslationCache cache;
-  EXPECT_EQ(error(space_->fork(cache)), Errno::kNoMem);
+  EXPECT_EQ(error(space_->fork(cache, 0)), Errno::kNoMem);
   AddressSpaceLimits limits = space_->limits();
   limits.is_admin = true;
   space_->set_limits(limits);

@@ -11,7 +11,7 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 class CowTest : public Guest {
  protected:
   std::unique_ptr<AddressSpace> fork() {
-    auto child = space_->fork(child_cache_);
+    auto child = space_->fork(child_cache_, 0);
     EXPECT_TRUE(child.has_value());
     return std::move(*child);
   }

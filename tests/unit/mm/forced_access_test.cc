@@ -66,7 +66,7 @@ TEST_F(ForcedAccessTest, AForksCopyIsItsOwn) {
   map(1);
   poke(page(0), 1);
   NoTranslationCache none;
-  const auto child = *space_->fork(none);
+  const auto child = *space_->fork(none, 0);
   ASSERT_TRUE(space_->protect(page(0), kPageSize, PROT_READ));
   EXPECT_EQ(write(page(0), 3), 4U);
   EXPECT_EQ(peek(page(0)), 3);

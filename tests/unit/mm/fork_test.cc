@@ -9,7 +9,7 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 class ForkTest : public Guest {
  protected:
   std::unique_ptr<AddressSpace> fork() {
-    auto child = space_->fork(child_cache_);
+    auto child = space_->fork(child_cache_, 0);
     EXPECT_TRUE(child.has_value());
     return std::move(*child);
   }
@@ -138,7 +138,7 @@ TEST_F(ForkTest, GrandchildrenAndDeathInAnyOrder) {
   for (std::uint64_t i = 0; i < 16; ++i) poke(page(i), static_cast<int>(i));
   auto child = fork();
   poke(*child, page(3), 33);
-  auto grandchild = *child->fork(child_cache_);
+  auto grandchild = *child->fork(child_cache_, 0);
   poke(*grandchild, page(4), 44);
   poke(page(5), 55);
   child.reset();
@@ -159,7 +159,7 @@ TEST_F(ForkTest, OutOfMemoryLeavesNoChildAndAWholeParent) {
     poke(page(0), 1);
     poke(page(2048), 2);
     frames_->fail_nth(nth);
-    const auto child = space_->fork(child_cache_);
+    const auto child = space_->fork(child_cache_, 0);
     frames_->fail_nth(0);
     if (!child) {
       EXPECT_EQ(child.error(), Errno::kNoMem);

@@ -54,7 +54,7 @@ TEST_F(GuardTest, MovesAndIsInherited) {
   EXPECT_EQ(advise(1, 1, kInstall), Errno{});
   ASSERT_TRUE(remap(0, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED, 8));
   EXPECT_EQ(read_fault(page(9)), FaultOutcome::kNoMapping);
-  auto child = space_->fork(cache_);
+  auto child = space_->fork(cache_, 0);
   ASSERT_TRUE(child);
   EXPECT_EQ((*child)->fault(page(9), Access::kRead), FaultOutcome::kNoMapping);
   EXPECT_TRUE(mended((*child)->fault(page(8), Access::kRead)));
@@ -65,7 +65,7 @@ TEST_F(GuardTest, AWipedAreaLosesThemInTheChild) {
   map(1);
   EXPECT_EQ(advise(0, 1, kInstall), Errno{});
   EXPECT_EQ(advise(0, 1, MADV_WIPEONFORK), Errno{});
-  auto child = space_->fork(cache_);
+  auto child = space_->fork(cache_, 0);
   ASSERT_TRUE(child);
   EXPECT_TRUE(mended((*child)->fault(page(0), Access::kRead)));
 }

@@ -218,7 +218,7 @@ TEST_F(LockTest, AForkedChildHasNoLocks) {
   map(2);
   ASSERT_EQ(error(space_->lock_all(MCL_CURRENT | MCL_FUTURE)), Errno{});
   NoTranslationCache cache;
-  const auto child = *space_->fork(cache);
+  const auto child = *space_->fork(cache, 0);
   EXPECT_EQ(child->verify(), "");
   EXPECT_EQ(child->counts().locked, 0U);
   ASSERT_TRUE(child->map({.length = kPageSize, .flags = kPrivate}).has_value());

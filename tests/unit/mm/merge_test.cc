@@ -97,7 +97,7 @@ TEST_F(MergeTest, AForkedHeapGrowsByANewArea) {
   space_->brk(page(2));
   poke(page(0), 1);
   NoTranslationCache cache;
-  const auto child = space_->fork(cache).value();
+  const auto child = space_->fork(cache, 0).value();
   child->brk(page(4));
   EXPECT_EQ(child->counts().areas, 2U);
   child->brk(page(6));

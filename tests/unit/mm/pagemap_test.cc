@@ -48,7 +48,7 @@ TEST_F(PagemapTest, ASharedPageIsNotExclusive) {
   map(1);
   poke(page(0), 1);
   NoTranslationCache none;
-  const auto child = *space_->fork(none);
+  const auto child = *space_->fork(none, 0);
   EXPECT_EQ(word(page(0)), kPresent | frame_number(page(0)));
 }
 

@@ -99,7 +99,7 @@ TEST_F(UserCopyTest, WritesGoThroughCopyOnWriteAndNotification) {
   map(1, kReadWrite, MAP_PRIVATE | MAP_ANONYMOUS, 8);
   ASSERT_TRUE(put(page(8), "old"));
   NoTranslationCache none;
-  auto child = *space_->fork(none);
+  auto child = *space_->fork(none, 0);
   ASSERT_TRUE(put(page(8), "new"));
   EXPECT_EQ(*child->copy_in_string(page(8), 10), "old");
   EXPECT_EQ(*space_->copy_in_string(page(8), 10), "new");

@@ -1,0 +1,24 @@
+// New tasks: fork, vfork, clone, clone3, pthread_create. Linux: kernel/fork.c.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/task.h"
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+/// As clone3(2) has them.
+struct CloneRequest {
+  std::uint64_t flags = 0;  ///< CLONE_*, without the exit signal
+  int exit_signal = 0;
+  std::uint64_t stack_pointer = 0;  ///< 0: the caller's own
+  VirtAddr parent_tid, child_tid;   ///< for CLONE_PARENT_SETTID, CLONE_CHILD_*TID
+  std::uint64_t tls = 0;            ///< CLONE_SETTLS
+};
+
+/// The new task's id. Its registers are the caller's with rax 0. EINVAL: flags that do not go
+/// together, or that are not known; EPERM: namespaces; EAGAIN, ENOMEM: no room for another.
+Result<int> clone_task(Task& parent, const CloneRequest& request);
+
+}  // namespace gonzo

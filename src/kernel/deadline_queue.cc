@@ -1,0 +1,67 @@
+#include "kernel/deadline_queue.h"
+
+#include <pthread.h>
+
+#include <csignal>
+#include <utility>
+
+namespace gonzo {
+
+DeadlineQueue::~DeadlineQueue() {
+  std::thread thread;
+  {
+    const LockGuard guard(lock_);
+    stopping_ = true;
+    thread.swap(thread_);
+    changed_.notify_all();
+  }
+  if (thread.joinable()) thread.join();
+}
+
+DeadlineQueue::Ticket DeadlineQueue::add(Clock::time_point when, Action action) {
+  const LockGuard guard(lock_);
+  const Ticket ticket = ++last_;
+  entries_.emplace(Entry{when, ticket}, std::move(action));
+  times_.emplace(ticket, when);
+  if (!thread_.joinable()) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { serve(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  changed_.notify_all();
+  return ticket;
+}
+
+void DeadlineQueue::cancel(Ticket ticket) {
+  const LockGuard guard(lock_);
+  const auto found = times_.find(ticket);
+  if (found == times_.end()) return;
+  entries_.erase({found->second, ticket});
+  times_.erase(found);
+}
+
+void DeadlineQueue::serve() {
+  LockGuard guard(lock_);
+  while (!stopping_) {
+    if (entries_.empty()) {
+      changed_.wait(lock_);
+      continue;
+    }
+    const auto first = entries_.begin();
+    if (first->first.when > Clock::now()) {
+      const Clock::time_point when = first->first.when;
+      changed_.wait_until(lock_, when);
+      continue;
+    }
+    const Action action = std::move(first->second);
+    times_.erase(first->first.ticket);
+    entries_.erase(first);
+    lock_.unlock();
+    action();
+    lock_.lock();
+  }
+}
+
+}  // namespace gonzo

@@ -1,0 +1,124 @@
+#include "kernel/exit.h"
+
+#include <linux/futex.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <tuple>
+
+#include "kernel/futex.h"
+#include "kernel/process_table.h"
+#include "kernel/task_threads.h"
+#include "kernel/user_word.h"
+
+namespace gonzo {
+namespace {
+
+/// struct robust_list_head, 64-bit.
+struct RobustListHead {
+  std::uint64_t first, futex_offset, pending;
+};
+constexpr int kLongestList = 2048;  // Linux: ROBUST_LIST_LIMIT
+constexpr std::uint64_t kPriorityInheriting = 1;
+
+void wake_one(Task& task, VirtAddr word, FutexScope scope) {
+  std::ignore = task.process().system().futexes().wake(
+      {.memory = task.memory(), .address = word, .scope = scope}, 1);
+}
+
+/// The owner died: whoever waits is told. Linux: handle_futex_death.
+bool release_futex(Task& task, VirtAddr word) {
+  AddressSpace& memory = task.memory();
+  for (;;) {
+    const auto value = memory.load<std::uint32_t>(word);
+    if (!value) return false;
+    if ((*value & FUTEX_TID_MASK) != static_cast<std::uint32_t>(task.tid())) return true;
+    const std::uint32_t died = (*value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+    const auto exchanged = compare_exchange_user(memory, word, *value, died);
+    if (!exchanged) return false;
+    if (!*exchanged) continue;
+    if ((*value & FUTEX_WAITERS) != 0) wake_one(task, word, FutexScope::kShared);
+    return true;
+  }
+}
+
+/// Linux: exit_robust_list. The list is the program's own: nothing in it is trusted.
+void release_robust_futexes(Task& task) {
+  if (task.robust_list == 0) return;
+  const std::uint64_t list = std::exchange(task.robust_list, 0);
+  AddressSpace& memory = task.memory();
+  const auto head = memory.load<RobustListHead>(VirtAddr(list));
+  if (!head) return;
+  const auto word_of = [&](std::uint64_t entry) {
+    return VirtAddr((entry & ~kPriorityInheriting) + head->futex_offset);
+  };
+  std::uint64_t entry = head->first;
+  for (int i = 0; i < kLongestList && (entry & ~kPriorityInheriting) != list; ++i) {
+    const auto next = memory.load<std::uint64_t>(VirtAddr(entry & ~kPriorityInheriting));
+    if (entry != head->pending && !release_futex(task, word_of(entry))) return;
+    if (!next) return;
+    entry = *next;
+  }
+  if (head->pending != 0) std::ignore = release_futex(task, word_of(head->pending));
+}
+
+/// Of a thread of this process by its number (Linux: MAKE_THREAD_CPUCLOCK). Nothing: it is gone.
+std::chrono::nanoseconds cpu_time(pid_t thread) {
+  constexpr unsigned kPerThreadScheduled = 6;  // CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
+  const auto clock =
+      static_cast<clockid_t>((~static_cast<unsigned>(thread) << 3) | kPerThreadScheduled);
+  timespec time{};
+  if (thread == 0 || clock_gettime(clock, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+void end_process(Task& last) {
+  Process& process = last.process();
+  System& system = process.system();
+  if (ProcessObserver* observer = system.tasks().observer()) observer->ends(last);
+  const Usage usage = usage_of(process);
+  last.replace_thread(nullptr);  // before the space that it runs in
+  system.processes().remove_task(last);
+  process.release();
+  system.processes().exited(process, process.exit_status(), usage);
+}
+
+}  // namespace
+
+void leave_memory(Task& task) {
+  release_robust_futexes(task);
+  const VirtAddr word(std::exchange(task.clear_child_tid, 0));
+  // Alone in its memory, there is nobody to tell.
+  const bool has_company =
+      task.process().memory_ref().use_count() > 2 || task.process().task_count() > 1;
+  if (word.value == 0 || !has_company) return;
+  if (task.memory().store(word, std::uint32_t{0})) wake_one(task, word, FutexScope::kShared);
+}
+
+Usage usage_of(Process& process) {
+  const AddressSpaceCounts counts = process.memory().counts();
+  const std::chrono::nanoseconds user = process.machine_space().counters().guest_time;
+  std::chrono::nanoseconds runner = process.ended_runner_time();
+  process.for_each_task([&](Task& task) { runner += cpu_time(task.host_thread()); });
+  return {.user = user,
+          // While it waits for the guest on another processor, the runner spins: that is not the
+          // guest's.
+          .system = std::max(runner - user, std::chrono::nanoseconds(0)),
+          .peak_rss_pages = std::max(counts.peak_rss, counts.rss()),
+          .minor_faults = counts.minor_faults,
+          .major_faults = counts.major_faults};
+}
+
+void end_task(Task& task) {
+  Process& process = task.process();
+  leave_memory(task);
+  process.add_runner_time(cpu_time(gettid()));
+  task.set_host_thread(0);  // counted now, and not to be kicked any more
+  // Before the others can see it gone: with the last of them goes the space that it ran in.
+  if (!process.is_last(task)) task.replace_thread(nullptr);
+  if (process.detach(task) == Process::Detached::kWasLast) return end_process(task);
+  process.system().processes().remove_task(task);
+}
+
+}  // namespace gonzo

@@ -1,0 +1,154 @@
+// wait4(2), waitid(2). Linux: kernel/exit.c.
+#include <linux/futex.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "kernel/process_table.h"
+#include "syscall/cpu_times.h"
+#include "syscall/handlers.h"
+#include "syscall/user_types.h"
+
+namespace gonzo {
+
+namespace {
+
+/// si_signo to si_status.
+constexpr std::size_t kWaitInfoBytes = 28;
+constexpr int kThreadOptions = __WNOTHREAD | __WCLONE | __WALL;
+
+/// Until there is something to tell, or a signal. Nothing: WNOHANG.
+Result<std::optional<WaitReport>> wait_for(Call& call, const ProcessTable::WaitRequest& request,
+                                           int options, std::int64_t& interrupted) {
+  ProcessTable& table = call.process().system().processes();
+  const int self = call.process().pid();
+  std::atomic<std::uint32_t>* const word = table.wait_word(self);
+  for (;;) {
+    const std::uint32_t seen = word->load(std::memory_order_acquire);
+    auto report = table.try_wait(self, request);
+    if (!report || *report || (options & WNOHANG) != 0) return report;
+    const std::int64_t slept =
+        call.host(SYS_futex, {reinterpret_cast<std::uint64_t>(word), FUTEX_WAIT_PRIVATE, seen, 0});
+    if (slept < 0 && slept != -EAGAIN) {
+      interrupted = slept;
+      return std::nullopt;
+    }
+  }
+}
+
+int encode_status(const WaitReport& report) {
+  switch (report.kind) {
+    case WaitReport::Kind::kStopped:
+      return W_STOPCODE(report.stop_signal);
+    case WaitReport::Kind::kContinued:
+      return __W_CONTINUED;
+    case WaitReport::Kind::kExited:
+      break;
+  }
+  return W_EXITCODE(report.exit.code, report.exit.signal);
+}
+
+/// Linux: kernel_wait4's reading of a pid.
+Result<WaitSelector> selector_of(Call& call, int pid) {
+  using Kind = WaitSelector::Kind;
+  if (pid == INT32_MIN) return fail(Errno::kSrch);
+  if (pid == -1) return WaitSelector{};
+  if (pid > 0) return WaitSelector{Kind::kProcess, pid};
+  if (pid < 0) return WaitSelector{Kind::kGroup, -pid};
+  GONZO_ASSIGN(const auto self, call.process().system().processes().identity(call.process().pid()));
+  return WaitSelector{Kind::kGroup, self.group};
+}
+
+Result<WaitSelector> selector_of_id(Call& call, int type, int id) {
+  using Kind = WaitSelector::Kind;
+  switch (type) {
+    case P_ALL:
+      return WaitSelector{};
+    case P_PID:
+      if (id <= 0) return fail(Errno::kInval);
+      return WaitSelector{Kind::kProcess, id};
+    case P_PGID:
+      if (id < 0) return fail(Errno::kInval);
+      return selector_of(call, id == 0 ? 0 : -id);
+    default:
+      return fail(Errno::kInval);
+  }
+}
+
+SignalInfo info_of(const WaitReport& report) {
+  int code = CLD_EXITED, status = report.exit.code;
+  if (report.kind == WaitReport::Kind::kStopped) {
+    code = CLD_STOPPED;
+    status = report.stop_signal;
+  } else if (report.kind == WaitReport::Kind::kContinued) {
+    code = CLD_CONTINUED;
+    status = SIGCONT;
+  } else if (report.exit.signal != 0) {
+    code = CLD_KILLED;
+    status = report.exit.signal;
+  }
+  SignalInfo info = SignalInfo::sent(SIGCHLD, code, report.pid, report.uid);
+  info.fields[1] = static_cast<std::uint32_t>(status);
+  return info;
+}
+
+std::int64_t store_usage(Call& call, unsigned argument, const Usage& usage) {
+  if (call.is_null(argument)) return 0;
+  return raw(store_longs(call, call.address(argument), to_rusage(usage)));
+}
+
+}  // namespace
+
+std::int64_t sys_wait4(Call& call) {
+  const int options = call.integer(2);
+  if ((options & ~(WNOHANG | WUNTRACED | WCONTINUED | kThreadOptions)) != 0) return -EINVAL;
+  const auto selector = selector_of(call, call.integer(0));
+  if (!selector) return raw(selector.error());
+  std::int64_t interrupted = 0;
+  const auto report = wait_for(call,
+                               {.selector = *selector,
+                                .stopped = (options & WUNTRACED) != 0,
+                                .continued = (options & WCONTINUED) != 0},
+                               options, interrupted);
+  if (!report) return raw(report.error());
+  if (!*report) return interrupted;
+  if (!call.is_null(1)) {
+    const auto stored = call.memory().store(call.address(1), encode_status(**report));
+    if (!stored) return raw(stored.error());
+  }
+  if (const std::int64_t stored = store_usage(call, 3, (*report)->usage); stored < 0) return stored;
+  return (*report)->pid;
+}
+
+std::int64_t sys_waitid(Call& call) {
+  const int options = call.integer(3);
+  constexpr int kStates = WEXITED | WSTOPPED | WCONTINUED;
+  if ((options & ~(WNOHANG | WNOWAIT | kStates | kThreadOptions)) != 0) return -EINVAL;
+  if ((options & kStates) == 0) return -EINVAL;
+  const auto selector = selector_of_id(call, call.integer(0), call.integer(1));
+  if (!selector) return raw(selector.error());
+  std::int64_t interrupted = 0;
+  const auto report = wait_for(call,
+                               {.selector = *selector,
+                                .exited = (options & WEXITED) != 0,
+                                .stopped = (options & WSTOPPED) != 0,
+                                .continued = (options & WCONTINUED) != 0,
+                                .keep = (options & WNOWAIT) != 0},
+                               options, interrupted);
+  if (!report) return raw(report.error());
+  if (!*report && interrupted != 0) return interrupted;
+  if (*report) {
+    if (const std::int64_t stored = store_usage(call, 4, (*report)->usage); stored < 0) {
+      return stored;
+    }
+  }
+  if (call.is_null(2)) return 0;
+  // Linux writes these fields only, and zeros when there is nothing to tell.
+  const SignalInfo info = *report ? info_of(**report) : SignalInfo{};
+  return raw(call.memory().copy_out(call.address(2),
+                                    std::as_bytes(std::span(&info, 1)).first(kWaitInfoBytes)));
+}
+
+}  // namespace gonzo
