@@ -32,12 +32,15 @@ Result<int> FileTable::insert(OpenFileRef file, CloseOnExec cloexec, int from) {
 
 Result<void> FileTable::insert_at(int fd, OpenFileRef file, CloseOnExec cloexec) {
   OpenFileRef closed;  // closing may take long: after the lock
-  const LockGuard guard(lock_);
-  if (fd < 0 || static_cast<unsigned>(fd) >= limit_) return fail(Errno::kBadF);
-  const auto number = static_cast<std::size_t>(fd);
-  if (number >= slots_.size()) slots_.resize(number + 1);
-  closed = std::move(slots_[number].file);
-  slots_[number] = {std::move(file), cloexec};
+  {
+    const LockGuard guard(lock_);
+    if (fd < 0 || static_cast<unsigned>(fd) >= limit_) return fail(Errno::kBadF);
+    const auto number = static_cast<std::size_t>(fd);
+    if (number >= slots_.size()) slots_.resize(number + 1);
+    closed = std::move(slots_[number].file);
+    slots_[number] = {std::move(file), cloexec};
+  }
+  if (closed != nullptr) record_locks_.file_closed(*closed);
   return {};
 }
 
@@ -60,11 +63,14 @@ Result<OpenFileRef> FileTable::get(int fd) const {
 
 Result<void> FileTable::close(int fd) {
   OpenFileRef closed;
-  const LockGuard guard(lock_);
-  Slot* slot = find(fd);
-  if (slot == nullptr) return fail(Errno::kBadF);
-  closed = std::move(slot->file);
-  *slot = {};
+  {
+    const LockGuard guard(lock_);
+    Slot* slot = find(fd);
+    if (slot == nullptr) return fail(Errno::kBadF);
+    closed = std::move(slot->file);
+    *slot = {};
+  }
+  record_locks_.file_closed(*closed);
   return {};
 }
 
@@ -85,12 +91,15 @@ Result<void> FileTable::set_cloexec(int fd, CloseOnExec cloexec) {
 
 void FileTable::close_on_exec() {
   std::vector<OpenFileRef> closed;
-  const LockGuard guard(lock_);
-  for (Slot& slot : slots_) {
-    if (slot.file == nullptr || slot.cloexec == CloseOnExec::kNo) continue;
-    closed.push_back(std::move(slot.file));
-    slot = {};
+  {
+    const LockGuard guard(lock_);
+    for (Slot& slot : slots_) {
+      if (slot.file == nullptr || slot.cloexec == CloseOnExec::kNo) continue;
+      closed.push_back(std::move(slot.file));
+      slot = {};
+    }
   }
+  for (const OpenFileRef& file : closed) record_locks_.file_closed(*file);
 }
 
 std::vector<int> FileTable::numbers() const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/open_file.h"
+#include "kernel/record_locks.h"
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 
@@ -15,7 +16,7 @@ enum class CloseOnExec : bool { kNo, kYes };
 class FileTable {
  public:
   explicit FileTable(unsigned limit) : limit_(limit) {}
-  /// fork: the same open files at the same numbers.
+  /// fork: the same open files at the same numbers, no record locks.
   FileTable(const FileTable& other) GONZO_EXCLUDES(other.lock_);
   FileTable& operator=(const FileTable&) = delete;
 
@@ -27,6 +28,7 @@ class FileTable {
   Result<void> close(int fd) GONZO_EXCLUDES(lock_);
   Result<CloseOnExec> cloexec(int fd) const GONZO_EXCLUDES(lock_);
   Result<void> set_cloexec(int fd, CloseOnExec cloexec) GONZO_EXCLUDES(lock_);
+  RecordLocks& record_locks() { return record_locks_; }
   /// Closes what exec closes.
   void close_on_exec() GONZO_EXCLUDES(lock_);
   /// Open numbers, ascending (close_range, /proc/self/fd).
@@ -43,6 +45,7 @@ class FileTable {
   Slot* find(int fd) GONZO_REQUIRES(lock_);
   const Slot* find(int fd) const GONZO_REQUIRES(lock_);
 
+  RecordLocks record_locks_;
   mutable Mutex lock_;
   unsigned limit_ GONZO_GUARDED_BY(lock_);
   std::vector<Slot> slots_ GONZO_GUARDED_BY(lock_);

@@ -3,8 +3,11 @@
 
 #include <sys/stat.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 
+#include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 
 namespace gonzo {
@@ -22,6 +25,9 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   int host_fd() const { return host_fd_; }
+  /// By which an epoll set knows the guest's descriptor `number` of this description. A set takes
+  /// a description once for each number (Linux: struct epoll_filefd). EMFILE.
+  Result<int> host_fd_in_epoll(int number) GONZO_EXCLUDES(epoll_lock_);
   /// Null where the host reads and writes.
   virtual KernelFile* kernel_file() { return nullptr; }
   /// Where fstat must tell another story than the host's descriptor (a directory's size).
@@ -29,6 +35,10 @@ class OpenFile {
 
  private:
   int host_fd_;
+  Mutex epoll_lock_;
+  /// The first number stands for host_fd_; each other has a copy of its own.
+  std::optional<int> first_in_epoll_ GONZO_GUARDED_BY(epoll_lock_);
+  std::map<int, int> more_in_epoll_ GONZO_GUARDED_BY(epoll_lock_);
 };
 
 using OpenFileRef = std::shared_ptr<OpenFile>;

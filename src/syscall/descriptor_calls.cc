@@ -62,9 +62,6 @@ std::int64_t make_pipe(Call& call, int flags) {
 /// Bytes behind fcntl's third argument; 0: it is a number.
 std::uint32_t fcntl_bytes(int command) {
   switch (command) {
-    case F_GETLK:
-    case F_SETLK:
-    case F_SETLKW:
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
@@ -168,6 +165,10 @@ std::int64_t sys_fcntl(Call& call) {
     }
     case F_SETFD:
       return raw(call.files().set_cloexec(fd, close_on_exec((call[2] & FD_CLOEXEC) != 0)));
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+      return record_lock(call, **file);
     case F_ADD_SEALS:
       return add_seals(call, **file);
     default:

@@ -66,11 +66,16 @@ std::int64_t sys_pipe2(Call& call);
 std::int64_t sys_socketpair(Call& call);
 std::int64_t sys_ioctl(Call& call);
 
+// record_lock_calls.cc
+/// fcntl's F_GETLK, F_SETLK and F_SETLKW.
+std::int64_t record_lock(Call& call, const OpenFile& file);
+
 // poll_calls.cc
 std::int64_t sys_poll(Call& call);
 std::int64_t sys_ppoll(Call& call);
 std::int64_t sys_select(Call& call);
 std::int64_t sys_pselect6(Call& call);
+std::int64_t sys_epoll_ctl(Call& call);
 std::int64_t sys_epoll_pwait(Call& call);
 
 // socket_calls.cc
@@ -78,6 +83,8 @@ std::int64_t sys_sendto(Call& call);
 std::int64_t sys_recvfrom(Call& call);
 std::int64_t sys_sendmsg(Call& call);
 std::int64_t sys_recvmsg(Call& call);
+std::int64_t sys_sendmmsg(Call& call);
+std::int64_t sys_recvmmsg(Call& call);
 
 // memory_calls.cc
 std::int64_t sys_mmap(Call& call);

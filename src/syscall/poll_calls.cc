@@ -1,5 +1,6 @@
 // Waiting for descriptors.
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -235,6 +236,22 @@ std::int64_t sys_pselect6(Call& call) {
   const std::int64_t result = end_temporary_mask(call, select_with(call, *timeout));
   store_remaining(call, 4, *timeout, false);
   return result;
+}
+
+std::int64_t sys_epoll_ctl(Call& call) {
+  epoll_event event{};
+  const bool has_event = call.integer(1) != EPOLL_CTL_DEL;
+  if (has_event) {
+    const auto given = call.memory().load<epoll_event>(call.address(3));
+    if (!given) return raw(given.error());
+    event = *given;
+  }
+  const auto set = call.file(0), target = call.file(2);
+  if (!set || !target) return -EBADF;
+  const auto host_fd = (*target)->host_fd_in_epoll(call.integer(2));
+  if (!host_fd) return raw(host_fd.error());
+  return call.host(SYS_epoll_ctl, {static_cast<std::uint64_t>((*set)->host_fd()), call[1],
+                                   static_cast<std::uint64_t>(*host_fd), pointer_of(&event)});
 }
 
 std::int64_t sys_epoll_pwait(Call& call) {

@@ -86,7 +86,7 @@ constexpr SyscallRow kRows[] = {
     {SYS_epoll_create1, "epoll_create1",
      pass(flags(symbols::kEpollCreate)).returns_fd(0, EPOLL_CLOEXEC)},
     {SYS_epoll_ctl, "epoll_ctl",
-     pass(fd(), flags(symbols::kEpollOperation), fd(), in_struct(kEventBytes).or_null())},
+     call(sys_epoll_ctl, fd(), flags(symbols::kEpollOperation), fd(), pointer())},
     {SYS_epoll_wait, "epoll_wait",
      pass(fd(), events(), integer(), integer()).when_interrupted(Interruption::kNever)},
     {SYS_epoll_pwait, "epoll_pwait",

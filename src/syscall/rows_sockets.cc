@@ -54,6 +54,12 @@ constexpr SyscallRow kRows[] = {
      interruptible(call(sys_recvmsg, fd(),
                         pointer(Direction::kInOut, Style::kAddress, kMessageHeader),
                         flags(symbols::kMessage)))},
+    {SYS_sendmmsg, "sendmmsg",
+     interruptible(call(sys_sendmmsg, fd(), pointer(), integer(), flags(symbols::kMessage)))},
+    {SYS_recvmmsg, "recvmmsg",
+     interruptible(call(sys_recvmmsg, fd(), pointer(Direction::kInOut), integer(),
+                        flags(symbols::kMessage),
+                        pointer(Direction::kInOut, Style::kTimespec, 16)))},
 };
 
 }  // namespace

@@ -95,11 +95,11 @@ std::int64_t receive_message(Call& call, const Message& message, HostMessage& ho
 }
 
 /// The host looks at the socket before it finds the header to be bad.
-std::int64_t with_bad_header(Call& call) {
+std::int64_t with_bad_header(Call& call, long number) {
   const auto file = call.file(0);
   if (!file) return raw(file.error());
-  return call.host(call.row.number, {static_cast<std::uint64_t>((*file)->host_fd()),
-                                     call.bad_pointer.user(), call[2]});
+  return call.host(
+      number, {static_cast<std::uint64_t>((*file)->host_fd()), call.bad_pointer.user(), call[2]});
 }
 
 /// Calls `change` with each descriptor passed along in control messages (SCM_RIGHTS). False when it
@@ -173,7 +173,7 @@ std::int64_t sys_recvfrom(Call& call) {
 
 std::int64_t sys_sendmsg(Call& call) {
   const auto header = load_message_header(call, call.address(1));
-  if (!header) return with_bad_header(call);
+  if (!header) return with_bad_header(call, SYS_sendmsg);
   auto message = load_message(call, *header);
   if (!message) return raw(message.error());
   if (header->msg_controllen > kMostControl) return -ENOBUFS;
@@ -196,7 +196,7 @@ std::int64_t sys_sendmsg(Call& call) {
 
 std::int64_t sys_recvmsg(Call& call) {
   auto header = load_message_header(call, call.address(1));
-  if (!header) return with_bad_header(call);
+  if (!header) return with_bad_header(call, SYS_recvmsg);
   const auto message = load_message(call, *header);
   if (!message) return raw(message.error());
   std::vector<std::byte> control(
