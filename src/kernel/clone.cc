@@ -68,6 +68,7 @@ void inherit(Task& child, Task& parent, const CloneRequest& request) {
   child.set_signal_mask(parent.signal_mask());
   child.set_name(parent.name());
   child.memory_policy = parent.memory_policy;
+  child.no_new_privileges = parent.no_new_privileges;
   const bool other_stack = (request.flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
   if (!other_stack) child.signal_stack() = parent.signal_stack();
   if ((request.flags & CLONE_CHILD_CLEARTID) != 0) child.clear_child_tid = request.child_tid.value;

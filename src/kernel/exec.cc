@@ -258,6 +258,7 @@ ExecOutcome<Started> fill(AddressSpace& memory, PageCache& cache, Preparation& p
 /// What a new program finds changed in its process. Linux: begin_new_exec.
 void become(Process& process, const Preparation& prepared, std::vector<std::uint64_t> auxv) {
   process.files().close_on_exec();
+  process.posix_timers().clear();
   process.signals().reset_handlers();
   process.image() = {.abi = prepared.image.abi,
                      .path = prepared.program.path,

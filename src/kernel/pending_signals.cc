@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <climits>
 #include <csignal>
 
 namespace gonzo {
@@ -37,6 +38,19 @@ std::optional<SignalInfo> PendingSignals::take(SignalSet blocked) {
   const auto rest = queue_.erase(found);
   if (std::none_of(rest, queue_.end(), is_it)) set_ &= ~signal_bit(signal);
   return info;
+}
+
+std::optional<int> PendingSignals::count_timer(int timer, int missed) {
+  constexpr unsigned kHalf = 32;  // si_timerid, then si_overrun
+  const LockGuard guard(lock_);
+  for (SignalInfo& info : queue_) {
+    if (info.code != SI_TIMER || static_cast<int>(info.fields[0]) != timer) continue;
+    const std::int64_t count = std::min<std::int64_t>(
+        static_cast<std::int64_t>(info.fields[0] >> kHalf) + missed, INT_MAX);
+    info.fields[0] = static_cast<unsigned>(timer) | static_cast<std::uint64_t>(count) << kHalf;
+    return static_cast<int>(count);
+  }
+  return std::nullopt;
 }
 
 void PendingSignals::discard(SignalSet signals) {

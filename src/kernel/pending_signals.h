@@ -18,6 +18,9 @@ class PendingSignals {
   /// The next signal outside `blocked`, taken out: synchronous ones (SIGSEGV ...) first, then the
   /// lowest number (Linux: next_signal).
   std::optional<SignalInfo> take(SignalSet blocked) GONZO_EXCLUDES(lock_);
+  /// If the signal of that timer pends, it counts `missed` more (si_overrun). Its count, or
+  /// nothing.
+  std::optional<int> count_timer(int timer, int missed) GONZO_EXCLUDES(lock_);
   void discard(SignalSet signals) GONZO_EXCLUDES(lock_);
   SignalSet set() const GONZO_EXCLUDES(lock_);
 

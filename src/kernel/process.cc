@@ -114,6 +114,7 @@ IntervalTimer& Process::real_timer() {
 void Process::release() {
   end_vfork();
   if (real_timer_ != nullptr) real_timer_->set({});
+  posix_timers_.clear();
   std::shared_ptr<ProcessMemory> memory;  // torn down after the lock
   std::shared_ptr<FileTable> files;
   const LockGuard guard(lock_);

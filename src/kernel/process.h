@@ -14,6 +14,7 @@
 #include "kernel/inheritance.h"
 #include "kernel/interval_timer.h"
 #include "kernel/pending_signals.h"
+#include "kernel/posix_timer.h"
 #include "kernel/process_memory.h"
 #include "kernel/program_abi.h"
 #include "kernel/resource_limit.h"
@@ -98,6 +99,7 @@ class Process : public std::enable_shared_from_this<Process> {
   std::chrono::nanoseconds ended_runner_time() const {
     return std::chrono::nanoseconds(runner_time_.load());
   }
+  PosixTimers& posix_timers() { return posix_timers_; }
 
   // Threads (Linux: signal->thread_head, under siglock). All thread-safe.
 
@@ -153,6 +155,7 @@ class Process : public std::enable_shared_from_this<Process> {
   std::shared_ptr<Completion> vfork_end_;
   std::shared_ptr<IntervalTimer> real_timer_;
   std::atomic<std::int64_t> runner_time_{0};  ///< nanoseconds
+  PosixTimers posix_timers_;
 
   mutable Mutex lock_;
   std::condition_variable_any tasks_changed_;

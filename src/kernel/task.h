@@ -117,6 +117,7 @@ class Task {
   std::uint64_t clear_child_tid = 0;    ///< set_tid_address
   std::uint64_t robust_list = 0;        ///< set_robust_list
   int parent_death_signal = 0;          ///< PR_SET_PDEATHSIG
+  bool no_new_privileges = false;       ///< PR_SET_NO_NEW_PRIVS; exec gives none anyway
 
  private:
   std::shared_ptr<Process> kept_;  // destroyed last

@@ -59,6 +59,8 @@ std::int64_t make_pipe(Call& call, int flags) {
   return hand_out_pair(call, fds, call.address(0), close_on_exec((flags & O_CLOEXEC) != 0));
 }
 
+constexpr int kGetOwnerUids = 17;  // F_GETOWNER_UIDS: two users
+
 /// Bytes behind fcntl's third argument; 0: it is a number.
 std::uint32_t fcntl_bytes(int command) {
   switch (command) {
@@ -67,6 +69,7 @@ std::uint32_t fcntl_bytes(int command) {
     case F_OFD_SETLKW:
       return sizeof(struct flock);
     case F_GETOWN_EX:
+    case kGetOwnerUids:
     case F_SETOWN_EX:
     case F_GET_RW_HINT:
     case F_SET_RW_HINT:
@@ -99,12 +102,14 @@ std::int64_t fcntl_on_host(Call& call, const OpenFile& file) {
   Arguments host = call.arguments;
   host[0] = static_cast<std::uint64_t>(file.host_fd());
   const std::uint32_t bytes = fcntl_bytes(call.integer(1));
-  if (bytes == 0) return call.host(SYS_fcntl, host);
+  if (bytes == 0) return call.host_uninterrupted(SYS_fcntl, host);
   alignas(8) std::array<std::byte, 64> buffer{};
   const auto memory = std::span(buffer).first(bytes);
   const bool readable = call.memory().copy_in(memory, call.address(2)).has_value();
   host[2] = readable ? reinterpret_cast<std::uint64_t>(buffer.data()) : call.bad_pointer.user();
-  const std::int64_t result = call.host(SYS_fcntl, host);
+  const std::int64_t result = call.integer(1) == F_OFD_SETLKW
+                                  ? call.host(SYS_fcntl, host)
+                                  : call.host_uninterrupted(SYS_fcntl, host);
   if (result < 0) return result;
   const auto copied = call.memory().copy_out(call.address(2), memory);
   return copied ? result : raw(copied.error());

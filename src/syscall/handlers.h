@@ -179,6 +179,13 @@ std::int64_t sys_alarm(Call& call);
 std::int64_t sys_getitimer(Call& call);
 std::int64_t sys_setitimer(Call& call);
 
+// posix_timer_calls.cc
+std::int64_t sys_timer_create(Call& call);
+std::int64_t sys_timer_settime(Call& call);
+std::int64_t sys_timer_gettime(Call& call);
+std::int64_t sys_timer_getoverrun(Call& call);
+std::int64_t sys_timer_delete(Call& call);
+
 // resource_calls.cc
 std::int64_t sys_getrlimit(Call& call);
 std::int64_t sys_setrlimit(Call& call);

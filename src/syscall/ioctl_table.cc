@@ -62,6 +62,8 @@ void clone_range_in(Call& call, std::span<std::byte> bytes) {
 constexpr Direction kIn = Direction::kIn, kOut = Direction::kOut, kInOut = Direction::kInOut;
 
 constexpr IoctlRow kRows[] = {
+    {TIOCGLCKTRMIOS, kOut, "TIOCGLCKTRMIOS", kTermios},
+    {TIOCSLCKTRMIOS, kIn, "TIOCSLCKTRMIOS", kTermios},
     {TCGETS, kOut, "TCGETS", kTermios},
     {TCSETS, kIn, "TCSETS", kTermios},
     {TCSETSW, kIn, "TCSETSW", kTermios},

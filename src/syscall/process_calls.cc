@@ -182,11 +182,19 @@ std::int64_t sys_prctl(Call& call) {
       const auto self = processes(call).identity(call.process().pid());
       return raw(call.memory().store(call.address(1), self && self->is_subreaper ? 1 : 0));
     }
+    case PR_SET_NO_NEW_PRIVS:
+      if (call[1] != 1 || call[2] != 0 || call[3] != 0 || call[4] != 0) return -EINVAL;
+      call.task.no_new_privileges = true;
+      return 0;
+    case PR_GET_NO_NEW_PRIVS:
+      if (call[1] != 0 || call[2] != 0 || call[3] != 0 || call[4] != 0) return -EINVAL;
+      return call.task.no_new_privileges ? 1 : 0;
     case PR_CAPBSET_READ:
     case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:  // of the host's thread, which is this task's own
     case PR_GET_SECUREBITS:
-    case PR_GET_NO_NEW_PRIVS:
     case PR_GET_TIMERSLACK:
+    case PR_SET_TIMERSLACK:
       return call.host(SYS_prctl, {call[0], call[1], call[2], call[3], call[4]});
     default:
       return -EINVAL;
@@ -220,18 +228,10 @@ std::int64_t sys_capget(Call& call) {
   return call.is_null(1) ? 0 : raw(call.memory().store(call.address(1), data));
 }
 
-/// getpriority and setpriority: of a task, or of a group, by its members one after the other.
-std::int64_t sys_priority(Call& call) {
-  const int which = call.integer(0);
-  if (which == PRIO_PROCESS) {
-    const auto thread = host_thread(call, call.integer(1));
-    if (!thread) return raw(thread.error());
-    return call.host(call.row.number, {PRIO_PROCESS, *thread, call[2]});
-  }
-  if (which != PRIO_PGRP) return which == PRIO_USER ? -EPERM : -EINVAL;
-  const int id = call.integer(1) != 0 ? call.integer(1) : static_cast<int>(sys_getpgrp(call));
+/// Of several, one after the other. Linux: the loops in sys_setpriority and sys_getpriority.
+std::int64_t priority_of(Call& call, const std::vector<std::shared_ptr<Process>>& members) {
   std::int64_t best = -ESRCH;
-  for (const auto& process : processes(call).group(id)) {
+  for (const auto& process : members) {
     for (const int tid : process->task_ids()) {
       const auto thread = host_thread(call, tid);
       if (!thread) continue;
@@ -239,6 +239,32 @@ std::int64_t sys_priority(Call& call) {
     }
   }
   return best;
+}
+
+/// getpriority and setpriority: of a task, of a group, of all that a user has here.
+std::int64_t sys_priority(Call& call) {
+  switch (call.integer(0)) {
+    case PRIO_PROCESS: {
+      const auto thread = host_thread(call, call.integer(1));
+      if (!thread) return raw(thread.error());
+      return call.host(call.row.number, {PRIO_PROCESS, *thread, call[2]});
+    }
+    case PRIO_PGRP: {
+      const int own = static_cast<int>(sys_getpgrp(call));
+      return priority_of(call, processes(call).group(call.integer(1) != 0 ? call.integer(1) : own));
+    }
+    case PRIO_USER: {
+      const unsigned user = call.word(1) != 0 ? call.word(1) : getuid();
+      auto all = processes(call).all();
+      std::erase_if(all, [&](const auto& each) {
+        const auto identity = processes(call).identity(each->pid());
+        return !identity || identity->uid != user;
+      });
+      return priority_of(call, all);
+    }
+    default:
+      return -EINVAL;
+  }
 }
 
 std::int64_t sys_sched_getaffinity(Call& call) {

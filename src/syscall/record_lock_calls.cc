@@ -77,8 +77,8 @@ std::int64_t get_lock(Call& call, const OpenFile& file, const RecordLock& wanted
   if (!identity || !description) return raw(identity ? description.error() : identity.error());
   struct flock host = on_host(wanted);
   const std::int64_t result =
-      call.host(SYS_fcntl, {static_cast<std::uint64_t>((*description)->host_fd()), F_OFD_GETLK,
-                            reinterpret_cast<std::uint64_t>(&host)});
+      call.host_uninterrupted(SYS_fcntl, {static_cast<std::uint64_t>((*description)->host_fd()),
+                                          F_OFD_GETLK, reinterpret_cast<std::uint64_t>(&host)});
   if (result < 0) return result;
   if (host.l_type == F_UNLCK) {  // nothing but the type is changed
     return raw(call.memory().store(call.address(2), host.l_type));
@@ -92,10 +92,12 @@ std::int64_t set_lock(Call& call, const OpenFile& file, const RecordLock& wanted
   const auto description = call.files().record_locks().description(file);
   if (!description) return raw(description.error());
   struct flock host = on_host(wanted);
-  const std::uint64_t command = call.integer(1) == F_SETLKW ? F_OFD_SETLKW : F_OFD_SETLK;
+  const bool waits = call.integer(1) == F_SETLKW;
+  const std::uint64_t command = waits ? F_OFD_SETLKW : F_OFD_SETLK;
+  const Arguments arguments{static_cast<std::uint64_t>((*description)->host_fd()), command,
+                            reinterpret_cast<std::uint64_t>(&host)};
   const std::int64_t result =
-      call.host(SYS_fcntl, {static_cast<std::uint64_t>((*description)->host_fd()), command,
-                            reinterpret_cast<std::uint64_t>(&host)});
+      waits ? call.host(SYS_fcntl, arguments) : call.host_uninterrupted(SYS_fcntl, arguments);
   if (result == 0) call.files().record_locks().note(*description, wanted);
   return result;
 }

@@ -37,6 +37,14 @@ constexpr SyscallRow kRows[] = {
     {SYS_clock_nanosleep, "clock_nanosleep",
      call(sys_clock_nanosleep, clock(), hex(), timespec_read(), timespec_left())
          .when_interrupted(Interruption::kNever)},
+    {SYS_timer_create, "timer_create",
+     call(sys_timer_create, clock(), pointer(), pointer(Direction::kOut, Style::kIntegers, 4))},
+    {SYS_timer_settime, "timer_settime",
+     call(sys_timer_settime, integer(), hex(), pointer(), pointer(Direction::kOut))},
+    {SYS_timer_gettime, "timer_gettime",
+     call(sys_timer_gettime, integer(), pointer(Direction::kOut))},
+    {SYS_timer_getoverrun, "timer_getoverrun", call(sys_timer_getoverrun, integer())},
+    {SYS_timer_delete, "timer_delete", call(sys_timer_delete, integer())},
     {SYS_futex, "futex",
      call(sys_futex, address(), flags(symbols::kFutex), size(), timespec_read(), address(), size())
          .when_interrupted(Interruption::kNever)},

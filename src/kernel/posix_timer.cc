@@ -1,0 +1,138 @@
+#include "kernel/posix_timer.h"
+
+#include <algorithm>
+#include <climits>
+#include <csignal>
+#include <tuple>
+
+#include "kernel/process_table.h"
+#include "kernel/signal.h"
+#include "kernel/task.h"
+
+namespace gonzo {
+
+namespace {
+
+using Clock = DeadlineQueue::Clock;
+
+/// Linux starts a timer again when its signal is taken, so that the shortest interval harms nobody
+/// but its owner. Here the queue's thread sends and starts it, and no more often than this.
+constexpr auto kLeastInterval = std::chrono::microseconds(50);
+
+int clamped(std::int64_t count) { return static_cast<int>(std::min<std::int64_t>(count, INT_MAX)); }
+
+}  // namespace
+
+PosixTimer::Setting PosixTimer::get_locked() const {
+  if (ticket_ == 0) return {.interval = interval_};
+  // One that is about to go off has a little left.
+  return {.left = std::max(Duration(when_ - Clock::now()), Duration(1)), .interval = interval_};
+}
+
+PosixTimer::Setting PosixTimer::get() const {
+  const LockGuard guard(lock_);
+  return get_locked();
+}
+
+PosixTimer::Setting PosixTimer::set(Arming arming, const Setting& wanted) {
+  const LockGuard guard(lock_);
+  const Setting before = get_locked();
+  if (ticket_ != 0) queue_.cancel(ticket_);
+  ticket_ = 0;
+  ++generation_;
+  overrun_ = 0;
+  interval_ = arming == Arming::kStart ? wanted.interval : Duration(0);
+  if (arming == Arming::kStart) {
+    when_ = Clock::now() + wanted.left;
+    arm();
+  }
+  return before;
+}
+
+int PosixTimer::overrun() const {
+  const LockGuard guard(lock_);
+  return overrun_;
+}
+
+void PosixTimer::arm() {
+  ticket_ = queue_.add(
+      when_, [self = shared_from_this(), generation = generation_] { self->go_off(generation); });
+}
+
+void PosixTimer::go_off(std::uint64_t generation) {
+  std::int64_t missed = 0;
+  {
+    const LockGuard guard(lock_);
+    if (generation != generation_) return;  // set anew meanwhile
+    ticket_ = 0;
+    if (interval_ > Duration(0)) {
+      missed = (Clock::now() + kLeastInterval - when_) / interval_;
+      when_ += (missed + 1) * interval_;
+      arm();
+    }
+  }
+  if (notice_.signal != 0) notify(clamped(missed));
+}
+
+void PosixTimer::notify(int missed) {
+  const auto process = process_.lock();
+  if (process == nullptr) return;
+  const auto task =
+      notice_.thread != 0 ? process->system().processes().find_task(notice_.thread) : nullptr;
+  if (notice_.thread != 0 && task == nullptr) return;
+  PendingSignals& pending = task != nullptr ? task->pending() : process->pending();
+  const auto still = pending.count_timer(number_, missed + 1);
+  {
+    const LockGuard guard(lock_);
+    overrun_ = still.value_or(missed);
+  }
+  if (still) return;
+  SignalInfo info{.signal = notice_.signal, .code = SI_TIMER};
+  info.fields[0] = static_cast<unsigned>(number_) | std::uint64_t{static_cast<unsigned>(missed)}
+                                                        << 32;
+  info.fields[1] = notice_.value.value_or(static_cast<unsigned>(number_));
+  std::ignore = task != nullptr ? send_signal(*task, info) : send_signal(*process, info);
+}
+
+Result<int> PosixTimers::create(DeadlineQueue& queue, const std::weak_ptr<Process>& process,
+                                clockid_t clock, const PosixTimer::Notice& notice) {
+  const LockGuard guard(lock_);
+  if (timers_.size() == INT_MAX) return fail(Errno::kAgain);
+  while (timers_.contains(next_)) next_ = next_ == INT_MAX ? 0 : next_ + 1;
+  const int number = next_;
+  next_ = next_ == INT_MAX ? 0 : next_ + 1;
+  timers_.emplace(number, std::make_shared<PosixTimer>(queue, process, number, clock, notice));
+  return number;
+}
+
+Result<std::shared_ptr<PosixTimer>> PosixTimers::find(int number) const {
+  const LockGuard guard(lock_);
+  const auto found = timers_.find(number);
+  if (found == timers_.end()) return fail(Errno::kInval);
+  return found->second;
+}
+
+Result<void> PosixTimers::remove(int number) {
+  std::shared_ptr<PosixTimer> removed;
+  {
+    const LockGuard guard(lock_);
+    const auto found = timers_.find(number);
+    if (found == timers_.end()) return fail(Errno::kInval);
+    removed = std::move(found->second);
+    timers_.erase(found);
+  }
+  removed->set(PosixTimer::Arming::kStop, {});
+  return {};
+}
+
+void PosixTimers::clear() {
+  std::map<int, std::shared_ptr<PosixTimer>> all;
+  {
+    const LockGuard guard(lock_);
+    all.swap(timers_);
+    next_ = 0;
+  }
+  for (const auto& [number, timer] : all) timer->set(PosixTimer::Arming::kStop, {});
+}
+
+}  // namespace gonzo

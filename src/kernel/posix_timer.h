@@ -1,0 +1,87 @@
+// timer_create(2)'s timers. Linux: kernel/time/posix-timers.c, struct k_itimer.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "kernel/deadline_queue.h"
+#include "kernel/signal_info.h"
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+
+namespace gonzo {
+
+class Process;
+
+/// Sends its signal to its process, or to one thread. Thread-safe. What is queued holds it, not the
+/// process. A signal of its that still pends counts what it missed (si_overrun).
+class PosixTimer : public std::enable_shared_from_this<PosixTimer> {
+ public:
+  using Duration = std::chrono::nanoseconds;
+  struct Setting {
+    Duration left{0};      ///< until it goes off; 0: it does not
+    Duration interval{0};  ///< then again and again; 0: once
+  };
+  struct Notice {
+    int signal = 0;                      ///< 0: none
+    int thread = 0;                      ///< 0: the process
+    std::optional<std::uint64_t> value;  ///< si_value; none: the timer's number
+  };
+
+  PosixTimer(DeadlineQueue& queue, std::weak_ptr<Process> process, int number, clockid_t clock,
+             const Notice& notice)
+      : queue_(queue),
+        process_(std::move(process)),
+        number_(number),
+        clock_(clock),
+        notice_(notice) {}
+
+  clockid_t clock() const { return clock_; }
+  Setting get() const GONZO_EXCLUDES(lock_);
+  /// The setting before. What is in the past goes off at once.
+  enum class Arming : bool { kStop, kStart };
+  Setting set(Arming arming, const Setting& wanted) GONZO_EXCLUDES(lock_);
+  /// How often it went off since its signal was sent that was taken last.
+  int overrun() const GONZO_EXCLUDES(lock_);
+
+ private:
+  void go_off(std::uint64_t generation) GONZO_EXCLUDES(lock_);
+  void notify(int missed) GONZO_EXCLUDES(lock_);
+  Setting get_locked() const GONZO_REQUIRES(lock_);
+  void arm() GONZO_REQUIRES(lock_);
+
+  DeadlineQueue& queue_;
+  const std::weak_ptr<Process> process_;
+  const int number_;
+  const clockid_t clock_;
+  const Notice notice_;
+  mutable Mutex lock_;
+  DeadlineQueue::Clock::time_point when_ GONZO_GUARDED_BY(lock_);
+  Duration interval_ GONZO_GUARDED_BY(lock_){0};
+  DeadlineQueue::Ticket ticket_ GONZO_GUARDED_BY(lock_) = 0;  ///< 0: not armed
+  std::uint64_t generation_ GONZO_GUARDED_BY(lock_) = 0;
+  int overrun_ GONZO_GUARDED_BY(lock_) = 0;
+};
+
+/// Of one process, by number. Thread-safe.
+class PosixTimers {
+ public:
+  ~PosixTimers() { clear(); }
+  /// EAGAIN: too many.
+  Result<int> create(DeadlineQueue& queue, const std::weak_ptr<Process>& process, clockid_t clock,
+                     const PosixTimer::Notice& notice) GONZO_EXCLUDES(lock_);
+  /// EINVAL.
+  Result<std::shared_ptr<PosixTimer>> find(int number) const GONZO_EXCLUDES(lock_);
+  Result<void> remove(int number) GONZO_EXCLUDES(lock_);
+  /// exec and the end take them all.
+  void clear() GONZO_EXCLUDES(lock_);
+
+ private:
+  mutable Mutex lock_;
+  std::map<int, std::shared_ptr<PosixTimer>> timers_ GONZO_GUARDED_BY(lock_);
+  int next_ GONZO_GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace gonzo

@@ -1,0 +1,144 @@
+// timer_create(2) and its kin. Linux: kernel/time/posix-timers.c.
+#include <sys/timerfd.h>
+
+#include <csignal>
+#include <ctime>
+
+#include "kernel/posix_timer.h"
+#include "kernel/process_table.h"
+#include "syscall/handlers.h"
+#include "syscall/sleep.h"
+#include "syscall/user_types.h"
+
+namespace gonzo {
+
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+/// struct sigevent as the x86-64 kernel lays it out.
+struct Event {
+  std::uint64_t value = 0;
+  std::int32_t signal = SIGALRM;
+  std::int32_t notify = SIGEV_SIGNAL;
+  std::int32_t thread = 0;
+  std::array<std::int32_t, 11> padding{};
+};
+static_assert(sizeof(Event) == 64);
+
+/// Those of CPU time would have to interrupt guest code that runs: EOPNOTSUPP.
+Result<void> can_tick(clockid_t clock) {
+  switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_MONOTONIC:
+    case CLOCK_BOOTTIME:
+    case CLOCK_TAI:
+      return {};
+    default: {
+      timespec time{};
+      return fail(::clock_gettime(clock, &time) == 0 ? Errno::kOpNotSupp : Errno::kInval);
+    }
+  }
+}
+
+/// Linux: good_sigevent.
+Result<PosixTimer::Notice> notice_from(Call& call, const Event& event) {
+  PosixTimer::Notice notice{.signal = event.signal, .value = event.value};
+  switch (event.notify) {
+    case SIGEV_NONE:
+      notice.signal = 0;
+      return notice;
+    case SIGEV_THREAD_ID: {
+      const auto task = call.process().system().processes().find_task(event.thread);
+      if (task == nullptr || &task->process() != &call.process()) return fail(Errno::kInval);
+      notice.thread = event.thread;
+      break;
+    }
+    case SIGEV_SIGNAL:
+    case SIGEV_THREAD:
+      break;
+    default:
+      return fail(Errno::kInval);
+  }
+  if (!is_signal(event.signal)) return fail(Errno::kInval);
+  return notice;
+}
+
+constexpr long kLongest = 9'000'000'000;  // seconds that nanoseconds can hold
+
+nanoseconds duration_of(const timespec& time) {
+  return seconds(std::min(time.tv_sec, kLongest)) + nanoseconds(time.tv_nsec);
+}
+
+timespec to_timespec(nanoseconds time) {
+  const auto whole = std::chrono::duration_cast<seconds>(time);
+  return {whole.count(), (time - whole).count()};
+}
+
+itimerspec to_itimerspec(const PosixTimer::Setting& setting) {
+  return {.it_interval = to_timespec(setting.interval), .it_value = to_timespec(setting.left)};
+}
+
+nanoseconds left_until(clockid_t clock, const timespec& deadline) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::max(duration_of(deadline) - duration_of(now), nanoseconds(0));
+}
+
+}  // namespace
+
+std::int64_t sys_timer_create(Call& call) {
+  if (call.is_i386()) return -ENOSYS;
+  Event event;
+  if (!call.is_null(1)) {
+    const auto given = call.memory().load<Event>(call.address(1));
+    if (!given) return raw(given.error());
+    event = *given;
+  }
+  if (const auto ticks = can_tick(call.integer(0)); !ticks) return raw(ticks.error());
+  auto notice = notice_from(call, event);
+  if (!notice) return raw(notice.error());
+  if (call.is_null(1)) notice->value.reset();
+  PosixTimers& timers = call.process().posix_timers();
+  const auto number = timers.create(call.process().system().deadlines(),
+                                    call.process().weak_from_this(), call.integer(0), *notice);
+  if (!number) return raw(number.error());
+  const auto stored = call.memory().store(call.address(2), *number);
+  if (!stored) std::ignore = timers.remove(*number);
+  return raw(stored);
+}
+
+std::int64_t sys_timer_settime(Call& call) {
+  if (call.is_null(2)) return -EINVAL;
+  const auto wanted = load_longs<itimerspec>(call, call.address(2));
+  if (!wanted) return raw(wanted.error());
+  if (!is_valid(wanted->it_value) || !is_valid(wanted->it_interval)) return -EINVAL;
+  const auto timer = call.process().posix_timers().find(call.integer(0));
+  if (!timer) return raw(timer.error());
+  const timespec& value = wanted->it_value;
+  const bool starts = value.tv_sec != 0 || value.tv_nsec != 0;
+  const bool absolute = (call.integer(1) & TIMER_ABSTIME) != 0;
+  const auto before =
+      (*timer)->set(starts ? PosixTimer::Arming::kStart : PosixTimer::Arming::kStop,
+                    {.left = absolute ? left_until((*timer)->clock(), value) : duration_of(value),
+                     .interval = duration_of(wanted->it_interval)});
+  return call.is_null(3) ? 0 : raw(store_longs(call, call.address(3), to_itimerspec(before)));
+}
+
+std::int64_t sys_timer_gettime(Call& call) {
+  const auto timer = call.process().posix_timers().find(call.integer(0));
+  if (!timer) return raw(timer.error());
+  return raw(store_longs(call, call.address(1), to_itimerspec((*timer)->get())));
+}
+
+std::int64_t sys_timer_getoverrun(Call& call) {
+  const auto timer = call.process().posix_timers().find(call.integer(0));
+  return timer ? (*timer)->overrun() : raw(timer.error());
+}
+
+std::int64_t sys_timer_delete(Call& call) {
+  return raw(call.process().posix_timers().remove(call.integer(0)));
+}
+
+}  // namespace gonzo
