@@ -1,12 +1,15 @@
-// A process's memory by its id or descriptor. There is one process: the caller's own.
+// A process's memory by its id or descriptor.
 // Linux: mm/process_vm_access.c, process_madvise (mm/madvise.c), pidfd_open (kernel/pid.c).
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
+#include "kernel/privilege.h"
+#include "kernel/process_table.h"
 #include "syscall/handlers.h"
 #include "syscall/new_descriptor.h"
 #include "syscall/transfer.h"
@@ -85,26 +88,43 @@ class Walker {
 
 /// The other side is reached as by get_user_pages: its areas must say that they can be read or
 /// written, which a processor does not ask where it can write.
-Result<void> check_remote(Call& call, VirtAddr address, std::uint64_t needed) {
-  GONZO_ASSIGN(const auto area, call.memory().area_at(address));
+Result<void> check_remote(AddressSpace& memory, VirtAddr address, std::uint64_t needed) {
+  GONZO_ASSIGN(const auto area, memory.area_at(address));
   if ((area.attributes.flags & needed) == 0) return fail(Errno::kFault);
   return {};
 }
 
 enum class Way : bool { kFromRemote, kToRemote };
 
-Result<void> copy_piece(Call& call, VirtAddr local, VirtAddr remote, std::span<std::byte> piece,
-                        Way way) {
-  AddressSpace& memory = call.memory();
+Result<void> copy_piece(AddressSpace& here, VirtAddr local, AddressSpace& there, VirtAddr remote,
+                        std::span<std::byte> piece, Way way) {
   const bool reads = way == Way::kFromRemote;
-  GONZO_TRY(check_remote(call, remote, reads ? vm_flags::kRead : vm_flags::kWrite));
-  GONZO_TRY(memory.copy_in(piece, reads ? remote : local));
-  return memory.copy_out(reads ? local : remote, piece);
+  GONZO_TRY(check_remote(there, remote, reads ? vm_flags::kRead : vm_flags::kWrite));
+  if (reads) {
+    GONZO_TRY(there.copy_in(piece, remote));
+    return here.copy_out(local, piece);
+  }
+  GONZO_TRY(here.copy_in(piece, local));
+  return there.copy_out(remote, piece);
+}
+
+/// The memory of the process that a process's or thread's number means. ESRCH: there is none, or it
+/// has ended. EPERM: another user's, or one that says it is not to be looked at (Linux:
+/// ptrace_may_access).
+Result<std::shared_ptr<ProcessMemory>> memory_of(Call& call, int id) {
+  ProcessTable& processes = call.process().system().processes();
+  const auto task = processes.find_task(id);
+  const auto process = task != nullptr ? task->process().shared_from_this() : processes.find(id);
+  auto memory = process != nullptr ? process->memory_ref() : nullptr;
+  if (memory == nullptr) return fail(Errno::kSrch);
+  if (process.get() == &call.process() || has_capability(CAP_SYS_PTRACE)) return memory;
+  GONZO_ASSIGN(const auto identity, processes.identity(process->pid()));
+  if (identity.uid != getuid() || !process->is_dumpable) return fail(Errno::kPerm);
+  return memory;
 }
 
 /// In this order. EINVAL: flags. The local array's errors; no bytes in it: 0. The remote array's;
-/// no bytes in it: 0. ESRCH: another process. EFAULT: not even the first byte; what was copied
-/// counts.
+/// no bytes in it: 0. memory_of's. EFAULT: not even the first byte; what was copied counts.
 std::int64_t process_vm(Call& call, Way way) {
   if (call[5] != 0) return -EINVAL;
   const auto local = load_vectors(call, 1, Bounds::kOurs);
@@ -113,7 +133,8 @@ std::int64_t process_vm(Call& call, Way way) {
   const auto remote = load_vectors(call, 3, Bounds::kAnyones);
   if (!remote) return raw(remote.error());
   if (total_of(*remote) == 0) return 0;
-  if (call.integer(0) != call.process().pid() && call.integer(0) != call.task.tid()) return -ESRCH;
+  const auto other = memory_of(call, call.integer(0));
+  if (!other) return raw(other.error());
 
   std::array<std::byte, kPageSize> buffer;
   std::int64_t copied = 0;
@@ -121,7 +142,9 @@ std::int64_t process_vm(Call& call, Way way) {
   while (!here.at_end() && !there.at_end()) {
     const std::uint64_t size = std::min(here.room(), there.room());
     const auto piece = std::span(buffer).first(size);
-    if (const auto done = copy_piece(call, here.address(), there.address(), piece, way); !done) {
+    if (const auto done = copy_piece(call.memory(), here.address(), (*other)->space(),
+                                     there.address(), piece, way);
+        !done) {
       return copied != 0 ? copied : raw(done.error());
     }
     copied += static_cast<std::int64_t>(size);
