@@ -13,6 +13,7 @@
 namespace gonzo {
 
 class KernelFile;
+class SignalFile;
 
 /// Owns one host descriptor; guest descriptors that dup() each other share one OpenFile.
 /// Thread-safe.
@@ -30,6 +31,8 @@ class OpenFile {
   Result<int> host_fd_in_epoll(int number) GONZO_EXCLUDES(epoll_lock_);
   /// Null where the host reads and writes.
   virtual KernelFile* kernel_file() { return nullptr; }
+  /// Null where it is not signalfd's.
+  virtual SignalFile* signal_file() { return nullptr; }
   /// Where fstat must tell another story than the host's descriptor (a directory's size).
   virtual void amend_stat(struct stat&) const {}
 

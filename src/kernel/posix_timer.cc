@@ -40,7 +40,7 @@ PosixTimer::Setting PosixTimer::set(Arming arming, const Setting& wanted) {
   if (ticket_ != 0) queue_.cancel(ticket_);
   ticket_ = 0;
   ++generation_;
-  overrun_ = 0;
+  counted_ = taken_ = 0;
   interval_ = arming == Arming::kStart ? wanted.interval : Duration(0);
   if (arming == Arming::kStart) {
     when_ = Clock::now() + wanted.left;
@@ -50,8 +50,17 @@ PosixTimer::Setting PosixTimer::set(Arming arming, const Setting& wanted) {
 }
 
 int PosixTimer::overrun() const {
+  const bool pends = count(0).has_value();
   const LockGuard guard(lock_);
-  return overrun_;
+  return pends ? taken_ : counted_;
+}
+
+std::optional<int> PosixTimer::count(int missed) const {
+  const auto process = process_.lock();
+  if (process == nullptr) return std::nullopt;
+  if (notice_.thread == 0) return process->pending().count_timer(number_, missed);
+  const auto task = process->system().processes().find_task(notice_.thread);
+  return task != nullptr ? task->pending().count_timer(number_, missed) : std::nullopt;
 }
 
 void PosixTimer::arm() {
@@ -75,23 +84,24 @@ void PosixTimer::go_off(std::uint64_t generation) {
 }
 
 void PosixTimer::notify(int missed) {
-  const auto process = process_.lock();
-  if (process == nullptr) return;
-  const auto task =
-      notice_.thread != 0 ? process->system().processes().find_task(notice_.thread) : nullptr;
-  if (notice_.thread != 0 && task == nullptr) return;
-  PendingSignals& pending = task != nullptr ? task->pending() : process->pending();
-  const auto still = pending.count_timer(number_, missed + 1);
+  const auto still = count(missed + 1);
   {
     const LockGuard guard(lock_);
-    overrun_ = still.value_or(missed);
+    if (!still) taken_ = counted_;
+    counted_ = still.value_or(missed);
   }
-  if (still) return;
+  const auto process = process_.lock();
+  if (still || process == nullptr) return;
+  constexpr unsigned kHalf = 32;  // si_timerid, then si_overrun
+  const auto number = static_cast<unsigned>(number_);
   SignalInfo info{.signal = notice_.signal, .code = SI_TIMER};
-  info.fields[0] = static_cast<unsigned>(number_) | std::uint64_t{static_cast<unsigned>(missed)}
-                                                        << 32;
-  info.fields[1] = notice_.value.value_or(static_cast<unsigned>(number_));
-  std::ignore = task != nullptr ? send_signal(*task, info) : send_signal(*process, info);
+  info.fields[0] = number | std::uint64_t{static_cast<unsigned>(missed)} << kHalf;
+  info.fields[1] = notice_.value.value_or(number);
+  if (notice_.thread == 0) {
+    std::ignore = send_signal(*process, info);
+  } else if (const auto task = process->system().processes().find_task(notice_.thread)) {
+    std::ignore = send_signal(*task, info);
+  }
 }
 
 Result<int> PosixTimers::create(DeadlineQueue& queue, const std::weak_ptr<Process>& process,

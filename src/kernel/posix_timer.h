@@ -43,11 +43,13 @@ class PosixTimer : public std::enable_shared_from_this<PosixTimer> {
   /// The setting before. What is in the past goes off at once.
   enum class Arming : bool { kStop, kStart };
   Setting set(Arming arming, const Setting& wanted) GONZO_EXCLUDES(lock_);
-  /// How often it went off since its signal was sent that was taken last.
+  /// What the signal that was taken last had missed (timer_getoverrun).
   int overrun() const GONZO_EXCLUDES(lock_);
 
  private:
   void go_off(std::uint64_t generation) GONZO_EXCLUDES(lock_);
+  /// Where its signal pends, and does: what it has missed, `missed` more included.
+  std::optional<int> count(int missed) const;
   void notify(int missed) GONZO_EXCLUDES(lock_);
   Setting get_locked() const GONZO_REQUIRES(lock_);
   void arm() GONZO_REQUIRES(lock_);
@@ -62,7 +64,8 @@ class PosixTimer : public std::enable_shared_from_this<PosixTimer> {
   Duration interval_ GONZO_GUARDED_BY(lock_){0};
   DeadlineQueue::Ticket ticket_ GONZO_GUARDED_BY(lock_) = 0;  ///< 0: not armed
   std::uint64_t generation_ GONZO_GUARDED_BY(lock_) = 0;
-  int overrun_ GONZO_GUARDED_BY(lock_) = 0;
+  int counted_ GONZO_GUARDED_BY(lock_) = 0;  ///< what the signal sent last has missed
+  int taken_ GONZO_GUARDED_BY(lock_) = 0;    ///< the same of the one before
 };
 
 /// Of one process, by number. Thread-safe.

@@ -111,6 +111,16 @@ IntervalTimer& Process::real_timer() {
   return *real_timer_;
 }
 
+void Process::signals_changed(SignalSet arrived) {
+  if (signal_files_.empty()) return;
+  const auto pending = [this] {
+    SignalSet all = pending_.set();
+    for_each_task([&](Task& task) { all |= task.pending().set(); });
+    return all;
+  };
+  signal_files_.show(pending, arrived);
+}
+
 void Process::release() {
   end_vfork();
   if (real_timer_ != nullptr) real_timer_->set({});

@@ -19,6 +19,7 @@
 #include "kernel/program_abi.h"
 #include "kernel/resource_limit.h"
 #include "kernel/signal_actions.h"
+#include "kernel/signal_file.h"
 #include "kernel/system.h"
 #include <gonzo/base/function_ref.h>
 #include <gonzo/machine/machine.h>
@@ -99,6 +100,10 @@ class Process : public std::enable_shared_from_this<Process> {
   std::chrono::nanoseconds ended_runner_time() const {
     return std::chrono::nanoseconds(runner_time_.load());
   }
+  /// signalfd's files of this process show what pends.
+  SignalFiles& signal_files() { return signal_files_; }
+  /// After signals were added (`arrived`) or taken.
+  void signals_changed(SignalSet arrived = 0) GONZO_EXCLUDES(lock_);
   PosixTimers& posix_timers() { return posix_timers_; }
 
   // Threads (Linux: signal->thread_head, under siglock). All thread-safe.
@@ -156,6 +161,7 @@ class Process : public std::enable_shared_from_this<Process> {
   std::shared_ptr<IntervalTimer> real_timer_;
   std::atomic<std::int64_t> runner_time_{0};  ///< nanoseconds
   PosixTimers posix_timers_;
+  SignalFiles signal_files_;
 
   mutable Mutex lock_;
   std::condition_variable_any tasks_changed_;

@@ -49,7 +49,9 @@ Result<void> send(Process& process, PendingSignals& pending, SignalSet blocked,
   // Whatever becomes of the signal itself.
   if (info.signal == SIGCONT && process.resume()) process.system().processes().continued(process);
   if (is_dropped(process, info, blocked)) return {};
-  return pending.add(info, queue_limit(process));
+  GONZO_TRY(pending.add(info, queue_limit(process)));
+  process.signals_changed(signal_bit(info.signal));
+  return {};
 }
 
 enum class Interrupted : std::uint8_t { kByHandler, kBySilence };
@@ -135,8 +137,10 @@ void run_handler(Task& task, const SignalInfo& info, const SignalAction& action)
 
 std::optional<SignalInfo> next_signal(Task& task) {
   const SignalSet blocked = task.signal_mask();
-  if (auto info = task.pending().take(blocked)) return info;
-  return task.process().pending().take(blocked);
+  auto info = task.pending().take(blocked);
+  if (!info) info = task.process().pending().take(blocked);
+  if (info) task.process().signals_changed();
+  return info;
 }
 
 }  // namespace
@@ -225,6 +229,7 @@ Result<SignalAction> set_signal_action(Task& task, int signal, const SignalActio
   if (process.signals().is_ignored(signal)) {
     process.for_each_task([&](Task& each) { each.pending().discard(signal_bit(signal)); });
     process.pending().discard(signal_bit(signal));
+    process.signals_changed();
   }
   return before;
 }

@@ -179,6 +179,10 @@ std::int64_t sys_alarm(Call& call);
 std::int64_t sys_getitimer(Call& call);
 std::int64_t sys_setitimer(Call& call);
 
+// signal_file_calls.cc
+std::int64_t sys_signalfd(Call& call);
+std::int64_t sys_signalfd4(Call& call);
+
 // posix_timer_calls.cc
 std::int64_t sys_timer_create(Call& call);
 std::int64_t sys_timer_settime(Call& call);

@@ -80,8 +80,6 @@ constexpr SyscallRow kRows[] = {
     {SYS_ioprio_get, "ioprio_get", absent()},
     {SYS_unshare, "unshare", absent(kForbidden)},
     {SYS_vmsplice, "vmsplice", absent()},
-    {SYS_signalfd, "signalfd", absent()},
-    {SYS_signalfd4, "signalfd4", absent()},
     {SYS_perf_event_open, "perf_event_open", absent(kForbidden)},
     {SYS_fanotify_init, "fanotify_init", absent()},
     {SYS_fanotify_mark, "fanotify_mark", absent()},

@@ -37,6 +37,8 @@ constexpr SyscallRow kRows[] = {
      call(sys_rt_tgsigqueueinfo, integer(), integer(), signal_number(), pointer())},
     {SYS_restart_syscall, "restart_syscall",
      call(sys_restart_syscall).when_interrupted(Interruption::kNever)},
+    {SYS_signalfd, "signalfd", call(sys_signalfd, fd(), sigset_in(), size())},
+    {SYS_signalfd4, "signalfd4", call(sys_signalfd4, fd(), sigset_in(), size(), hex())},
     {SYS_alarm, "alarm", call(sys_alarm, integer())},
     {SYS_getitimer, "getitimer",
      call(sys_getitimer, flags(symbols::kTimerWho), pointer(Direction::kOut))},

@@ -9,6 +9,7 @@
 
 #include "kernel/privilege.h"
 #include "kernel/process_table.h"
+#include "syscall/await_signal.h"
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
@@ -78,41 +79,6 @@ std::int64_t send_to_thread(Call& call, int tgid, int tid, const SignalInfo& inf
     return raw(allowed.error());
   }
   return info.signal == 0 ? 0 : raw(send_signal(*target, info));
-}
-
-std::optional<SignalInfo> take_pending(Call& call, SignalSet set) {
-  if (auto info = call.task.pending().take(~set)) return info;
-  return call.process().pending().take(~set);
-}
-
-/// Sleeps until a signal of `set` is there, another one is delivered, or the time is over.
-Result<SignalInfo> await_signal(Call& call, SignalSet set,
-                                const std::optional<timespec>& deadline) {
-  call.task.set_awaited_signals(set);
-  for (;;) {
-    if (auto info = take_pending(call, set)) {
-      call.task.set_awaited_signals(0);
-      call.task.call_attention();  // it was woken for more, perhaps
-      return *info;
-    }
-    std::int64_t slept = 0;
-    if (deadline) {
-      slept = sleep_until(call, CLOCK_MONOTONIC, *deadline);
-    } else {
-      slept = call.host(SYS_pause, {});
-    }
-    if (slept == 0) {
-      call.task.set_awaited_signals(0);
-      return fail(Errno::kAgain);
-    }
-    if (auto info = take_pending(call, set)) {
-      call.task.set_awaited_signals(0);
-      call.task.call_attention();
-      return *info;
-    }
-    call.task.set_awaited_signals(0);
-    return fail(Errno::kIntr);
-  }
 }
 
 /// As only the kernel or tgkill may send it to others.

@@ -201,6 +201,7 @@ std::int64_t transfer_here(Call& call, KernelFile& file, const TransferRequest& 
 
 std::int64_t transfer(Call& call, OpenFile& file, const TransferRequest& request) {
   if (KernelFile* const here = file.kernel_file()) return transfer_here(call, *here, request);
+  if (SignalFile* const signals = file.signal_file()) return read_signals(call, *signals, request);
   return Transfer(call, file, request).run();
 }
 

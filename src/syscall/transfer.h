@@ -27,6 +27,9 @@ struct TransferRequest {
 /// call takes; a stream or a short round ends it. A bad page ends it with what was moved before.
 std::int64_t transfer(Call& call, OpenFile& file, const TransferRequest& request);
 
+/// The same from or to signalfd's file. signal_file_calls.cc.
+std::int64_t read_signals(Call& call, const SignalFile& file, const TransferRequest& request);
+
 /// A guest's array of iovecs (Linux: import_iovec). EINVAL: too many or too long; EFAULT.
 Result<std::vector<GuestSpan>> load_iovecs(Call& call, VirtAddr address, std::uint64_t count);
 
