@@ -88,17 +88,28 @@ std::int64_t lock_i386(Call& call, const OpenFile& file) {
   if (!kind) return -EINVAL;
   auto lock = load_lock(call, call.address(2), kind->size);
   if (!lock) return raw(lock.error());
+  const bool by_description = kind->native_command == F_OFD_GETLK ||
+                              kind->native_command == F_OFD_SETLK ||
+                              kind->native_command == F_OFD_SETLKW;
   const std::int64_t result =
-      call.host(SYS_fcntl, {static_cast<std::uint64_t>(file.host_fd()),
-                            static_cast<std::uint64_t>(kind->native_command),
-                            reinterpret_cast<std::uint64_t>(&*lock)});
+      by_description ? call.host(SYS_fcntl, {static_cast<std::uint64_t>(file.host_fd()),
+                                             static_cast<std::uint64_t>(kind->native_command),
+                                             reinterpret_cast<std::uint64_t>(&*lock)})
+                     : record_lock(call, file, kind->native_command, *lock);
   const bool asks = kind->native_command == F_GETLK || kind->native_command == F_OFD_GETLK;
   if (result < 0 || !asks) return result;
   return raw(store_lock(call, call.address(2), *lock, kind->size));
 }
 
+std::int64_t lock_native(Call& call, const OpenFile& file) {
+  auto lock = call.memory().load<struct flock>(call.address(2));
+  if (!lock) return raw(lock.error());
+  const std::int64_t result = record_lock(call, file, call.integer(1), *lock);
+  if (result < 0 || call.integer(1) != F_GETLK) return result;
+  return raw(call.memory().store(call.address(2), *lock));
+}
+
 std::int64_t fcntl_on_host(Call& call, const OpenFile& file) {
-  if (call.is_i386() && is_i386_lock_command(call.integer(1))) return lock_i386(call, file);
   Arguments host = call.arguments;
   host[0] = static_cast<std::uint64_t>(file.host_fd());
   const std::uint32_t bytes = fcntl_bytes(call.integer(1));
@@ -157,6 +168,7 @@ std::int64_t sys_fcntl(Call& call) {
   auto file = call.file(0);
   if (!file) return raw(file.error());
   const int fd = call.integer(0);
+  if (call.is_i386() && is_i386_lock_command(call.integer(1))) return lock_i386(call, **file);
   switch (call.integer(1)) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC: {
@@ -173,7 +185,7 @@ std::int64_t sys_fcntl(Call& call) {
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
-      return record_lock(call, **file);
+      return lock_native(call, **file);
     case F_ADD_SEALS:
       return add_seals(call, **file);
     default:

@@ -1,6 +1,8 @@
 // The calls that are ours, by file. Each returns its result or -errno.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstdint>
 
 #include "syscall/call.h"
@@ -67,8 +69,8 @@ std::int64_t sys_socketpair(Call& call);
 std::int64_t sys_ioctl(Call& call);
 
 // record_lock_calls.cc
-/// fcntl's F_GETLK, F_SETLK and F_SETLKW.
-std::int64_t record_lock(Call& call, const OpenFile& file);
+/// fcntl's F_GETLK, which changes `lock`, F_SETLK and F_SETLKW.
+std::int64_t record_lock(Call& call, const OpenFile& file, int command, struct flock& lock);
 
 // poll_calls.cc
 std::int64_t sys_poll(Call& call);

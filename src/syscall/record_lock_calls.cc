@@ -71,7 +71,8 @@ int owner_against(const Call& call, const FileIdentity& file, const RecordLock& 
   return std::min(host_owner, 0);
 }
 
-std::int64_t get_lock(Call& call, const OpenFile& file, const RecordLock& wanted) {
+std::int64_t get_lock(Call& call, const OpenFile& file, const RecordLock& wanted,
+                      struct flock& found) {
   const auto identity = identity_of(file);
   const auto description = call.files().record_locks().description(file);
   if (!identity || !description) return raw(identity ? description.error() : identity.error());
@@ -81,18 +82,22 @@ std::int64_t get_lock(Call& call, const OpenFile& file, const RecordLock& wanted
                                           F_OFD_GETLK, reinterpret_cast<std::uint64_t>(&host)});
   if (result < 0) return result;
   if (host.l_type == F_UNLCK) {  // nothing but the type is changed
-    return raw(call.memory().store(call.address(2), host.l_type));
+    found.l_type = F_UNLCK;
+    return 0;
   }
   host.l_pid = owner_against(call, *identity, wanted, host.l_pid);
-  return raw(call.memory().store(call.address(2), host));
+  found = host;
+  return 0;
 }
 
-std::int64_t set_lock(Call& call, const OpenFile& file, const RecordLock& wanted) {
+enum class Waiting : bool { kNo, kYes };
+
+std::int64_t set_lock(Call& call, const OpenFile& file, const RecordLock& wanted, Waiting waiting) {
   if (!allows(file, wanted.type)) return -EBADF;
   const auto description = call.files().record_locks().description(file);
   if (!description) return raw(description.error());
   struct flock host = on_host(wanted);
-  const bool waits = call.integer(1) == F_SETLKW;
+  const bool waits = waiting == Waiting::kYes;
   const std::uint64_t command = waits ? F_OFD_SETLKW : F_OFD_SETLK;
   const Arguments arguments{static_cast<std::uint64_t>((*description)->host_fd()), command,
                             reinterpret_cast<std::uint64_t>(&host)};
@@ -104,15 +109,14 @@ std::int64_t set_lock(Call& call, const OpenFile& file, const RecordLock& wanted
 
 }  // namespace
 
-std::int64_t record_lock(Call& call, const OpenFile& file) {
+std::int64_t record_lock(Call& call, const OpenFile& file, int command, struct flock& lock) {
   if ((::fcntl(file.host_fd(), F_GETFL) & O_PATH) != 0) return -EBADF;
-  const auto given = call.memory().load<struct flock>(call.address(2));
-  if (!given) return raw(given.error());
-  const bool asks = call.integer(1) == F_GETLK;
-  if (asks && given->l_type != F_RDLCK && given->l_type != F_WRLCK) return -EINVAL;
-  const auto wanted = lock_from(file, *given, call.process().pid());
+  const bool asks = command == F_GETLK;
+  if (asks && lock.l_type != F_RDLCK && lock.l_type != F_WRLCK) return -EINVAL;
+  const auto wanted = lock_from(file, lock, call.process().pid());
   if (!wanted) return raw(wanted.error());
-  return asks ? get_lock(call, file, *wanted) : set_lock(call, file, *wanted);
+  if (asks) return get_lock(call, file, *wanted, lock);
+  return set_lock(call, file, *wanted, command == F_SETLKW ? Waiting::kYes : Waiting::kNo);
 }
 
 }  // namespace gonzo
