@@ -170,6 +170,7 @@ std::size_t Process::task_count() const {
 std::vector<int> Process::task_ids() const {
   const LockGuard guard(lock_);
   std::vector<int> ids;
+  ids.reserve(tasks_.size());
   for (const Task* task : tasks_) ids.push_back(task->tid());
   return ids;
 }

@@ -355,6 +355,17 @@ void ProcessTable::hang_up_orphans(int pid, std::vector<Notice>& notices) {
   }
 }
 
+/// Before the parent can learn of it by waiting: who waits finds the signal pending. But SIGCONT
+/// would come back here.
+void ProcessTable::tell(const std::shared_ptr<Process>& parent, const SignalInfo& info,
+                        std::vector<Notice>& notices) {
+  if (info.signal == SIGCONT) {
+    notices.push_back({parent, info});
+  } else {
+    std::ignore = send_signal(*parent, info);
+  }
+}
+
 /// Linux: do_notify_parent. True: nobody will wait for it.
 bool ProcessTable::notify_exit(int pid, Member& gone, std::vector<Notice>& notices) {
   Member* parent = member(gone.parent);
@@ -370,8 +381,8 @@ bool ProcessTable::notify_exit(int pid, Member& gone, std::vector<Notice>& notic
   if (!silent) {
     const int code = gone.status.signal != 0 ? CLD_KILLED : CLD_EXITED;
     const int status = gone.status.signal != 0 ? gone.status.signal : gone.status.code;
-    notices.push_back(
-        {parent->process, child_signal(gone.exit_signal, code, pid, gone.uid, status, gone.usage)});
+    tell(parent->process, child_signal(gone.exit_signal, code, pid, gone.uid, status, gone.usage),
+         notices);
   }
   wake_parent(*parent);
   return unwanted;
@@ -405,26 +416,23 @@ void ProcessTable::exited(Process& process, const ExitStatus& status, const Usag
 }
 
 void ProcessTable::notify_child_change(Process& process, int code, int status) {
-  std::vector<Notice> notices;
-  {
-    const LockGuard guard(lock_);
-    Member* self = member(process.pid());
-    Member* parent = self != nullptr ? member(self->parent) : nullptr;
-    if (parent == nullptr) return;
-    if (code == CLD_STOPPED) {
-      self->stop_report = status;
-      self->continue_report = false;
-    } else {
-      self->stop_report.reset();
-      self->continue_report = true;
-    }
-    wake_parent(*parent);
-    const auto action = parent->process->signals().get(SIGCHLD);
-    if (action && (action->is_ignore() || (action->flags & SA_NOCLDSTOP) != 0)) return;
-    notices.push_back(
-        {parent->process, child_signal(SIGCHLD, code, process.pid(), self->uid, status, {})});
+  const LockGuard guard(lock_);
+  Member* self = member(process.pid());
+  Member* parent = self != nullptr ? member(self->parent) : nullptr;
+  if (parent == nullptr) return;
+  if (code == CLD_STOPPED) {
+    self->stop_report = status;
+    self->continue_report = false;
+  } else {
+    self->stop_report.reset();
+    self->continue_report = true;
   }
-  send(notices);
+  const auto action = parent->process->signals().get(SIGCHLD);
+  if (action && !action->is_ignore() && (action->flags & SA_NOCLDSTOP) == 0) {
+    std::ignore = send_signal(*parent->process,
+                              child_signal(SIGCHLD, code, process.pid(), self->uid, status, {}));
+  }
+  wake_parent(*parent);
 }
 
 void ProcessTable::stopped(Process& process, int signal) {

@@ -162,6 +162,8 @@ class ProcessTable {
   std::optional<WaitReport> report_of(int pid, Member& child, Member& parent,
                                       const WaitRequest& request) GONZO_REQUIRES(lock_);
   static bool matches(int pid, const Member& child, const WaitSelector& selector);
+  static void tell(const std::shared_ptr<Process>& parent, const SignalInfo& info,
+                   std::vector<Notice>& notices);
   static void send(const std::vector<Notice>& notices);
 
   mutable Mutex lock_;

@@ -2,8 +2,10 @@
 #include <linux/sched.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstddef>
+#include <cstring>
 
 #include "kernel/clone.h"
 #include "syscall/handlers.h"

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -164,6 +165,22 @@ static void child_signals(void) {
   if (child == 0) _exit(0);
   wait_for("with SIGCHLD", child);
   printf("signals %d code %d\n", children_signalled, last_code);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  int late = 0;
+  for (int i = 0; i < 50; ++i) {
+    child = fork();
+    if (child == 0) _exit(0);
+    waitpid(child, NULL, 0);
+    sigpending(&set);
+    late += !sigismember(&set, SIGCHLD);
+    const struct timespec none = {0, 0};
+    sigtimedwait(&set, NULL, &none);
+  }
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  printf("signals that came after their wait: %d\n", late);
   signal(SIGCHLD, SIG_IGN);
   child = fork();
   if (child == 0) _exit(0);
