@@ -24,14 +24,15 @@ Result<void> AddressSpace::name_area(VirtAddr start, std::uint64_t length,
   if (range.end < range.start) return fail(Errno::kInval);
 
   const LockGuard guard(lock_);
-  return for_each_part(range, [&](Vma& vma, AddressRange part) -> Result<void> {
-    if (!may_be_named(vma)) return fail(Errno::kBadF);
-    if (same_name(vma.attributes().name, name)) return {};
-    VmaAttributes attributes = vma.attributes();
-    attributes.name = name;
-    if (!modify_area(vma, part, std::move(attributes))) return fail(Errno::kAgain);
-    return {};
-  });
+  return for_each_part(
+      range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
+        if (!may_be_named(vma)) return fail(Errno::kBadF);
+        if (same_name(vma.attributes().name, name)) return {};
+        VmaAttributes attributes = vma.attributes();
+        attributes.name = name;
+        if (!modify_area(vma, part, std::move(attributes))) return fail(Errno::kAgain);
+        return {};
+      });
 }
 
 }  // namespace gonzo

@@ -16,14 +16,15 @@ Result<void> AddressSpace::set_policy(VirtAddr start, std::uint64_t length,
   const bool suits = holes == Holes::kSkip ? !is_free(range) : is_covered(range);
   if (!suits) return fail(Errno::kFault);
   Result<void> failed;
-  const Result<void> done = for_each_part(range, [&](Vma& vma, AddressRange part) -> Result<void> {
-    if (same_policy(vma.attributes().policy, policy)) return {};
-    VmaAttributes attributes = vma.attributes();
-    attributes.policy = policy;
-    const auto modified = modify_area(vma, part, std::move(attributes));
-    if (!modified) failed = fail(modified.error());
-    return failed;
-  });
+  const Result<void> done = for_each_part(
+      range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
+        if (same_policy(vma.attributes().policy, policy)) return {};
+        VmaAttributes attributes = vma.attributes();
+        attributes.policy = policy;
+        const auto modified = modify_area(vma, part, std::move(attributes));
+        if (!modified) failed = fail(modified.error());
+        return failed;
+      });
   return done ? done : failed;  // a hole is no error here
 }
 
@@ -33,20 +34,21 @@ Result<void> AddressSpace::set_home_node(VirtAddr start, std::uint64_t length, i
   const LockGuard guard(lock_);
   Result<void> outcome = fail(Errno::kNoEnt);
   const AddressRange range{start, start + length};
-  std::ignore = for_each_part(range, [&](Vma& vma, AddressRange part) -> Result<void> {
-    const MemoryPolicyRef old = vma.attributes().policy;
-    if (old == nullptr) return {};
-    if (old->mode != MPOL_BIND && old->mode != MPOL_PREFERRED_MANY) {
-      return outcome = fail(Errno::kOpNotSupp);
-    }
-    auto* const changed = new MemoryPolicy(*old);
-    VmaAttributes attributes = vma.attributes();
-    attributes.policy = MemoryPolicyRef(changed);
-    changed->home_node = node;
-    const auto modified = modify_area(vma, part, std::move(attributes));
-    outcome = modified ? Result<void>() : fail(modified.error());
-    return outcome;
-  });
+  std::ignore = for_each_part(
+      range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
+        const MemoryPolicyRef old = vma.attributes().policy;
+        if (old == nullptr) return {};
+        if (old->mode != MPOL_BIND && old->mode != MPOL_PREFERRED_MANY) {
+          return outcome = fail(Errno::kOpNotSupp);
+        }
+        auto* const changed = new MemoryPolicy(*old);
+        VmaAttributes attributes = vma.attributes();
+        attributes.policy = MemoryPolicyRef(changed);
+        changed->home_node = node;
+        const auto modified = modify_area(vma, part, std::move(attributes));
+        outcome = modified ? Result<void>() : fail(modified.error());
+        return outcome;
+      });
   return outcome;
 }
 

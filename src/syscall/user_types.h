@@ -19,8 +19,9 @@ template <typename T>
 concept Longs = std::is_trivially_copyable_v<T> && sizeof(T) % sizeof(std::int64_t) == 0 &&
                 alignof(T) == alignof(std::int64_t);
 
+inline constexpr std::size_t kLongBytes = 8;
 template <Longs T>
-inline constexpr std::size_t kLongs = sizeof(T) / sizeof(std::int64_t);
+inline constexpr std::size_t kLongs = sizeof(T) / kLongBytes;
 
 /// Bytes that `count` longs have in the caller's layout.
 constexpr std::size_t long_bytes(Layout layout) {
