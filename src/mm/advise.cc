@@ -110,7 +110,8 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
   });
 }
 
-/// `change` runs under the lock, which the thread-safety analysis does not see through a FunctionRef.
+/// `change` runs under the lock, which the thread-safety analysis does not see through a
+/// FunctionRef.
 Result<void> AddressSpace::for_each_part(
     AddressRange range, FunctionRef<Result<void>(Vma& vma, AddressRange part)> change) {
   bool hole = false;
