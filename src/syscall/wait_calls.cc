@@ -19,22 +19,25 @@ namespace {
 constexpr std::size_t kWaitInfoBytes = 28;
 constexpr int kThreadOptions = __WNOTHREAD | __WCLONE | __WALL;
 
-/// Until there is something to tell, or a signal. Nothing: WNOHANG.
-Result<std::optional<WaitReport>> wait_for(Call& call, const ProcessTable::WaitRequest& request,
-                                           int options, std::int64_t& interrupted) {
+struct WaitOutcome {
+  std::optional<WaitReport> report;  ///< nothing: WNOHANG, or a signal
+  std::int64_t interrupted = 0;      ///< what the call returns then; 0: WNOHANG
+};
+
+/// Until there is something to tell, or a signal. A child's end comes with SIGCHLD: whoever is
+/// interrupted looks once more (Linux: do_wait scans before it minds signals).
+Result<WaitOutcome> wait_for(Call& call, const ProcessTable::WaitRequest& request, int options) {
   ProcessTable& table = call.process().system().processes();
   const int self = call.process().pid();
   std::atomic<std::uint32_t>* const word = table.wait_word(self);
+  std::int64_t slept = 0;
   for (;;) {
     const std::uint32_t seen = word->load(std::memory_order_acquire);
-    auto report = table.try_wait(self, request);
-    if (!report || *report || (options & WNOHANG) != 0) return report;
-    const std::int64_t slept =
+    GONZO_ASSIGN(auto report, table.try_wait(self, request));
+    if (report || slept < 0 || (options & WNOHANG) != 0) return WaitOutcome{report, slept};
+    slept =
         call.host(SYS_futex, {reinterpret_cast<std::uint64_t>(word), FUTEX_WAIT_PRIVATE, seen, 0});
-    if (slept < 0 && slept != -EAGAIN) {
-      interrupted = slept;
-      return std::nullopt;
-    }
+    if (slept == -EAGAIN) slept = 0;
   }
 }
 
@@ -106,20 +109,20 @@ std::int64_t sys_wait4(Call& call) {
   if ((options & ~(WNOHANG | WUNTRACED | WCONTINUED | kThreadOptions)) != 0) return -EINVAL;
   const auto selector = selector_of(call, call.integer(0));
   if (!selector) return raw(selector.error());
-  std::int64_t interrupted = 0;
-  const auto report = wait_for(call,
-                               {.selector = *selector,
-                                .stopped = (options & WUNTRACED) != 0,
-                                .continued = (options & WCONTINUED) != 0},
-                               options, interrupted);
-  if (!report) return raw(report.error());
-  if (!*report) return interrupted;
+  const auto outcome = wait_for(call,
+                                {.selector = *selector,
+                                 .stopped = (options & WUNTRACED) != 0,
+                                 .continued = (options & WCONTINUED) != 0},
+                                options);
+  if (!outcome) return raw(outcome.error());
+  const auto& report = outcome->report;
+  if (!report) return outcome->interrupted;
   if (!call.is_null(1)) {
-    const auto stored = call.memory().store(call.address(1), encode_status(**report));
+    const auto stored = call.memory().store(call.address(1), encode_status(*report));
     if (!stored) return raw(stored.error());
   }
-  if (const std::int64_t stored = store_usage(call, 3, (*report)->usage); stored < 0) return stored;
-  return (*report)->pid;
+  if (const std::int64_t stored = store_usage(call, 3, report->usage); stored < 0) return stored;
+  return report->pid;
 }
 
 std::int64_t sys_waitid(Call& call) {
@@ -129,24 +132,22 @@ std::int64_t sys_waitid(Call& call) {
   if ((options & kStates) == 0) return -EINVAL;
   const auto selector = selector_of_id(call, call.integer(0), call.integer(1));
   if (!selector) return raw(selector.error());
-  std::int64_t interrupted = 0;
-  const auto report = wait_for(call,
-                               {.selector = *selector,
-                                .exited = (options & WEXITED) != 0,
-                                .stopped = (options & WSTOPPED) != 0,
-                                .continued = (options & WCONTINUED) != 0,
-                                .keep = (options & WNOWAIT) != 0},
-                               options, interrupted);
-  if (!report) return raw(report.error());
-  if (!*report && interrupted != 0) return interrupted;
-  if (*report) {
-    if (const std::int64_t stored = store_usage(call, 4, (*report)->usage); stored < 0) {
-      return stored;
-    }
+  const auto outcome = wait_for(call,
+                                {.selector = *selector,
+                                 .exited = (options & WEXITED) != 0,
+                                 .stopped = (options & WSTOPPED) != 0,
+                                 .continued = (options & WCONTINUED) != 0,
+                                 .keep = (options & WNOWAIT) != 0},
+                                options);
+  if (!outcome) return raw(outcome.error());
+  const auto& report = outcome->report;
+  if (!report && outcome->interrupted != 0) return outcome->interrupted;
+  if (report) {
+    if (const std::int64_t stored = store_usage(call, 4, report->usage); stored < 0) return stored;
   }
   if (call.is_null(2)) return 0;
   // Linux writes these fields only, and zeros when there is nothing to tell.
-  const SignalInfo info = *report ? info_of(**report) : SignalInfo{};
+  const SignalInfo info = report ? info_of(*report) : SignalInfo{};
   return raw(call.memory().copy_out(call.address(2),
                                     std::as_bytes(std::span(&info, 1)).first(kWaitInfoBytes)));
 }

@@ -165,6 +165,13 @@ static void child_signals(void) {
   if (child == 0) _exit(0);
   wait_for("with SIGCHLD", child);
   printf("signals %d code %d\n", children_signalled, last_code);
+  int interrupted = 0;
+  for (int i = 0; i < 200; ++i) {
+    child = fork();
+    if (child == 0) _exit(0);
+    while (waitpid(child, NULL, 0) < 0) ++interrupted;
+  }
+  printf("waits that a child's end interrupted: %d\n", interrupted);
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
@@ -210,8 +217,7 @@ static void clones(void) {
   const pid_t child = clone(clone_main, stack + sizeof stack, CLONE_VM | SIGCHLD, &value);
   wait_for("clone", child);
   printf("clone with CLONE_VM wrote %d\n", value);
-  SHOW("CLONE_SIGHAND alone",
-        syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, NULL, NULL, NULL, 0));
+  SHOW("CLONE_SIGHAND alone", syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, NULL, NULL, NULL, 0));
   SHOW("CLONE_THREAD alone", syscall(SYS_clone, CLONE_THREAD | CLONE_VM, NULL, NULL, NULL, 0));
 }
 
