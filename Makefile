@@ -5,10 +5,10 @@ JOBS  ?= $(shell nproc)
 export CCACHE_NOHASHDIR = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check analyze bench fuzz oracle tsan coverage programs install clean
+.PHONY: help run build test check analyze bench bench-peers fuzz oracle tsan coverage programs install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # $(1): preset, $(2): package stages
 define configure
@@ -41,10 +41,15 @@ analyze: ## make check's clang-tidy with Clang's static analyzer too (slow)
 	$(call configure,clang,build test check)
 	@tools/tidy $(BUILD)/clang 'clang-analyzer-*'
 
-bench: ## the table of figures: our core, gonzo run, and the host kernel in one run
+bench: ## the table of figures: our core, gonzo run, and the host kernel in one run (ROUNDS=5, JSON=file, TABLE=README.md)
 	$(call configure,release,build test bench)
-	@cmake --build --preset release -j $(JOBS)
-	@tools/bench $(BUILD)/release
+	@cmake --build --preset release --target gonzo bench_table core_bench guest_ops index_bench -j $(JOBS)
+	@JSON=$(JSON) TABLE=$(TABLE) tools/bench $(BUILD)/release $(ROUNDS)
+
+bench-peers: ## the same rows on Gonzo, User-mode Linux, gVisor, qemu-user and valgrind, those that are installed (ROUNDS=3)
+	$(call configure,release,build test bench)
+	@cmake --build --preset release --target gonzo bench_peers guest_ops -j $(JOBS)
+	@JSON=$(JSON) TABLE=$(TABLE) tools/bench --peers $(BUILD)/release $(ROUNDS)
 
 fuzz: ## a minute (SECONDS=60) of libFuzzer on each target of tests/fuzz
 	$(call configure,fuzz,build test check)

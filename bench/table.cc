@@ -1,46 +1,21 @@
 // Prints one table: each operation on the core, under `gonzo run`, and natively on the host kernel,
 // all measured in this run, taking turns, as medians; then the kinds of VMA index.
-//   bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS]
+//   bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS] [--json FILE]
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "measure.h"
+#include "programs.h"
+#include "rows.h"
+
+namespace gonzo::bench {
 namespace {
-
-using Samples = std::map<std::string, std::vector<double>>;
-
-std::string output_of(const std::string& command) {
-  std::string text;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return text;
-  char block[4096];
-  while (const std::size_t got = fread(block, 1, sizeof block, pipe)) text.append(block, got);
-  if (const int status = pclose(pipe); status != 0) {
-    fmt::print(stderr, "bench: '{}' failed (status {})\n", command, status);
-  }
-  return text;
-}
-
-void sample_guest(const std::string& command, Samples& samples) {
-  std::istringstream lines(output_of(command));
-  std::string name;
-  double value = 0;
-  while (lines >> name >> value) samples[name].push_back(value);
-}
 
 /// Nanoseconds by name, and bytes where a benchmark tells them; a benchmark that counts items
 /// (pages) gives the time of one.
@@ -60,120 +35,69 @@ void sample_core(const std::string& program, double seconds, Samples& samples) {
   }
 }
 
-double wall_of(const std::string& command) {
-  const auto start = std::chrono::steady_clock::now();
-  if (const int status = std::system(command.c_str()); status != 0) {
-    fmt::print(stderr, "bench: '{}' failed (status {})\n", command, status);
-  }
-  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::optional<double> median(const Samples& samples, const std::string& name) {
-  const auto found = samples.find(name);
-  if (found == samples.end() || found->second.empty()) return {};
-  std::vector<double> values = found->second;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-std::string time_text(std::optional<double> ns) {
-  if (!ns || *ns < 0) return "-";
-  if (*ns < 1e5) return fmt::format("{:.0f} ns", *ns);
-  if (*ns < 1e8) return fmt::format("{:.2f} ms", *ns / 1e6);
-  return fmt::format("{:.2f} s", *ns / 1e9);
-}
-
-/// The same with a digit more for what is short.
+/// With a digit more for what is short.
 std::string short_time(std::optional<double> ns) {
-  return ns && *ns >= 0 && *ns < 10 ? fmt::format("{:.1f} ns", *ns) : time_text(ns);
-}
-
-std::string ratio_text(std::optional<double> ours, std::optional<double> native) {
-  if (!ours || !native || *native <= 0) return "-";
-  return fmt::format("{:.2f}", *ours / *native);
+  return ns && *ns < 10 ? fmt::format("{:.1f} ns", *ns) : time_text(ns);
 }
 
 std::string indexed(const std::string& name, const char* kind, const std::string& count) {
   return name + "_" + kind + "_" + count;
 }
 
-struct Row {
-  const char* name;
-  const char* text;
+/// What one run measures.
+struct Figures {
+  Samples native, core, run, index;
 };
 
-constexpr Row kOperations[] = {
-    {"touch_fresh", "first touch in order, never-used frames, a page"},
-    {"touch_recycled", "first touch in order, recycled frames, a page"},
-    {"touch_random", "first touch at random, 256 MiB, a page"},
-    {"zero_page_read", "first read (zero page), a page"},
-    {"file_private_read", "cached private file, read, a page"},
-    {"map_unmap", "mmap + munmap of 64 KiB"},
-    {"map_among_1000", "the same among 1,000 areas"},
-    {"map_among_100000", "the same among 100,000 areas"},
-    {"map_among_1000000", "the same among 1,000,000 areas"},
-    {"protect_middle", "mprotect in the middle, and back"},
-    {"brk_up_down", "brk up and down by 64 KiB"},
-    {"remap_grow", "mremap of 64 KiB in place to 128, and back"},
-    {"remap_move", "mremap of 64 KiB to another place, and back"},
-    {"dont_need", "write 64 KiB, a page a fault, and DONTNEED it"},
-    {"lock_unlock", "mlock and munlock of 64 KiB that are there"},
-    {"lock_fresh", "mlock of 64 KiB that are not there yet"},
-    {"fork_1", "fork, 1 MiB resident"},
-    {"fork_64", "fork, 64 MiB resident"},
-    {"fork_1024", "fork, 1 GiB resident"},
-    {"find_10", "find among 10 areas (guest: madvise)"},
-    {"find_1000", "find among 1,000 areas"},
-    {"find_50000", "find among 50,000 areas"},
-    {"find_100000", "find among 100,000 areas"},
-    {"null_syscall", "null system call"},
-};
-
-struct Program {
-  const char* name;
-  const char* text;
-  std::string command;
-};
-
-/// Input files for the whole programs, in a directory that goes away with this object.
-class Inputs {
- public:
-  Inputs() {
-    char name[] = "/tmp/gonzo-bench-XXXXXX";
-    if (mkdtemp(name) == nullptr) std::perror(name), std::exit(1);
-    directory_ = name;
-    std::ofstream big(directory_ / "big", std::ios::binary);
-    std::string block(1 << 20, '\0');
-    std::uint64_t x = 88172645463325252ULL;
-    const auto random = [&x] { return x ^= x << 13, x ^= x >> 7, x ^= x << 17; };
-    for (int i = 0; i < 100; ++i) {
-      for (char& c : block) c = static_cast<char>(random());
-      big.write(block.data(), static_cast<std::streamsize>(block.size()));
+void measure_round(const std::string& gonzo, const std::string& core_bench,
+                   const std::string& guest_ops, const std::vector<Program>& all,
+                   Figures& figures) {
+  sample_lines(guest_ops, figures.native);
+  sample_lines(gonzo + guest_ops, figures.run);
+  sample_lines(guest_ops + " trap_floor", figures.native);
+  sample_core(core_bench, 0.2, figures.core);
+  for (const Program& program : all) {
+    if (!is_installed(program.needs)) continue;
+    for (int i = 0; i < program.repeats; ++i) {
+      if (const auto ns = wall_of(program.command)) figures.native[program.name].push_back(*ns);
+      if (const auto ns = wall_of(gonzo + program.command))
+        figures.run[program.name].push_back(*ns);
     }
-    std::ofstream lines(directory_ / "lines");
-    for (int i = 0; i < 2'500'000; ++i)
-      lines << fmt::format("{:019d}\n", random() % 1'000'000'000'000ULL);
   }
-  ~Inputs() {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-  Inputs(const Inputs&) = delete;
-  Inputs& operator=(const Inputs&) = delete;
-  std::string path(const char* name) const { return (directory_ / name).string(); }
+}
 
- private:
-  std::filesystem::path directory_;
-};
+nlohmann::json or_null(std::optional<double> value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
 
-void print_row(const char* text, std::optional<double> core, std::optional<double> run,
-               std::optional<double> native) {
+/// Prints a row, and gives it as the report has it.
+nlohmann::json print_row(const std::string& name, const std::string& text, const Figures& figures) {
+  const auto core = median(figures.core, name);
+  const auto run = median(figures.run, name);
+  const auto native = median(figures.native, name);
   fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", text, time_text(core),
              time_text(run), time_text(native), ratio_text(core, native), ratio_text(run, native));
+  return {{"name", name},          {"text", text},        {"unit", "ns"},
+          {"core", or_null(core)}, {"run", or_null(run)}, {"native", or_null(native)}};
+}
+
+nlohmann::json print_table(const std::vector<Program>& all, const Figures& figures) {
+  auto rows = nlohmann::json::array();
+  fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", "operation", "core",
+             "gonzo run", "native", "core/n", "run/n");
+  fmt::print("|{:-<50}|{:->10}:|{:->10}:|{:->10}:|{:->7}:|{:->7}:|\n", "", "", "", "", "", "");
+  for (const Row& row : kOperations) rows.push_back(print_row(row.name, row.text, figures));
+  for (const Program& program : all) {
+    const bool installed = is_installed(program.needs);
+    rows.push_back(print_row(
+        program.name, installed ? program.text : fmt::format("{}: not installed", program.text),
+        figures));
+  }
+  return rows;
 }
 
 /// The kinds of VMA index against each other.
-void print_indexes(const std::string& program) {
+nlohmann::json print_indexes(const Samples& samples) {
   constexpr Row kMeasures[] = {
       {"find", "find"},
       {"find_look", "find, and look at the area"},
@@ -184,76 +108,78 @@ void print_indexes(const std::string& program) {
       {"bytes", "bytes of the index, an area"},
   };
   constexpr const char* kKinds[] = {"rbtree", "avl", "btree"};
-  Samples samples;
-  sample_core(program, 0.05, samples);
+  auto rows = nlohmann::json::array();
   fmt::print("\n| {:<30} | {:>9} | {:>9} | {:>9} | {:>9} |\n", "VMA index", "areas", kKinds[0],
              kKinds[1], kKinds[2]);
   fmt::print("|{:-<32}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|\n", "", "", "", "", "");
-  for (const Row& row : kMeasures) {
+  for (const Row& measure : kMeasures) {
+    const bool bytes = std::string_view(measure.name) == "bytes";
     for (const std::string count : {"10", "1000", "100000", "1000000"}) {
-      fmt::print("| {:<30} | {:>9} |", row.text, count);
+      fmt::print("| {:<30} | {:>9} |", measure.text, count);
+      nlohmann::json row = {
+          {"name", measure.name}, {"areas", std::stol(count)}, {"unit", bytes ? "bytes" : "ns"}};
       for (const char* kind : kKinds) {
-        const auto value = median(samples, indexed(row.name, kind, count));
-        const bool bytes = std::string_view(row.name) == "bytes";
+        const auto value = median(samples, indexed(measure.name, kind, count));
+        row[kind] = or_null(value);
         fmt::print(" {:>9} |", bytes && value ? fmt::format("{:.0f}", *value) : short_time(value));
       }
+      rows.push_back(row);
       fmt::print("\n");
     }
   }
+  return rows;
+}
+
+void print_derived(const Samples& run, const Samples& native) {
+  fmt::print("\nThe floor of a trapped system call (SIGSYS + sigreturn in one process): {}\n",
+             time_text(median(native, "trap_floor")));
+  const auto rate = [](const Samples& samples, const char* name) {
+    const auto ns = median(samples, name);
+    return ns ? fmt::format("{:.0f}", 1e6 / *ns) : "-";
+  };
+  fmt::print("Pages touched, thousands a second: one thread {}, two {} (natively {} and {})\n",
+             rate(run, "touch_one_thread"), rate(run, "touch_two_threads"),
+             rate(native, "touch_one_thread"), rate(native, "touch_two_threads"));
+}
+
+int run(std::vector<std::string> arguments) {
+  const auto json_file = take_json_option(arguments);
+  if (arguments.size() < 4) {
+    fmt::print(
+        stderr,
+        "usage: bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS] [--json FILE]\n");
+    return 2;
+  }
+  const std::string gonzo = arguments[0] + " run --memory 4G -- ";
+  const int rounds = arguments.size() > 4 ? std::max(1, std::atoi(arguments[4].c_str())) : 5;
+
+  nlohmann::json report = {{"machine", machine()}, {"rounds", rounds}};
+  const Inputs inputs;
+  const std::vector<Program> all = programs(inputs);
+  Figures figures;
+  for (int round = 0; round < rounds; ++round) {
+    fmt::print(stderr, "\rbench: round {} of {}", round + 1, rounds);
+    measure_round(gonzo, arguments[1], arguments[2], all, figures);
+  }
+  sample_core(arguments[3], 0.05, figures.index);
+  fmt::print(stderr, "\n");
+
+  fmt::print("{}", head_text(report["machine"], "make bench"));
+  fmt::print(
+      "Medians of {} rounds that took turns. Ratios: time over native; below 1 is faster.\n"
+      "Programs: from the start of `gonzo run` to its end.\n\n",
+      rounds);
+  report["rows"] = print_table(all, figures);
+  print_derived(figures.run, figures.native);
+  report["trap_floor"] = or_null(median(figures.native, "trap_floor"));
+  report["indexes"] = print_indexes(figures.index);
+  write_json(report, json_file);
+  return 0;
 }
 
 }  // namespace
+}  // namespace gonzo::bench
 
 int main(int argc, char** argv) {
-  if (argc < 5) {
-    fmt::print(stderr, "usage: bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS]\n");
-    return 2;
-  }
-  const std::string gonzo = std::string(argv[1]) + " run -- ";
-  const std::string core_bench = argv[2];
-  const std::string guest_ops = argv[3];
-  const std::string index_bench = argv[4];
-  const int rounds = argc > 5 ? std::max(1, std::atoi(argv[5])) : 5;
-
-  const Inputs inputs;
-  const std::vector<Program> programs = {
-      {"true", "start to end of true (dynamic)", "/bin/true"},
-      {"busybox_true", "start to end of busybox true (static)", "/bin/busybox true"},
-      {"sha256sum", "sha256sum of 100 MB", "sha256sum " + inputs.path("big") + " >/dev/null"},
-      {"sort", "sort of 50 MB, one thread",
-       "sort --parallel=1 " + inputs.path("lines") + " -o /dev/null"},
-  };
-
-  Samples native, core, run;
-  for (int round = 0; round < rounds; ++round) {
-    fmt::print(stderr, "\rbench: round {} of {}", round + 1, rounds);
-    sample_guest(guest_ops, native);
-    sample_guest(gonzo + guest_ops, run);
-    sample_guest(guest_ops + " trap_floor", native);
-    sample_core(core_bench, 0.2, core);
-    for (const Program& program : programs) {
-      for (int i = 0; i < 3; ++i) {
-        native[program.name].push_back(wall_of(program.command));
-        run[program.name].push_back(wall_of(gonzo + program.command));
-      }
-    }
-  }
-  fmt::print(stderr, "\n");
-
-  fmt::print(
-      "Medians of {} rounds that took turns. Ratios: time over native; below 1 is faster.\n\n",
-      rounds);
-  fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", "operation", "core",
-             "gonzo run", "native", "core/n", "run/n");
-  fmt::print("|{:-<50}|{:->10}:|{:->10}:|{:->10}:|{:->7}:|{:->7}:|\n", "", "", "", "", "", "");
-  for (const Row& row : kOperations) {
-    print_row(row.text, median(core, row.name), median(run, row.name), median(native, row.name));
-  }
-  for (const Program& program : programs) {
-    print_row(program.text, {}, median(run, program.name), median(native, program.name));
-  }
-  fmt::print("\nThe floor of a trapped system call (SIGSYS + sigreturn in one process): {}\n",
-             time_text(median(native, "trap_floor")));
-  print_indexes(index_bench);
-  return 0;
+  return gonzo::bench::run(std::vector<std::string>(argv + 1, argv + argc));
 }

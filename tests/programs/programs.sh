@@ -117,6 +117,6 @@ row "stress-ng: madvise" "stress-ng" stress madvise --madvise-ops 10
 row "valgrind --version" "valgrind" valgrind
 
 if [ -n "${TABLE:-}" ]; then
-  sed -i -e "/^<!-- programs -->/r $table" -e '/^<!-- programs -->/,/^<!-- \/programs -->/{/^|/d;}' "$TABLE"
+  "$(dirname "$cases")/../../tools/put-section" programs "$TABLE" "$table"
 fi
 [ "$failures" -eq 0 ]

@@ -147,7 +147,7 @@ TEST_F(ProcfsTest, StatHas52FieldsAndStatm7) {
   EXPECT_THAT(ours, testing::StartsWith("1 (cat) R "));
   EXPECT_TRUE(ours.ends_with("\n") && !ours.ends_with(" \n"));
   EXPECT_THAT(ours, testing::HasSubstr(
-                        " " + std::to_string(task->memory().bounds().start_stack.value) + " "));
+                        fmt::format(" {} ", task->memory().bounds().start_stack.value)));
   const std::string statm = text("/proc/self/statm");
   EXPECT_EQ(shape(statm), shape(read_host("/proc/self/statm")));
   EXPECT_THAT(statm, testing::StartsWith(std::to_string(task->memory().counts().total) + " "));
