@@ -1,7 +1,6 @@
 #include "machine/host/host_space.h"
 
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,8 +14,7 @@ namespace {
 // Dropping the shadow makes room for tens of thousands of mappings: once helps, or nothing does.
 constexpr unsigned kMaxFailures = 3;
 
-void kill_and_reap(pid_t process) {
-  kill(process, SIGKILL);
+void reap(pid_t process) {
   while (waitpid(process, nullptr, __WALL) < 0 && errno == EINTR) {
   }
 }
@@ -45,7 +43,8 @@ Result<std::unique_ptr<HostSpace>> HostSpace::create(HostParts& parts, PageTable
 }
 
 HostSpace::~HostSpace() {
-  kill_and_reap(process_);
+  parts_.zygote->send_signal(process_, 0, SIGKILL);
+  reap(process_);
   LockGuard guard(mutex_);
   for (const auto& thread : threads_) parts_.slots->release(thread->slot);
 }
@@ -62,13 +61,11 @@ MachineCounters HostSpace::counters() const {
 
 void HostSpace::kill_process() {
   gone_.store(true, std::memory_order_release);
-  kill(process_, SIGKILL);
+  parts_.zygote->send_signal(process_, 0, SIGKILL);
 }
 
 void HostSpace::kick(const StubThread& thread) const {
-  const int saved = errno;
-  syscall(SYS_tgkill, process_, thread.link.thread(), GONZO_KICK_SIGNAL);
-  errno = saved;
+  parts_.zygote->send_signal(process_, thread.link.thread(), GONZO_KICK_SIGNAL);
 }
 
 StubThread* HostSpace::find_thread(StubThread::State state) {

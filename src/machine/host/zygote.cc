@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,7 +106,28 @@ void Zygote::keep() {
   process_ = gonzo_launch_zygote(&plan);
   keeper_ = Keeper::kLaunched;
   changed_.notify_all();
-  while (keeper_ != Keeper::kStopping) changed_.wait(mutex_);
+  while (keeper_ != Keeper::kStopping) {
+    changed_.wait(mutex_);
+    for (const Signal& signal : signals_) send(signal);
+    signals_.clear();
+  }
+}
+
+int Zygote::send(const Signal& signal) {
+  return signal.thread == 0
+             ? kill(signal.process, signal.number)
+             : static_cast<int>(syscall(SYS_tgkill, signal.process, signal.thread, signal.number));
+}
+
+void Zygote::send_signal(pid_t process, pid_t thread, int signal) {
+  const int saved = errno;
+  const Signal wanted{.process = process, .thread = thread, .number = signal};
+  if (send(wanted) != 0 && errno == EPERM) {
+    const LockGuard guard(mutex_);
+    signals_.push_back(wanted);
+    changed_.notify_all();
+  }
+  errno = saved;
 }
 
 Zygote::~Zygote() {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "machine/host/context_slots.h"
 #include "machine/host/stub_link.h"
@@ -35,6 +36,11 @@ class Zygote {
   /// reaps it. EAGAIN, ENOMEM from clone(2); ESRCH: somebody killed the zygote.
   Result<pid_t> spawn(std::uint32_t slot) GONZO_EXCLUDES(mutex_);
 
+  /// kill(2), or tgkill(2) where `thread` is not 0, to a process that it spawned. A caller that
+  /// runs for a guest which is another user now may lack the right: then a thread does it that has
+  /// kept the runner's, soon.
+  void send_signal(pid_t process, pid_t thread, int signal) GONZO_EXCLUDES(mutex_);
+
   /// Fills in what every mailbox carries.
   void prepare(gonzo_mailbox& mailbox) const;
 
@@ -46,6 +52,12 @@ class Zygote {
   /// The thread that the processes die with.
   void keep() GONZO_EXCLUDES(mutex_);
 
+  struct Signal {
+    pid_t process, thread;
+    int number;
+  };
+  static int send(const Signal& signal);
+
   ContextSlots& slots_;
   const int arena_fd_;
   FileDescriptor text_;
@@ -56,6 +68,7 @@ class Zygote {
   Keeper keeper_ GONZO_GUARDED_BY(mutex_) = Keeper::kLaunching;
   long process_ GONZO_GUARDED_BY(mutex_) = 0;  ///< or -errno
   std::optional<StubLink> link_ GONZO_GUARDED_BY(mutex_);
+  std::vector<Signal> signals_ GONZO_GUARDED_BY(mutex_);  ///< for the keeper to send
   std::thread thread_;
 };
 
