@@ -1,12 +1,11 @@
 #include "kernel/futex.h"
 
 #include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <climits>
 #include <functional>
 #include <utility>
+
+#include "kernel/host_futex.h"
 
 namespace gonzo {
 namespace {
@@ -130,7 +129,7 @@ void FutexTable::release(Waiter& waiter) {
   std::atomic<std::uint32_t>& woken = waiter.woken;
   waiter.bucket.store(nullptr, std::memory_order_relaxed);
   woken.store(1, std::memory_order_release);
-  syscall(SYS_futex, &woken, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+  wake_all(&woken);
 }
 
 unsigned FutexTable::wake_in(Bucket& bucket, const FutexKey& key, unsigned count,

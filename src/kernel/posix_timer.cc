@@ -13,8 +13,6 @@ namespace gonzo {
 
 namespace {
 
-using Clock = DeadlineQueue::Clock;
-
 /// Linux starts a timer again when its signal is taken, so that the shortest interval harms nobody
 /// but its owner. Here the queue's thread sends and starts it, and no more often than this.
 constexpr auto kLeastInterval = std::chrono::microseconds(50);
@@ -23,30 +21,18 @@ int clamped(std::int64_t count) { return static_cast<int>(std::min<std::int64_t>
 
 }  // namespace
 
-PosixTimer::Setting PosixTimer::get_locked() const {
-  if (ticket_ == 0) return {.interval = interval_};
-  // One that is about to go off has a little left.
-  return {.left = std::max(Duration(when_ - Clock::now()), Duration(1)), .interval = interval_};
-}
-
-PosixTimer::Setting PosixTimer::get() const {
-  const LockGuard guard(lock_);
-  return get_locked();
-}
+PosixTimer::PosixTimer(DeadlineQueue& queue, std::weak_ptr<Process> process, int number,
+                       clockid_t clock, const Notice& notice)
+    : RepeatingTimer(queue, {.resolution = Duration(1), .least_gap = kLeastInterval}),
+      process_(std::move(process)),
+      number_(number),
+      clock_(clock),
+      notice_(notice) {}
 
 PosixTimer::Setting PosixTimer::set(Arming arming, const Setting& wanted) {
   const LockGuard guard(lock_);
-  const Setting before = get_locked();
-  if (ticket_ != 0) queue_.cancel(ticket_);
-  ticket_ = 0;
-  ++generation_;
   counted_ = taken_ = 0;
-  interval_ = arming == Arming::kStart ? wanted.interval : Duration(0);
-  if (arming == Arming::kStart) {
-    when_ = Clock::now() + wanted.left;
-    arm();
-  }
-  return before;
+  return replace(arming, arming == Arming::kStart ? wanted : Setting{});
 }
 
 int PosixTimer::overrun() const {
@@ -63,27 +49,11 @@ std::optional<int> PosixTimer::count(int missed) const {
   return task != nullptr ? task->pending().count_timer(number_, missed) : std::nullopt;
 }
 
-void PosixTimer::arm() {
-  ticket_ = queue_.add(
-      when_, [self = shared_from_this(), generation = generation_] { self->go_off(generation); });
+void PosixTimer::notify(std::int64_t missed) {
+  if (notice_.signal != 0) send(clamped(missed));
 }
 
-void PosixTimer::go_off(std::uint64_t generation) {
-  std::int64_t missed = 0;
-  {
-    const LockGuard guard(lock_);
-    if (generation != generation_) return;  // set anew meanwhile
-    ticket_ = 0;
-    if (interval_ > Duration(0)) {
-      missed = (Clock::now() + kLeastInterval - when_) / interval_;
-      when_ += (missed + 1) * interval_;
-      arm();
-    }
-  }
-  if (notice_.signal != 0) notify(clamped(missed));
-}
-
-void PosixTimer::notify(int missed) {
+void PosixTimer::send(int missed) {
   const auto still = count(missed + 1);
   {
     const LockGuard guard(lock_);

@@ -1,12 +1,12 @@
 // timer_create(2)'s timers. Linux: kernel/time/posix-timers.c, struct k_itimer.
 #pragma once
 
-#include <chrono>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <optional>
 
-#include "kernel/deadline_queue.h"
+#include "kernel/repeating_timer.h"
 #include "kernel/signal_info.h"
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
@@ -15,15 +15,11 @@ namespace gonzo {
 
 class Process;
 
-/// Sends its signal to its process, or to one thread. Thread-safe. What is queued holds it, not the
-/// process. A signal of its that still pends counts what it missed (si_overrun).
-class PosixTimer : public std::enable_shared_from_this<PosixTimer> {
+/// Sends its signal to its process, or to one thread. A signal of its that still pends counts what
+/// it missed (si_overrun). Thread-safe.
+class PosixTimer final : public RepeatingTimer {
  public:
-  using Duration = std::chrono::nanoseconds;
-  struct Setting {
-    Duration left{0};      ///< until it goes off; 0: it does not
-    Duration interval{0};  ///< then again and again; 0: once
-  };
+  using RepeatingTimer::Arming;
   struct Notice {
     int signal = 0;                      ///< 0: none
     int thread = 0;                      ///< 0: the process
@@ -31,39 +27,24 @@ class PosixTimer : public std::enable_shared_from_this<PosixTimer> {
   };
 
   PosixTimer(DeadlineQueue& queue, std::weak_ptr<Process> process, int number, clockid_t clock,
-             const Notice& notice)
-      : queue_(queue),
-        process_(std::move(process)),
-        number_(number),
-        clock_(clock),
-        notice_(notice) {}
+             const Notice& notice);
 
   clockid_t clock() const { return clock_; }
-  Setting get() const GONZO_EXCLUDES(lock_);
   /// The setting before. What is in the past goes off at once.
-  enum class Arming : bool { kStop, kStart };
   Setting set(Arming arming, const Setting& wanted) GONZO_EXCLUDES(lock_);
   /// What the signal that was taken last had missed (timer_getoverrun).
   int overrun() const GONZO_EXCLUDES(lock_);
 
  private:
-  void go_off(std::uint64_t generation) GONZO_EXCLUDES(lock_);
+  void notify(std::int64_t missed) override GONZO_EXCLUDES(lock_);
   /// Where its signal pends, and does: what it has missed, `missed` more included.
   std::optional<int> count(int missed) const;
-  void notify(int missed) GONZO_EXCLUDES(lock_);
-  Setting get_locked() const GONZO_REQUIRES(lock_);
-  void arm() GONZO_REQUIRES(lock_);
+  void send(int missed) GONZO_EXCLUDES(lock_);
 
-  DeadlineQueue& queue_;
   const std::weak_ptr<Process> process_;
   const int number_;
   const clockid_t clock_;
   const Notice notice_;
-  mutable Mutex lock_;
-  DeadlineQueue::Clock::time_point when_ GONZO_GUARDED_BY(lock_);
-  Duration interval_ GONZO_GUARDED_BY(lock_){0};
-  DeadlineQueue::Ticket ticket_ GONZO_GUARDED_BY(lock_) = 0;  ///< 0: not armed
-  std::uint64_t generation_ GONZO_GUARDED_BY(lock_) = 0;
   int counted_ GONZO_GUARDED_BY(lock_) = 0;  ///< what the signal sent last has missed
   int taken_ GONZO_GUARDED_BY(lock_) = 0;    ///< the same of the one before
 };

@@ -1,14 +1,11 @@
 #include "kernel/process.h"
 
 #include <linux/capability.h>
-#include <linux/futex.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 
+#include "kernel/host_futex.h"
 #include "kernel/privilege.h"
 #include "kernel/task.h"
 
@@ -85,13 +82,22 @@ std::shared_ptr<FileTable> Process::files_ref() const {
   return files_;
 }
 
+std::shared_ptr<SignalActions> Process::actions_ref() const {
+  const LockGuard guard(lock_);
+  return actions_;
+}
+
 std::shared_ptr<ProcessMemory> Process::replace_memory(std::shared_ptr<ProcessMemory> memory) {
   if (files_.use_count() > 1) {
     auto own = std::make_shared<FileTable>(*files_);
     const LockGuard guard(lock_);
     files_ = std::move(own);
   }
-  if (actions_.use_count() > 1) actions_ = std::make_shared<SignalActions>(*actions_);
+  if (actions_.use_count() > 1) {
+    auto own = std::make_shared<SignalActions>(*actions_);
+    const LockGuard guard(lock_);
+    actions_ = std::move(own);
+  }
   const LockGuard guard(lock_);
   std::swap(memory_, memory);
   return memory;
@@ -232,7 +238,7 @@ void Process::wait_killably(Task& task, Completion& completion) {
 void Process::wake_stopped() {
   stop_signal_ = 0;
   if (stop_word_.exchange(0, std::memory_order_acq_rel) == 0) return;
-  syscall(SYS_futex, &stop_word_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+  gonzo::wake_all(&stop_word_);
 }
 
 bool Process::begin_stop(int signal) {
@@ -260,9 +266,7 @@ void Process::wait_while_stopped(FunctionRef<void(int signal)> stopped) {
     if (++stopped_tasks_ == tasks_.size()) signal = stop_signal_;
   }
   if (signal != 0) stopped(signal);
-  while (is_stopped()) {
-    syscall(SYS_futex, &stop_word_, FUTEX_WAIT_PRIVATE, 1, nullptr, nullptr, 0);
-  }
+  while (is_stopped()) wait_while(&stop_word_, 1);
 }
 
 void Process::wake_for_signal(int signal) {

@@ -81,6 +81,8 @@ class Process : public std::enable_shared_from_this<Process> {
   /// For other processes' tasks; null once it has ended. Thread-safe.
   std::shared_ptr<ProcessMemory> memory_ref() const GONZO_EXCLUDES(lock_);
   std::shared_ptr<FileTable> files_ref() const GONZO_EXCLUDES(lock_);
+  /// Never null.
+  std::shared_ptr<SignalActions> actions_ref() const GONZO_EXCLUDES(lock_);
 
   /// exec: from here on the process is in `memory`; descriptors and actions are its own. The old
   /// memory, for the caller to drop when nothing of it is used any more.
@@ -135,7 +137,7 @@ class Process : public std::enable_shared_from_this<Process> {
   /// Until it may go on; `stopped` is called once, by the last task that stops.
   void wait_while_stopped(FunctionRef<void(int signal)> stopped) GONZO_EXCLUDES(lock_);
 
-  /// Makes one that can take `signal` look; `preferred` may be null.
+  /// Makes one that can take `signal` look.
   void wake_for_signal(int signal) GONZO_EXCLUDES(lock_);
 
   std::atomic<bool> is_dumpable{true};  ///< PR_SET_DUMPABLE

@@ -1,15 +1,13 @@
 #include "kernel/process_table.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <csignal>
 #include <tuple>
 
+#include "kernel/host_futex.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
 #include <gonzo/base/check.h>
@@ -68,7 +66,7 @@ void ProcessTable::add_first(std::shared_ptr<Process> process) {
   Member& made = members_[pid];
   made.process = std::move(process);
   made.group = made.session = pid;
-  made.uid = getuid();
+  made.users = {.real = getuid(), .saved = getuid()};
   foreground_ = pid;
 }
 
@@ -84,7 +82,7 @@ void ProcessTable::add_child(std::shared_ptr<Process> child, Process& of, Kinshi
   made.group = near->group;
   made.session = near->session;
   made.exit_signal = kinship == Kinship::kSister ? near->exit_signal : exit_signal;
-  made.uid = near->uid;
+  made.users = near->users;
 }
 
 void ProcessTable::forget(int pid) {
@@ -182,7 +180,7 @@ Result<ProcessTable::Identity> ProcessTable::identity(int pid) const {
                   .shown_parent = found->shown_parent,
                   .is_zombie = found->state == State::kZombie,
                   .is_subreaper = found->is_subreaper,
-                  .uid = found->uid};
+                  .users = found->users};
 }
 
 std::size_t ProcessTable::task_count() const {
@@ -245,9 +243,9 @@ void ProcessTable::set_subreaper(int pid, bool on) {
   if (Member* self = member(pid)) self->is_subreaper = on;
 }
 
-void ProcessTable::set_uid(int pid, unsigned uid) {
+void ProcessTable::set_users(int pid, const Users& users) {
   const LockGuard guard(lock_);
-  if (Member* self = member(pid)) self->uid = uid;
+  if (Member* self = member(pid)) self->users = users;
 }
 
 int ProcessTable::foreground() const {
@@ -297,7 +295,7 @@ void ProcessTable::send(const std::vector<Notice>& notices) {
 
 void ProcessTable::wake_parent(const Member& parent) {
   parent.events->fetch_add(1, std::memory_order_release);
-  syscall(SYS_futex, parent.events.get(), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+  wake_all(parent.events.get());
 }
 
 /// Linux: find_new_reaper.
@@ -320,8 +318,8 @@ void ProcessTable::give_away_children(int pid, std::vector<Notice>& notices) {
     each.exit_signal = SIGCHLD;
     each.process->for_each_task([&](Task& task) {
       if (task.parent_death_signal != 0) {
-        notices.push_back(
-            {each.process, SignalInfo::sent(task.parent_death_signal, SI_USER, pid, each.uid)});
+        notices.push_back({each.process, SignalInfo::sent(task.parent_death_signal, SI_USER, pid,
+                                                          each.users.real)});
       }
     });
     if (each.state == State::kZombie) ended.push_back(child);
@@ -373,15 +371,15 @@ bool ProcessTable::notify_exit(int pid, Member& gone, std::vector<Notice>& notic
   bool unwanted = false;
   bool silent = gone.exit_signal == 0;
   if (gone.exit_signal == SIGCHLD) {
-    const auto action = parent->process->signals().get(SIGCHLD);
+    const auto action = parent->process->actions_ref()->get(SIGCHLD);
     const bool ignored = action && action->is_ignore();
     unwanted = ignored || (action && (action->flags & SA_NOCLDWAIT) != 0);
     silent = ignored;
   }
   if (!silent) {
-    const int code = gone.status.signal != 0 ? CLD_KILLED : CLD_EXITED;
-    const int status = gone.status.signal != 0 ? gone.status.signal : gone.status.code;
-    tell(parent->process, child_signal(gone.exit_signal, code, pid, gone.uid, status, gone.usage),
+    tell(parent->process,
+         child_signal(gone.exit_signal, gone.status.child_code(), pid, gone.users.real,
+                      gone.status.child_status(), gone.usage),
          notices);
   }
   wake_parent(*parent);
@@ -427,10 +425,10 @@ void ProcessTable::notify_child_change(Process& process, int code, int status) {
     self->stop_report.reset();
     self->continue_report = true;
   }
-  const auto action = parent->process->signals().get(SIGCHLD);
+  const auto action = parent->process->actions_ref()->get(SIGCHLD);
   if (action && !action->is_ignore() && (action->flags & SA_NOCLDSTOP) == 0) {
-    std::ignore = send_signal(*parent->process,
-                              child_signal(SIGCHLD, code, process.pid(), self->uid, status, {}));
+    std::ignore = send_signal(
+        *parent->process, child_signal(SIGCHLD, code, process.pid(), self->users.real, status, {}));
   }
   wake_parent(*parent);
 }
@@ -459,7 +457,7 @@ bool ProcessTable::matches(int pid, const Member& child, const WaitSelector& sel
 
 std::optional<WaitReport> ProcessTable::report_of(int pid, Member& child, Member& parent,
                                                   const WaitRequest& request) {
-  WaitReport report{.pid = pid, .uid = child.uid};
+  WaitReport report{.pid = pid, .uid = child.users.real};
   if (child.state == State::kZombie) {
     if (!request.exited) return std::nullopt;
     report.exit = child.status;

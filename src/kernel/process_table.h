@@ -70,6 +70,10 @@ class ProcessTable {
   std::vector<std::shared_ptr<Process>> all() const GONZO_EXCLUDES(lock_);
   std::vector<std::shared_ptr<Process>> group(int id) const GONZO_EXCLUDES(lock_);
   std::vector<int> children_of(int pid) const GONZO_EXCLUDES(lock_);
+  /// Linux: cred's uid and suid.
+  struct Users {
+    unsigned real = 0, saved = 0;
+  };
   struct Identity {
     int parent = 0, group = 0, session = 0;
     /// Of an orphan: as if an init, the first number, had adopted it; 0 where that would hide that
@@ -77,7 +81,7 @@ class ProcessTable {
     int shown_parent = 0;
     bool is_zombie = false;
     bool is_subreaper = false;
-    unsigned uid = 0;
+    Users users;
   };
   /// Of a process. ESRCH.
   Result<Identity> identity(int pid) const GONZO_EXCLUDES(lock_);
@@ -90,7 +94,8 @@ class ProcessTable {
   /// A child that has executed a program keeps its group.
   void note_exec(int pid) GONZO_EXCLUDES(lock_);
   void set_subreaper(int pid, bool on) GONZO_EXCLUDES(lock_);
-  void set_uid(int pid, unsigned uid) GONZO_EXCLUDES(lock_);
+  /// Whose it is now: what decides who may signal it.
+  void set_users(int pid, const Users& users) GONZO_EXCLUDES(lock_);
 
   /// The terminal's foreground group (tcsetpgrp). EPERM: no such group in `caller`'s session.
   int foreground() const GONZO_EXCLUDES(lock_);
@@ -132,7 +137,7 @@ class ProcessTable {
     int exit_signal = 0;
     State state = State::kAlive;
     bool has_executed = false, is_subreaper = false;
-    unsigned uid = 0;
+    Users users;
     ExitStatus status;
     Usage usage, children;
     std::optional<int> stop_report;  ///< a signal that nobody waited for yet

@@ -17,7 +17,6 @@ namespace {
 constexpr std::uint64_t kSyscallInstruction = 2;  // bytes of `syscall`, `sysenter` and `int 0x80`
 /// __NR_restart_syscall of x86-64 and i386.
 constexpr std::uint64_t kRestartSyscall = 219, kRestartSyscall32 = 0;
-constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);
 constexpr SignalSet kStopping =
     signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
 
@@ -26,7 +25,7 @@ SignalInfo kernel_signal(int signal) { return SignalInfo::fault(signal, SI_KERNE
 /// Linux: prepare_signal and sig_ignored. A blocked signal is kept even when it is ignored: the
 /// action may change before it is unblocked.
 bool is_dropped(Process& process, const SignalInfo& info, SignalSet blocked) {
-  return (blocked & signal_bit(info.signal)) == 0 && process.signals().is_ignored(info.signal);
+  return (blocked & signal_bit(info.signal)) == 0 && process.actions_ref()->is_ignored(info.signal);
 }
 
 std::size_t queue_limit(Process& process) { return process.limits()[RLIMIT_SIGPENDING].soft; }
@@ -237,18 +236,18 @@ Result<SignalAction> set_signal_action(Task& task, int signal, const SignalActio
 Result<SignalStack> change_signal_stack(Task& task, const SignalStack* wanted) {
   constexpr std::uint64_t kLeastStack = 2048;  // MINSIGSTKSZ
   SignalStack& stack = task.signal_stack();
-  const bool on_it = is_on_signal_stack(stack, task.registers().rsp);
+  const bool on_it = stack.is_in_use(task.registers().rsp);
   SignalStack before = stack;
   if (wanted == nullptr) {
     before.flags = (stack.size == 0 ? SS_DISABLE
                     : on_it         ? SS_ONSTACK
                                     : 0) |
-                   (stack.flags & kAutoDisarm);
+                   (stack.flags & SignalStack::kAutoDisarm);
     return before;
   }
   GONZO_ASSIGN(before, change_signal_stack(task, nullptr));
   if (on_it) return fail(Errno::kPerm);
-  const std::int32_t mode = wanted->flags & ~kAutoDisarm;
+  const std::int32_t mode = wanted->flags & ~SignalStack::kAutoDisarm;
   if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) return fail(Errno::kInval);
   if (mode == SS_DISABLE) {
     stack = {.base = 0, .flags = wanted->flags, .size = 0};

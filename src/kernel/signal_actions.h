@@ -14,6 +14,9 @@ namespace gonzo {
 /// i386's frame (Linux: SA_IA32_ABI). Programs never see it.
 inline constexpr std::uint64_t kI386Action = 0x02000000;
 
+/// SA_RESTORER, which the C library's headers keep to themselves.
+inline constexpr std::uint64_t kRestorerAction = 0x04000000;
+
 /// struct kernel_sigaction of x86-64: what rt_sigaction copies.
 struct SignalAction {
   std::uint64_t handler = 0;  ///< 0: SIG_DFL, 1: SIG_IGN, else the guest's function

@@ -15,9 +15,6 @@ constexpr std::uint64_t kRedZone = 128;  // System V ABI, AMD64 supplement, 3.2.
 constexpr std::uint64_t kStateAlignment = 64;
 constexpr std::uint16_t kUserCodeSegment = 0x33, kUserDataSegment = 0x2b;
 
-constexpr std::uint64_t kRestorer = 0x04000000;  // SA_RESTORER
-constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);
-
 constexpr std::uint64_t kHasExtendedState = 1;   // UC_FP_XSTATE
 constexpr std::uint64_t kSavesStackSegment = 6;  // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
 
@@ -25,28 +22,17 @@ constexpr std::uint64_t align_down(std::uint64_t value, std::uint64_t alignment)
   return value & ~(alignment - 1);
 }
 
-bool lies_on(const SignalStack& stack, std::uint64_t stack_pointer) {
-  return stack_pointer > stack.base && stack_pointer - stack.base <= stack.size;
-}
-
 struct Place {
   VirtAddr frame, state;
 };
 
-/// Linux: get_sigframe.
 Result<Place> choose_place(const SignalStack& stack, std::uint64_t stack_pointer,
                            const SignalAction& action, std::uint64_t state_bytes) {
-  std::uint64_t top = stack_pointer - kRedZone;
-  bool alternate = false;
-  if ((action.flags & SA_ONSTACK) != 0) {
-    const bool nested = is_on_signal_stack(stack, top);
-    alternate = nested || stack.size != 0;
-    if (!nested && stack.size != 0) top = stack.base + stack.size;
-  }
+  const auto [top, is_alternate] = handler_stack(stack, stack_pointer - kRedZone, action);
   const std::uint64_t state = align_down(top - state_bytes, kStateAlignment);
   // As if a call had pushed the return address.
   const std::uint64_t frame = align_down(state - sizeof(SignalFrame), 16) - 8;
-  if (alternate && !lies_on(stack, frame)) return fail(Errno::kFault);
+  if (is_alternate && !stack.holds(frame)) return fail(Errno::kFault);
   return Place{VirtAddr(frame), VirtAddr(state)};
 }
 
@@ -105,14 +91,10 @@ void restore_registers(CpuRegisters& to, const SignalContext& from) {
 
 }  // namespace
 
-bool is_on_signal_stack(const SignalStack& stack, std::uint64_t stack_pointer) {
-  return (stack.flags & kAutoDisarm) == 0 && lies_on(stack, stack_pointer);
-}
-
 Result<void> push_signal_frame(Task& task, const SignalInfo& info, const SignalAction& action,
                                SignalSet mask) {
   if ((action.flags & kI386Action) != 0) return push_i386_signal_frame(task, info, action, mask);
-  if ((action.flags & kRestorer) == 0) return fail(Errno::kFault);
+  if ((action.flags & kRestorerAction) == 0) return fail(Errno::kFault);
   CpuRegisters& registers = task.registers();
   ExtendedState state(task.thread().extended_state());
   GONZO_ASSIGN(const Place place,
@@ -143,7 +125,7 @@ Result<void> push_signal_frame(Task& task, const SignalInfo& info, const SignalA
   registers.cs = segment::kUserCode64;
   registers.rflags &= ~cpu_flag::kClearedForHandler;
   state.reset();
-  if ((task.signal_stack().flags & kAutoDisarm) != 0) task.signal_stack() = {};
+  if (task.signal_stack().disarms_itself()) task.signal_stack() = {};
   return {};
 }
 

@@ -39,9 +39,6 @@ struct SignalFrame {
 };
 static_assert(sizeof(SignalFrame) == 440);
 
-/// Is `stack_pointer` on the alternate stack? (Linux: on_sig_stack; SS_AUTODISARM: never.)
-bool is_on_signal_stack(const SignalStack& stack, std::uint64_t stack_pointer);
-
 /// Puts the frame on the guest's stack and points the registers at the handler, which gets i386's
 /// frame if it was installed by i386's call (kI386Action). `mask`: what
 /// rt_sigreturn restores. EFAULT: no room, or no SA_RESTORER; nothing of the task changed then.

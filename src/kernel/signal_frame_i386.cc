@@ -13,9 +13,7 @@
 namespace gonzo {
 namespace {
 
-constexpr std::uint64_t kRestorer = 0x04000000;  // SA_RESTORER
-constexpr std::uint32_t kHasExtendedState = 1;   // UC_FP_XSTATE
-constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);
+constexpr std::uint32_t kHasExtendedState = 1;  // UC_FP_XSTATE
 
 // pop %eax; mov $119, %eax; int $0x80 (sigreturn), and mov $173, %eax; int $0x80 (rt_sigreturn):
 // debuggers know a frame by these.
@@ -29,24 +27,16 @@ struct Place {
   VirtAddr float_state;  ///< the x87 part; the rest follows at a multiple of 64
 };
 
-/// Linux: get_sigframe, fpu__alloc_mathframe.
+/// Linux: fpu__alloc_mathframe.
 Result<Place> choose_place(Task& task, const SignalAction& action, std::uint64_t frame_bytes,
                            std::uint64_t state_bytes) {
   const SignalStack& stack = task.signal_stack();
-  std::uint64_t top = low(task.registers().rsp);
-  bool alternate = false;
-  if ((action.flags & SA_ONSTACK) != 0) {
-    const bool nested = is_on_signal_stack(stack, top);
-    alternate = nested || stack.size != 0;
-    if (!nested && stack.size != 0) top = stack.base + stack.size;
-  }
+  const auto [top, is_alternate] = handler_stack(stack, low(task.registers().rsp), action);
   const std::uint64_t extended = (top - state_bytes) & ~63ULL;
   const std::uint64_t state = state_bytes != 0 ? extended - sizeof(LegacyFloat) : extended;
   // So that at the handler's first instruction esp + 4 is a multiple of 16, as after a call.
   const std::uint64_t frame = ((state - frame_bytes + 4) & ~15ULL) - 4;
-  if (alternate && (frame <= stack.base || frame - stack.base > stack.size)) {
-    return fail(Errno::kFault);
-  }
+  if (is_alternate && !stack.holds(frame)) return fail(Errno::kFault);
   return Place{VirtAddr(frame), VirtAddr(state)};
 }
 
@@ -136,7 +126,7 @@ Result<void> restore_registers(CpuRegisters& to, const I386SignalContext& from) 
 }
 
 std::uint32_t return_address(const SignalAction& action, VirtAddr frame, std::size_t code_offset) {
-  const bool given = (action.flags & kRestorer) != 0;
+  const bool given = (action.flags & kRestorerAction) != 0;
   return low(given ? action.restorer : frame.value + code_offset);
 }
 
@@ -204,7 +194,7 @@ Result<void> push_i386_signal_frame(Task& task, const SignalInfo& info, const Si
   registers.cs = segment::kUserCode32;
   registers.ds = registers.es = registers.ss = segment::kUserData;
   state.reset();
-  if ((task.signal_stack().flags & kAutoDisarm) != 0) task.signal_stack() = {};
+  if (task.signal_stack().disarms_itself()) task.signal_stack() = {};
   return {};
 }
 

@@ -1,8 +1,5 @@
 #include "kernel/task.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <utility>
 

@@ -14,18 +14,10 @@
 #include "kernel/exit_status.h"
 #include "kernel/pending_signals.h"
 #include "kernel/process.h"
+#include "kernel/signal_stack.h"
 #include <gonzo/machine/machine.h>
 
 namespace gonzo {
-
-/// stack_t as the x86-64 kernel lays it out.
-struct SignalStack {
-  std::uint64_t base = 0;
-  std::int32_t flags = 2;  ///< SS_DISABLE
-  std::int32_t padding = 0;
-  std::uint64_t size = 0;
-};
-static_assert(sizeof(SignalStack) == 24);
 
 /// What the processor said about the last fault, for the signal frame (Linux: thread_struct's
 /// trap_nr, error_code, cr2).

@@ -2,6 +2,8 @@
 
 #include <sys/syscall.h>
 
+#include <cerrno>
+
 #include "syscall/sleep.h"
 
 namespace gonzo {
@@ -13,33 +15,28 @@ std::optional<SignalInfo> take_pending(Call& call, SignalSet set) {
   return info;
 }
 
+namespace {
+
+/// 0: the deadline is over.
+std::int64_t sleep(Call& call, const std::optional<timespec>& deadline) {
+  return deadline ? sleep_until(call, CLOCK_MONOTONIC, *deadline) : call.host(SYS_pause, {});
+}
+
+}  // namespace
+
 Result<SignalInfo> await_signal(Call& call, SignalSet set,
                                 const std::optional<timespec>& deadline) {
   call.task.set_awaited_signals(set);
-  for (;;) {
-    if (auto info = take_pending(call, set)) {
-      call.task.set_awaited_signals(0);
-      call.task.call_attention();  // it was woken for more, perhaps
-      return *info;
-    }
-    std::int64_t slept = 0;
-    if (deadline) {
-      slept = sleep_until(call, CLOCK_MONOTONIC, *deadline);
-    } else {
-      slept = call.host(SYS_pause, {});
-    }
-    if (slept == 0) {
-      call.task.set_awaited_signals(0);
-      return fail(Errno::kAgain);
-    }
-    if (auto info = take_pending(call, set)) {
-      call.task.set_awaited_signals(0);
-      call.task.call_attention();
-      return *info;
-    }
-    call.task.set_awaited_signals(0);
-    return fail(Errno::kIntr);
+  std::int64_t slept = -EINTR;
+  auto info = take_pending(call, set);
+  if (!info) {
+    slept = sleep(call, deadline);
+    if (slept != 0) info = take_pending(call, set);
   }
+  call.task.set_awaited_signals(0);
+  if (!info) return fail(slept == 0 ? Errno::kAgain : Errno::kIntr);
+  call.task.call_attention();  // it was woken for more, perhaps
+  return *info;
 }
 
 }  // namespace gonzo

@@ -42,6 +42,7 @@ struct Call {
   AddressSpace& memory() const { return task.memory(); }
   FileTable& files() const { return task.files(); }
   Process& process() const { return task.process(); }
+  ProcessTable& processes() const { return process().system().processes(); }
 
   /// The file behind the descriptor in an argument. EBADF.
   Result<OpenFileRef> file(unsigned index) const { return files().get(integer(index)); }

@@ -1,14 +1,11 @@
 // fork(2), vfork(2), clone(2), clone3(2): their arguments. Linux: kernel/fork.c.
 #include <linux/sched.h>
 
-#include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstddef>
-#include <cstring>
 
 #include "kernel/clone.h"
 #include "syscall/handlers.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -18,23 +15,6 @@ constexpr std::uint64_t kSignalMask = CSIGNAL;
 
 std::int64_t clone(Call& call, const CloneRequest& request) {
   return raw(clone_task(call.task, request));
-}
-
-/// The structure may be newer than we are, if what we do not know is 0 (Linux:
-/// copy_struct_from_user).
-Result<clone_args> load_arguments(Call& call) {
-  const std::uint64_t size = call[1];
-  if (size > kPageSize) return fail(Errno::k2Big);
-  if (size < CLONE_ARGS_SIZE_VER0) return fail(Errno::kInval);
-  std::array<std::byte, kPageSize> bytes{};
-  GONZO_TRY(call.memory().copy_in(std::span(bytes).first(size), call.address(0)));
-  const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
-  if (!std::all_of(bytes.begin() + sizeof(clone_args), bytes.end(), is_zero)) {
-    return fail(Errno::k2Big);
-  }
-  clone_args arguments;
-  std::memcpy(&arguments, bytes.data(), sizeof(arguments));
-  return arguments;
 }
 
 /// Linux: clone3_args_valid and the checks of copy_clone_args_from_user.
@@ -70,7 +50,8 @@ std::int64_t sys_clone(Call& call) {
 }
 
 std::int64_t sys_clone3(Call& call) {
-  const auto arguments = load_arguments(call);
+  const auto arguments =
+      load_extensible<clone_args>(call, call.address(0), call[1], CLONE_ARGS_SIZE_VER0);
   if (!arguments) return raw(arguments.error());
   if (const auto good = check(*arguments); !good) return raw(good.error());
   return clone(call, {.flags = arguments->flags,

@@ -28,25 +28,23 @@ constexpr std::uint32_t kIfreq = sizeof(ifreq);
 // foreground is kept here. A terminal that the guest made itself (a pseudo-terminal) sends no
 // signals.
 
-ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
-
 /// tcsetpgrp: the host sets the runner's own group again, which checks the terminal.
 void group_in(Call& call, std::span<std::byte> bytes) {
   int group = 0;
   std::memcpy(&group, bytes.data(), sizeof group);
-  group = processes(call).set_foreground(call.process().pid(), group) ? getpgrp() : -1;
+  group = call.processes().set_foreground(call.process().pid(), group) ? getpgrp() : -1;
   std::memcpy(bytes.data(), &group, sizeof group);
 }
 
 void group_out(Call& call, std::span<std::byte> bytes) {
   int group = 0;
   std::memcpy(&group, bytes.data(), sizeof group);
-  if (group == getpgrp()) group = processes(call).foreground();
+  if (group == getpgrp()) group = call.processes().foreground();
   std::memcpy(bytes.data(), &group, sizeof group);
 }
 
 void session_out(Call& call, std::span<std::byte> bytes) {
-  const auto self = processes(call).identity(call.process().pid());
+  const auto self = call.processes().identity(call.process().pid());
   const int session = self ? self->session : 0;
   std::memcpy(bytes.data(), &session, sizeof session);
 }

@@ -3,14 +3,12 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "syscall/bad_pointer.h"
 #include "syscall/guest_path.h"
 #include "syscall/handlers.h"
 #include "syscall/new_descriptor.h"
 #include "syscall/table.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -84,28 +82,20 @@ std::int64_t sys_openat(Call& call) {
 }
 
 std::int64_t sys_openat2(Call& call) {
-  constexpr std::uint64_t kSmallest = sizeof(open_how);
-  const std::uint64_t bytes = call[3];
-  if (bytes < kSmallest) return -EINVAL;
-  if (bytes > kPageSize) return -E2BIG;
-  alignas(open_how) std::array<std::byte, kPageSize> how{};
-  if (auto copied = call.memory().copy_in(std::span(how).first(bytes), call.address(2)); !copied) {
-    return raw(copied.error());
-  }
-  open_how request;
-  std::memcpy(&request, how.data(), sizeof request);
+  constexpr std::size_t kOldest = 24;  // OPEN_HOW_SIZE_VER0
+  auto request = load_extensible<open_how>(call, call.address(2), call[3], kOldest);
+  if (!request) return raw(request.error());
   return open_with(call,
                    {.directory = call.integer(0),
                     .path_argument = 1,
-                    .flags = request.flags,
-                    .mode = request.mode},
+                    .flags = request->flags,
+                    .mode = request->mode},
                    [&](int directory, const char* path) {
-                     request.flags |= O_CLOEXEC;
-                     std::memcpy(how.data(), &request, sizeof request);
-                     return call.host(SYS_openat2,
-                                      {static_cast<std::uint64_t>(directory),
-                                       reinterpret_cast<std::uint64_t>(path),
-                                       reinterpret_cast<std::uint64_t>(how.data()), bytes});
+                     request->flags |= O_CLOEXEC;
+                     return call.host(SYS_openat2, {static_cast<std::uint64_t>(directory),
+                                                    reinterpret_cast<std::uint64_t>(path),
+                                                    reinterpret_cast<std::uint64_t>(&*request),
+                                                    sizeof(*request)});
                    });
 }
 

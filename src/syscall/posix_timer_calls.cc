@@ -50,7 +50,7 @@ Result<PosixTimer::Notice> notice_from(Call& call, const Event& event) {
       notice.signal = 0;
       return notice;
     case SIGEV_THREAD_ID: {
-      const auto task = call.process().system().processes().find_task(event.thread);
+      const auto task = call.processes().find_task(event.thread);
       if (task == nullptr || &task->process() != &call.process()) return fail(Errno::kInval);
       notice.thread = event.thread;
       break;

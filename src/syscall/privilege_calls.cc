@@ -1,10 +1,12 @@
 // Calls that change what the process may do: the host's word counts, for the guest's limits too.
 #include <linux/capability.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <tuple>
 
+#include "kernel/process_table.h"
 #include "syscall/handlers.h"
 #include "syscall/pass_through.h"
 
@@ -14,6 +16,10 @@ namespace gonzo {
 std::int64_t sys_set_user(Call& call) {
   const std::int64_t result = PassThrough(call).run();
   call.process().update_memory_limits();
+  uid_t real = 0, effective = 0, saved = 0;
+  if (result == 0 && getresuid(&real, &effective, &saved) == 0) {
+    call.processes().set_users(call.process().pid(), {.real = real, .saved = saved});
+  }
   return result;
 }
 

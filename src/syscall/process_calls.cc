@@ -23,13 +23,11 @@ namespace {
 
 constexpr std::size_t kNameBytes = 16;  // TASK_COMM_LEN
 
-ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
-
 /// The runner's thread of a guest's task, as the host's scheduler calls take it: 0 is the own.
 /// ESRCH.
 Result<std::uint64_t> host_thread(const Call& call, int tid) {
   if (tid == 0 || tid == call.task.tid()) return 0;
-  const auto task = processes(call).find_task(tid);
+  const auto task = call.processes().find_task(tid);
   if (task == nullptr) return fail(Errno::kSrch);
   return static_cast<std::uint64_t>(task->host_thread());
 }
@@ -75,22 +73,22 @@ std::int64_t sys_getpid(Call& call) { return call.process().pid(); }
 std::int64_t sys_gettid(Call& call) { return call.task.tid(); }
 
 std::int64_t sys_getppid(Call& call) {
-  return processes(call).identity(call.process().pid())->shown_parent;
+  return call.processes().identity(call.process().pid())->shown_parent;
 }
 
 std::int64_t sys_getpgrp(Call& call) {
-  return processes(call).identity(call.process().pid())->group;
+  return call.processes().identity(call.process().pid())->group;
 }
 
 std::int64_t sys_getpgid(Call& call) {
   const int pid = call.integer(0) != 0 ? call.integer(0) : call.process().pid();
-  const auto found = processes(call).identity(pid);
+  const auto found = call.processes().identity(pid);
   return found ? found->group : raw(found.error());
 }
 
 std::int64_t sys_getsid(Call& call) {
   const int pid = call.integer(0) != 0 ? call.integer(0) : call.process().pid();
-  const auto found = processes(call).identity(pid);
+  const auto found = call.processes().identity(pid);
   return found ? found->session : raw(found.error());
 }
 
@@ -99,11 +97,11 @@ std::int64_t sys_setpgid(Call& call) {
   const int pid = call.integer(0) != 0 ? call.integer(0) : self;
   const int group = call.integer(1) != 0 ? call.integer(1) : pid;
   if (group < 0) return -EINVAL;
-  return raw(processes(call).set_group(self, pid, group));
+  return raw(call.processes().set_group(self, pid, group));
 }
 
 std::int64_t sys_setsid(Call& call) {
-  return raw(processes(call).new_session(call.process().pid()));
+  return raw(call.processes().new_session(call.process().pid()));
 }
 
 std::int64_t sys_arch_prctl(Call& call) {
@@ -143,7 +141,7 @@ std::int64_t sys_get_robust_list(Call& call) {
   const int tid = call.integer(0);
   std::uint64_t head = call.task.robust_list;
   if (tid != 0 && tid != call.task.tid()) {
-    const auto task = processes(call).find_task(tid);
+    const auto task = call.processes().find_task(tid);
     if (task == nullptr) return -ESRCH;
     head = task->robust_list;
   }
@@ -176,10 +174,10 @@ std::int64_t sys_prctl(Call& call) {
     case PR_GET_PDEATHSIG:
       return raw(call.memory().store(call.address(1), call.task.parent_death_signal));
     case PR_SET_CHILD_SUBREAPER:
-      processes(call).set_subreaper(call.process().pid(), call[1] != 0);
+      call.processes().set_subreaper(call.process().pid(), call[1] != 0);
       return 0;
     case PR_GET_CHILD_SUBREAPER: {
-      const auto self = processes(call).identity(call.process().pid());
+      const auto self = call.processes().identity(call.process().pid());
       return raw(call.memory().store(call.address(1), self && self->is_subreaper ? 1 : 0));
     }
     case PR_SET_NO_NEW_PRIVS:
@@ -251,14 +249,15 @@ std::int64_t sys_priority(Call& call) {
     }
     case PRIO_PGRP: {
       const int own = static_cast<int>(sys_getpgrp(call));
-      return priority_of(call, processes(call).group(call.integer(1) != 0 ? call.integer(1) : own));
+      return priority_of(call,
+                         call.processes().group(call.integer(1) != 0 ? call.integer(1) : own));
     }
     case PRIO_USER: {
       const unsigned user = call.word(1) != 0 ? call.word(1) : getuid();
-      auto all = processes(call).all();
+      auto all = call.processes().all();
       std::erase_if(all, [&](const auto& each) {
-        const auto identity = processes(call).identity(each->pid());
-        return !identity || identity->uid != user;
+        const auto identity = call.processes().identity(each->pid());
+        return !identity || identity->users.real != user;
       });
       return priority_of(call, all);
     }

@@ -112,14 +112,14 @@ Result<void> copy_piece(AddressSpace& here, VirtAddr local, AddressSpace& there,
 /// has ended. EPERM: another user's, or one that says it is not to be looked at (Linux:
 /// ptrace_may_access).
 Result<std::shared_ptr<ProcessMemory>> memory_of(Call& call, int id) {
-  ProcessTable& processes = call.process().system().processes();
+  ProcessTable& processes = call.processes();
   const auto task = processes.find_task(id);
   const auto process = task != nullptr ? task->process().shared_from_this() : processes.find(id);
   auto memory = process != nullptr ? process->memory_ref() : nullptr;
   if (memory == nullptr) return fail(Errno::kSrch);
   if (process.get() == &call.process() || has_capability(CAP_SYS_PTRACE)) return memory;
   GONZO_ASSIGN(const auto identity, processes.identity(process->pid()));
-  if (identity.uid != getuid() || !process->is_dumpable) return fail(Errno::kPerm);
+  if (identity.users.real != getuid() || !process->is_dumpable) return fail(Errno::kPerm);
   return memory;
 }
 

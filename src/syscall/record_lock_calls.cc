@@ -63,7 +63,7 @@ bool allows(const OpenFile& file, short type) {
 /// description's), 0: it is one that the guest cannot see.
 int owner_against(const Call& call, const FileIdentity& file, const RecordLock& wanted,
                   int host_owner) {
-  for (const auto& process : call.process().system().processes().all()) {
+  for (const auto& process : call.processes().all()) {
     const auto files = process->files_ref();
     if (files == nullptr || files.get() == &call.files()) continue;
     if (const auto owner = files->record_locks().owner_against(file, wanted)) return *owner;

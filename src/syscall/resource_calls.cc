@@ -27,8 +27,6 @@ using std::chrono::nanoseconds;
 /// Linux: sysctl_nr_open.
 constexpr std::uint64_t kMostDescriptors = 1 << 20;
 
-ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
-
 /// i386's, where all ones mean no limit (Linux: struct compat_rlimit).
 using NarrowLimit = std::array<std::uint32_t, 2>;
 
@@ -131,7 +129,7 @@ std::int64_t sys_prlimit64(Call& call) {
   if (pid == 0 || pid == call.process().pid() || pid == call.task.tid()) {
     return limit_call(call, call.word(1), call.address(2), call.address(3));
   }
-  const auto other = processes(call).find(pid);
+  const auto other = call.processes().find(pid);
   if (other == nullptr) return -ESRCH;
   if (call.word(1) >= kResourceLimits) return -EINVAL;
   if (!call.is_null(2)) return -EPERM;
@@ -155,7 +153,7 @@ std::int64_t sys_getrusage(Call& call) {
       break;
     }
     case RUSAGE_CHILDREN:
-      usage = to_rusage(processes(call).children_usage(call.process().pid()));
+      usage = to_rusage(call.processes().children_usage(call.process().pid()));
       break;
     default:
       return -EINVAL;
@@ -167,7 +165,7 @@ std::int64_t sys_times(Call& call) {
   constexpr nanoseconds kTick = std::chrono::milliseconds(10);  // USER_HZ: 100
   if (!call.is_null(0)) {
     const Usage own = usage_of(call.process());
-    const Usage children = processes(call).children_usage(call.process().pid());
+    const Usage children = call.processes().children_usage(call.process().pid());
     const tms times{.tms_utime = own.user / kTick,
                     .tms_stime = own.system / kTick,
                     .tms_cutime = children.user / kTick,

@@ -28,15 +28,15 @@ SignalInfo from_self(const Call& call, int signal, int code) {
 
 bool is_valid_or_zero(int signal) { return signal == 0 || is_signal(signal); }
 
-ProcessTable& processes(const Call& call) { return call.process().system().processes(); }
-
 /// Linux: check_kill_permission, by the users alone.
 Result<void> may_kill(const Call& call, Process& target, int signal) {
-  const auto identity = processes(call).identity(target.pid());
+  const auto identity = call.processes().identity(target.pid());
   if (!identity) return fail(Errno::kSrch);
-  const unsigned uid = identity->uid;
-  if (geteuid() == uid || getuid() == uid || has_capability(CAP_KILL)) return {};
-  const auto self = processes(call).identity(call.process().pid());
+  const auto is_target = [&](unsigned uid) {
+    return uid == identity->users.real || uid == identity->users.saved;
+  };
+  if (is_target(geteuid()) || is_target(getuid()) || has_capability(CAP_KILL)) return {};
+  const auto self = call.processes().identity(call.process().pid());
   if (signal == SIGCONT && self && self->session == identity->session) return {};
   return fail(Errno::kPerm);
 }
@@ -59,12 +59,12 @@ std::int64_t kill_many(const Call& call, const std::vector<std::shared_ptr<Proce
 }
 
 std::int64_t kill_group(const Call& call, int group, const SignalInfo& info) {
-  return kill_many(call, processes(call).group(group), info);
+  return kill_many(call, call.processes().group(group), info);
 }
 
 /// Everybody but the caller and the first (Linux: kill(-1)).
 std::int64_t kill_all(const Call& call, const SignalInfo& info) {
-  auto targets = processes(call).all();
+  auto targets = call.processes().all();
   std::erase_if(targets, [&](const auto& each) {
     return each->pid() == kFirstProcess || each->pid() == call.process().pid();
   });
@@ -73,7 +73,7 @@ std::int64_t kill_all(const Call& call, const SignalInfo& info) {
 
 /// `tgid` 0: whatever process the thread is of.
 std::int64_t send_to_thread(Call& call, int tgid, int tid, const SignalInfo& info) {
-  const auto target = processes(call).find_task(tid);
+  const auto target = call.processes().find_task(tid);
   if (target == nullptr || (tgid != 0 && target->process().pid() != tgid)) return -ESRCH;
   if (const auto allowed = may_kill(call, target->process(), info.signal); !allowed) {
     return raw(allowed.error());
@@ -197,11 +197,11 @@ std::int64_t sys_kill(Call& call) {
   if (pid == -1) return kill_all(call, info);
   if (pid < 0) return kill_group(call, -pid, info);
   if (pid == 0)
-    return kill_group(call, processes(call).identity(call.process().pid())->group, info);
-  const auto target = processes(call).find(pid);
+    return kill_group(call, call.processes().identity(call.process().pid())->group, info);
+  const auto target = call.processes().find(pid);
   if (target != nullptr) return raw(kill_one(call, *target, info));
   // A thread's number means its process.
-  const auto task = processes(call).find_task(pid);
+  const auto task = call.processes().find_task(pid);
   return task == nullptr ? -ESRCH : raw(kill_one(call, task->process(), info));
 }
 
@@ -223,7 +223,7 @@ std::int64_t sys_rt_sigqueueinfo(Call& call) {
   if (!info) return raw(info.error());
   if (is_kernels(*info) && pid != call.process().pid()) return -EPERM;
   if (!is_valid_or_zero(signal)) return -EINVAL;
-  const auto target = processes(call).find(pid);
+  const auto target = call.processes().find(pid);
   return target == nullptr ? -ESRCH : raw(kill_one(call, *target, *info));
 }
 

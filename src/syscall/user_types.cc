@@ -38,4 +38,18 @@ Result<void> store_long_array(const Call& call, VirtAddr to, std::span<const std
   return call.memory().copy_out(to, std::as_bytes(narrow));
 }
 
+Result<void> load_extensible(const Call& call, VirtAddr from, std::uint64_t size, std::size_t least,
+                             std::span<std::byte> to) {
+  if (size > kPageSize) return fail(Errno::k2Big);
+  if (size < least) return fail(Errno::kInval);
+  std::array<std::byte, kPageSize> bytes{};
+  GONZO_TRY(call.memory().copy_in(std::span(bytes).first(size), from));
+  const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+  if (!std::ranges::all_of(std::span(bytes).subspan(to.size()), is_zero)) {
+    return fail(Errno::k2Big);
+  }
+  std::ranges::copy(std::span(bytes).first(to.size()), to.begin());
+  return {};
+}
+
 }  // namespace gonzo

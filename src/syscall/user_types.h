@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 #include "syscall/call.h"
@@ -42,6 +43,19 @@ template <Longs T>
 Result<void> store_longs(const Call& call, VirtAddr to, const T& value) {
   const auto values = std::bit_cast<std::array<std::int64_t, kLongs<T>>>(value);
   return store_long_array(call, to, values);
+}
+
+/// A structure of `size` bytes, at least `least`, that grows with kernels' versions: what an older
+/// program leaves out is 0, what a newer one has beyond `to` must be (Linux:
+/// copy_struct_from_user). EINVAL: too short; E2BIG: more than a page, or not 0; EFAULT.
+Result<void> load_extensible(const Call& call, VirtAddr from, std::uint64_t size, std::size_t least,
+                             std::span<std::byte> to);
+template <typename T>
+  requires std::is_trivially_copyable_v<T>
+Result<T> load_extensible(const Call& call, VirtAddr from, std::uint64_t size, std::size_t least) {
+  T value{};
+  GONZO_TRY(load_extensible(call, from, size, least, std::as_writable_bytes(std::span(&value, 1))));
+  return value;
 }
 
 /// EOVERFLOW: a number that does not fit; EFAULT.

@@ -27,7 +27,7 @@ struct WaitOutcome {
 /// Until there is something to tell, or a signal. A child's end comes with SIGCHLD: whoever is
 /// interrupted looks once more (Linux: do_wait scans before it minds signals).
 Result<WaitOutcome> wait_for(Call& call, const ProcessTable::WaitRequest& request, int options) {
-  ProcessTable& table = call.process().system().processes();
+  ProcessTable& table = call.processes();
   const int self = call.process().pid();
   std::atomic<std::uint32_t>* const word = table.wait_word(self);
   std::int64_t slept = 0;
@@ -60,7 +60,7 @@ Result<WaitSelector> selector_of(Call& call, int pid) {
   if (pid == -1) return WaitSelector{};
   if (pid > 0) return WaitSelector{Kind::kProcess, pid};
   if (pid < 0) return WaitSelector{Kind::kGroup, -pid};
-  GONZO_ASSIGN(const auto self, call.process().system().processes().identity(call.process().pid()));
+  GONZO_ASSIGN(const auto self, call.processes().identity(call.process().pid()));
   return WaitSelector{Kind::kGroup, self.group};
 }
 
@@ -81,16 +81,13 @@ Result<WaitSelector> selector_of_id(Call& call, int type, int id) {
 }
 
 SignalInfo info_of(const WaitReport& report) {
-  int code = CLD_EXITED, status = report.exit.code;
+  int code = report.exit.child_code(), status = report.exit.child_status();
   if (report.kind == WaitReport::Kind::kStopped) {
     code = CLD_STOPPED;
     status = report.stop_signal;
   } else if (report.kind == WaitReport::Kind::kContinued) {
     code = CLD_CONTINUED;
     status = SIGCONT;
-  } else if (report.exit.signal != 0) {
-    code = CLD_KILLED;
-    status = report.exit.signal;
   }
   SignalInfo info = SignalInfo::sent(SIGCHLD, code, report.pid, report.uid);
   info.fields[1] = static_cast<std::uint32_t>(status);

@@ -297,6 +297,40 @@ static void groups(void) {
   close(ends[1]);
 }
 
+/// Runs `body` in a child that gave up its user for `user`: what it returned.
+static int as_user(uid_t user, int (*body)(pid_t), pid_t argument) {
+  const pid_t child = fork();
+  if (child == 0) _exit(setresuid(user, user, user) == 0 ? body(argument) : 100);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WEXITSTATUS(status);
+}
+static int try_kill(pid_t to) { return kill(to, 0) == 0 ? 0 : errno; }
+
+/// Only root can become somebody else.
+static void users(void) {
+  if (geteuid() != 0) return;
+  int ends[2];
+  if (pipe(ends) != 0) return;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setresuid(1000, 1001, 1002) != 0 || write(ends[1], "u", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char byte = 0;
+  if (read(ends[0], &byte, 1) != 1) return;
+  for (uid_t user = 999; user <= 1003; ++user) {
+    printf("kill by user %u: %d\n", (unsigned)user, as_user(user, try_kill, child));
+  }
+  kill(child, SIGTERM);
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  waitid(P_PID, child, &info, WEXITED);
+  printf("its user %d\n", (int)info.si_uid);
+  close(ends[0]);
+  close(ends[1]);
+}
+
 static void orphans(void) {
   int ends[2];
   if (pipe(ends) != 0) return;
@@ -376,6 +410,7 @@ int main(int count, char** arguments, char** environment) {
   clones();
   execs("/proc/self/exe");
   groups();
+  users();
   orphans();
   directories();
   many();
