@@ -28,10 +28,15 @@ std::string output_of(const std::string& command) {
 
 void sample_lines(const std::string& command, Samples& samples) {
   std::istringstream lines(output_of(command));
-  std::string name;
-  double value = 0;
-  while (lines >> name >> value) {
-    if (value >= 0) samples[name].push_back(value);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double value = 0;
+    if (!(words >> name >> value)) {
+      fmt::print(stderr, "\nbench: {}\n", line);
+    } else if (value >= 0) {
+      samples[name].push_back(value);
+    }
   }
 }
 

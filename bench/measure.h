@@ -15,7 +15,7 @@ using Samples = std::map<std::string, std::vector<double>>;
 std::string output_of(const std::string& command);
 
 /// Adds the "NAME NANOSECONDS" lines that a command prints; below 0 means that it could not be
-/// measured, and is left out.
+/// measured, and is left out. Other lines go to stderr.
 void sample_lines(const std::string& command, Samples& samples);
 
 /// Nanoseconds from the start of a shell command to its end; none if it fails, which is told on

@@ -34,6 +34,9 @@ struct Peer {
   std::string prefix;
   /// Whether `shell` starts a kernel whose first program is the script.
   enum class Kind { kProgram, kKernel } kind = Kind::kProgram;
+  /// Whether it must have pipes for standard streams: runsc gives the files that it finds there to
+  /// the user nobody, /dev/null too.
+  enum class Streams { kAny, kPipes } streams = Streams::kAny;
 };
 
 // Those that run everything on one processor anyway are kept on one, which suits them.
@@ -48,7 +51,7 @@ std::vector<Peer> peers(const std::string& gonzo) {
        "", Peer::Kind::kKernel},
       {"gVisor", "runsc", "runsc",
        fmt::format("taskset -c 0 runsc --platform=ptrace --network=none {}do /bin/sh", rootless),
-       ""},
+       "", Peer::Kind::kProgram, Peer::Streams::kPipes},
       {"qemu-user", "qemu-x86_64", "qemu-user", "/bin/sh", "qemu-x86_64 "},
       {"valgrind", "valgrind", "valgrind", "/bin/sh",
        "valgrind --tool=none -q --trace-children=yes "},
@@ -92,6 +95,10 @@ void write_batch(const std::filesystem::path& batch, const Peer& peer, const std
   if (peer.kind == Peer::Kind::kKernel) script << "sync\necho o >/proc/sysrq-trigger\nsleep 60\n";
 }
 
+std::string with_streams(const Peer& peer, const std::string& command) {
+  return peer.streams == Peer::Streams::kPipes ? "true | " + command + " 2>&1 | cat" : command;
+}
+
 /// The cheapest thing that `peer` can be asked to do, from outside.
 std::string start_command(const Peer& peer, const std::filesystem::path& directory) {
   if (!peer.prefix.empty()) return peer.prefix + "/bin/true";
@@ -126,10 +133,10 @@ void measure(const Peer& peer, const std::string& guest_ops, const std::vector<P
       sample_lines("cat " + results.string(), samples);
     }
   } else {
-    sample_lines(limit + peer.shell + " " + batch.string(), samples);
+    sample_lines(with_streams(peer, limit + peer.shell + " " + batch.string()), samples);
   }
   for (int i = 0; i < 3; ++i) {
-    if (const auto ns = wall_of(limit + start_command(peer, directory))) {
+    if (const auto ns = wall_of(with_streams(peer, limit + start_command(peer, directory)))) {
       samples[kStart].push_back(*ns);
     }
   }
