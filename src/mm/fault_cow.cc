@@ -2,12 +2,12 @@
 // Linux: do_wp_page, wp_page_copy, wp_page_reuse (mm/memory.c).
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <span>
 
 #include "mm/fault_context.h"
 #include "mm/frame_run.h"
 #include "mm/frame_use.h"
+#include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
 
 namespace gonzo {
@@ -137,7 +137,7 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
       page.slot.store(page.old);
     } else {
       if (!blank) {
-        std::memcpy(frames_.address(page.copy), frames_.address(page.old.pfn()), kPageSize);
+        copy_guest_bytes(frames_.address(page.copy), frames_.address(page.old.pfn()), kPageSize);
       }
       map_fresh(frames_.frame(page.copy), index);
       page.slot.store(Entry::map(page.copy, flags));

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "mm/frame_use.h"
+#include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
 #include <gonzo/paging/entry.h>
 
@@ -38,7 +39,7 @@ bool AddressSpace::read_page_forced(VirtAddr from, std::span<std::byte> to) {
       const EntryRef slot = table_->find(from);
       const Entry entry = slot ? slot.load() : Entry();
       if (entry.is_mapping()) {
-        std::memcpy(to.data(), frames_.address(entry.pfn()) + from.page_offset(), to.size());
+        copy_guest_bytes(to.data(), frames_.address(entry.pfn()) + from.page_offset(), to.size());
         return true;
       }
       if (!entry.is_blank()) return false;
@@ -48,7 +49,7 @@ bool AddressSpace::read_page_forced(VirtAddr from, std::span<std::byte> to) {
       }
       const auto page = vma->object()->get_page(vma->page_index(from), PageIntent::kRead);
       if (!page) return false;
-      std::memcpy(to.data(), frames_.address(page->pfn) + from.page_offset(), to.size());
+      copy_guest_bytes(to.data(), frames_.address(page->pfn) + from.page_offset(), to.size());
       frames_.put(page->pfn);
       return true;
     }
@@ -64,7 +65,7 @@ bool AddressSpace::write_page_forced(VirtAddr to, std::span<const std::byte> fro
     if (!vma->has(kWrite)) {
       const auto pfn = own_page(*vma, to.page_floor());
       if (!pfn) return false;
-      std::memcpy(frames_.address(*pfn) + to.page_offset(), from.data(), from.size());
+      copy_guest_bytes(frames_.address(*pfn) + to.page_offset(), from.data(), from.size());
       return true;
     }
   }

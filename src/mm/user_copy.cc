@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "mm/guest_bytes.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -52,7 +53,7 @@ Result<void> AddressSpace::visit_user(VirtAddr start, std::uint64_t length, Acce
 Result<void> AddressSpace::copy_in(std::span<std::byte> to, VirtAddr from) {
   return visit_user(from, to.size(), Access::kRead,
                     [&](const std::byte* data, VirtAddr at, std::size_t size) {
-                      std::memcpy(to.data() + (at - from), data, size);
+                      copy_guest_bytes(to.data() + (at - from), data, size);
                       return true;
                     });
 }
@@ -60,7 +61,7 @@ Result<void> AddressSpace::copy_in(std::span<std::byte> to, VirtAddr from) {
 Result<void> AddressSpace::copy_out(VirtAddr to, std::span<const std::byte> from) {
   return visit_user(to, from.size(), Access::kWrite,
                     [&](std::byte* data, VirtAddr at, std::size_t size) {
-                      std::memcpy(data, from.data() + (at - to), size);
+                      copy_guest_bytes(data, from.data() + (at - to), size);
                       return true;
                     });
 }
