@@ -40,7 +40,7 @@ void LinuxPolicy::enter(std::uint32_t frame, Shadow returning) {
 bool LinuxPolicy::left_recently(PageKind kind, std::uint64_t age) const {
   std::uint64_t others = lists().size(active(kFile));
   if (kind == kAnon) others += lists().size(inactive(kFile));
-  if (swap_ == SwapSpace::kAvailable) {
+  if (swap_ == SwapRoom::kAvailable) {
     others += lists().size(active(kAnon));
     if (kind == kFile) others += lists().size(inactive(kAnon));
   }
@@ -122,7 +122,7 @@ bool LinuxPolicy::may_deactivate(PageKind kind) const {
 /// Linux: get_scan_count.
 PerKind LinuxPolicy::shares(const ScanRequest& request) const {
   constexpr PerKind kAllOfBoth{1, 1}, kFileOnly{0, 1}, kAnonOnly{1, 0};
-  if (request.swap == SwapSpace::kNone) return kFileOnly;
+  if (request.swap == SwapRoom::kNone) return kFileOnly;
   if (request.priority == 0 && request.swappiness != 0) return kAllOfBoth;
   const std::uint64_t files = lists().size(inactive(kFile)) + lists().size(active(kFile));
   if (files < request.least_file && !may_deactivate(kAnon) &&
@@ -160,7 +160,7 @@ ScanPass LinuxPolicy::begin(const ScanRequest& request) {
     if (may_deactivate(kind)) pass.left[active(kind)] = part(active(kind));
   }
   // Anonymous pages grow old even while only file pages are taken.
-  if (request.swap == SwapSpace::kAvailable && inactive_is_low(kAnon)) {
+  if (request.swap == SwapRoom::kAvailable && inactive_is_low(kAnon)) {
     pass.left[active(kAnon)] = std::max(pass.left[active(kAnon)], kCluster);
   }
   return pass;

@@ -63,13 +63,13 @@ class LinuxPolicy final : public ListedPolicy {
   /// The kind that the next look of a pass goes to.
   PageKind turn(const ScanPass& pass);
 
-  std::uint64_t age_ = 0;                   ///< Linux: nonresident_age
-  PerKind cost_;                            ///< Linux: anon_cost, file_cost
-  PerKind activations_at_start_;            ///< workingset_activate when reclaim last began
-  PerKind refaulting_;                      ///< how many there were between the last two beginnings
-  std::int64_t anon_credit_ = 0;            ///< whose turn it is: anonymous pages', unless in debt
-  std::array<bool, 2> active_turn_{};       ///< a kind's next look goes to its active list
-  SwapSpace swap_ = SwapSpace::kAvailable;  ///< as the last pass said
+  std::uint64_t age_ = 0;                 ///< Linux: nonresident_age
+  PerKind cost_;                          ///< Linux: anon_cost, file_cost
+  PerKind activations_at_start_;          ///< workingset_activate when reclaim last began
+  PerKind refaulting_;                    ///< how many there were between the last two beginnings
+  std::int64_t anon_credit_ = 0;          ///< whose turn it is: anonymous pages', unless in debt
+  std::array<bool, 2> active_turn_{};     ///< a kind's next look goes to its active list
+  SwapRoom swap_ = SwapRoom::kAvailable;  ///< as the last pass said
 };
 
 }  // namespace gonzo

@@ -60,7 +60,7 @@ class ListedPolicy : public ReclaimPolicy {
   std::uint32_t next_from_back(FrameLists::List list, const ScanRequest& request,
                                std::uint64_t& budget);
   static bool may_leave(PageKind kind, const ScanRequest& request) {
-    return kind == PageKind::kFile || request.swap == SwapSpace::kAvailable;
+    return kind == PageKind::kFile || request.swap == SwapRoom::kAvailable;
   }
 
   FrameLists& lists() { return lists_; }

@@ -42,7 +42,7 @@ enum class Eviction : std::uint8_t {
   kWritten,  ///< they were written for this
 };
 
-enum class SwapSpace : std::uint8_t { kNone, kAvailable };
+enum class SwapRoom : std::uint8_t { kNone, kAvailable };
 
 /// How hard one pass over the pages tries (Linux: scan_control).
 struct ScanRequest {
@@ -51,7 +51,7 @@ struct ScanRequest {
   /// at 0 without a victim means that there is none to be had.
   unsigned priority = kFirstPriority;
   unsigned swappiness = 60;  ///< 0 to 200, as /proc/sys/vm/swappiness; not all policies heed it
-  SwapSpace swap = SwapSpace::kAvailable;  ///< with none, no anonymous page is proposed
+  SwapRoom swap = SwapRoom::kAvailable;  ///< with none, no anonymous page is proposed
   /// With fewer file pages than this, only anonymous ones are looked at, if there are any (Linux:
   /// file_is_tiny): the high watermark less what is free. Not all policies heed it.
   std::uint64_t least_file = 0;

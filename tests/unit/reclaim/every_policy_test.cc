@@ -24,7 +24,7 @@ class EveryPolicy : public ::testing::TestWithParam<std::string_view> {
     for (std::uint32_t frame = from; frame < to; ++frame) policy_->added(frame, kind, {});
   }
   /// Passes of rising zeal, as a reclaimer's, until `wanted` victims or none are left.
-  std::vector<std::uint32_t> select(std::size_t wanted, SwapSpace swap = SwapSpace::kAvailable,
+  std::vector<std::uint32_t> select(std::size_t wanted, SwapRoom swap = SwapRoom::kAvailable,
                                     FunctionRef<References(std::uint32_t)> harvest = unused) {
     std::vector<std::uint32_t> victims(wanted);
     std::size_t count = 0;
@@ -65,7 +65,7 @@ TEST_P(EveryPolicy, proposes_each_page_once_until_none_is_left) {
 TEST_P(EveryPolicy, proposes_no_anonymous_page_without_swap) {
   fill(kAnon, 0, 30);
   fill(kFile, 30, 33);
-  std::vector<std::uint32_t> victims = select(kFrames, SwapSpace::kNone);
+  std::vector<std::uint32_t> victims = select(kFrames, SwapRoom::kNone);
   std::ranges::sort(victims);
   EXPECT_EQ(victims, (std::vector<std::uint32_t>{30, 31, 32}));
   EXPECT_EQ(select(kFrames).size(), 30U);
@@ -100,7 +100,7 @@ TEST_P(EveryPolicy, finds_a_victim_among_pages_that_were_all_used_once) {
   const auto harvest = [&](std::uint32_t frame) {
     return References{.entries = static_cast<std::uint32_t>(used.erase(frame))};
   };
-  EXPECT_EQ(select(1, SwapSpace::kAvailable, harvest).size(), 1U);
+  EXPECT_EQ(select(1, SwapRoom::kAvailable, harvest).size(), 1U);
 }
 
 TEST_P(EveryPolicy, isolates_what_the_caller_takes) {

@@ -157,7 +157,7 @@ TEST_F(LinuxPolicyTest, too_few_file_pages_are_left_alone) {
 TEST_F(LinuxPolicyTest, the_inactive_list_is_refilled_when_it_is_short) {
   fill(kFile, 0, 100);
   for (std::uint32_t frame = 0; frame < 90; ++frame) activate(frame);
-  select({.priority = 1, .swap = SwapSpace::kNone}, 64);
+  select({.priority = 1, .swap = SwapRoom::kNone}, 64);
   EXPECT_EQ(stats().pgrefill.file, 45U) << "half of the active list";
   EXPECT_EQ(stats().nr_active.file, 45U);
 }
