@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "cli/bytes.h"
 #include "cli/exit_codes.h"
+#include <gonzo/base/bytes.h>
 
 namespace gonzo {
 

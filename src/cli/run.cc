@@ -10,7 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "cli/bytes.h"
 #include "cli/exit_codes.h"
 #include "cli/find_program.h"
 #include "cli/stats.h"
@@ -23,6 +22,7 @@
 #include "syscall/symbols.h"
 #include "syscall/syscalls.h"
 #include "syscall/trace.h"
+#include <gonzo/base/bytes.h>
 #include <gonzo/base/check.h>
 
 namespace gonzo {

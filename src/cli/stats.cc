@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "cli/bytes.h"
+#include <gonzo/base/bytes.h>
 #include <gonzo/cache/page_cache.h>
 
 namespace gonzo {

@@ -7,6 +7,7 @@
 #include "frame/frame_allocator_impl.h"
 #include "frame/poison.h"
 #include <gonzo/base/check.h>
+#include <gonzo/base/thread_number.h>
 #include <gonzo/frame/frame_allocator.h>
 
 namespace gonzo {
@@ -20,16 +21,6 @@ constexpr std::uint64_t kClassicNormalEnd = (std::uint64_t{896} << 20) >> kPageS
 /// What the machine itself needs to go on, and to free memory: it may use the last frames.
 bool may_use_reserve(FrameState state) {
   return state == FrameState::kPageTable || state == FrameState::kKernel;
-}
-
-/// Small numbers, handed out in order as threads first come by.
-std::size_t thread_number() {
-  static std::atomic<std::size_t> next{0};
-  static thread_local std::size_t number = 0;
-  if (number == 0) [[unlikely]] {
-    number = next.fetch_add(1, std::memory_order_relaxed) + 1;
-  }
-  return number - 1;
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
-#include "cli/bytes.h"
-
 #include <fmt/format.h>
 
 #include <array>
 #include <cctype>
 #include <charconv>
+
+#include <gonzo/base/bytes.h>
 
 namespace gonzo {
 
