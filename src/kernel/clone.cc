@@ -67,6 +67,7 @@ Result<std::unique_ptr<MachineThread>> copy_thread(Task& parent, Process& proces
 void inherit(Task& child, Task& parent, const CloneRequest& request) {
   child.set_signal_mask(parent.signal_mask());
   child.set_name(parent.name());
+  child.set_credentials(parent.credentials());
   child.memory_policy = parent.memory_policy;
   child.no_new_privileges = parent.no_new_privileges;
   const bool other_stack = (request.flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
@@ -120,6 +121,7 @@ class Cloning {
   System& system() { return parent_.process().system(); }
   bool has(std::uint64_t flag) const { return (request_.flags & flag) != 0; }
   void undo() {
+    task_->set_host_thread(0);
     task_->process().detach(*task_);
     table_.remove_task(*task_);
     if (child_ != nullptr) {

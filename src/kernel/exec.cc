@@ -260,11 +260,12 @@ void become(Process& process, const Preparation& prepared, std::vector<std::uint
   process.files().close_on_exec();
   process.posix_timers().clear();
   process.signals().reset_handlers();
-  process.image() = {.abi = prepared.image.abi,
+  process.set_image({.abi = prepared.image.abi,
                      .path = prepared.program.path,
                      .name = program_name(prepared.stack.file_name),
                      .auxv = std::move(auxv),
-                     .read_implies_exec = reads_may_execute(prepared)};
+                     .read_implies_exec = reads_may_execute(prepared)});
+  process.is_dumpable = getuid() == geteuid() && getgid() == getegid();
 }
 
 /// Linux: begin_new_exec and setup_new_exec, for the thread itself.

@@ -15,12 +15,13 @@
 namespace gonzo {
 namespace {
 
-/// struct robust_list_head, 64-bit.
+/// struct robust_list_head, and i386's (Linux: compat_robust_list_head), where words are narrower.
+template <typename Word>
 struct RobustListHead {
-  std::uint64_t first, futex_offset, pending;
+  Word first, futex_offset, pending;
 };
 constexpr int kLongestList = 2048;  // Linux: ROBUST_LIST_LIMIT
-constexpr std::uint64_t kPriorityInheriting = 1;
+constexpr unsigned kPriorityInheriting = 1;
 
 void wake_one(Task& task, VirtAddr word, FutexScope scope) {
   std::ignore = task.process().system().futexes().wake(
@@ -44,18 +45,20 @@ bool release_futex(Task& task, VirtAddr word) {
 }
 
 /// Linux: exit_robust_list. The list is the program's own: nothing in it is trusted.
-void release_robust_futexes(Task& task) {
-  if (task.robust_list == 0) return;
-  const std::uint64_t list = std::exchange(task.robust_list, 0);
+template <typename Word>
+void release_robust_futexes(Task& task, Word list) {
+  constexpr Word kFlags = kPriorityInheriting;
+  if (list == 0) return;
   AddressSpace& memory = task.memory();
-  const auto head = memory.load<RobustListHead>(VirtAddr(list));
+  const auto head = memory.load<RobustListHead<Word>>(VirtAddr(list));
   if (!head) return;
-  const auto word_of = [&](std::uint64_t entry) {
-    return VirtAddr((entry & ~kPriorityInheriting) + head->futex_offset);
+  const auto plain = [](Word entry) { return static_cast<Word>(entry & ~kFlags); };
+  const auto word_of = [&](Word entry) {
+    return VirtAddr(static_cast<Word>(plain(entry) + head->futex_offset));
   };
-  std::uint64_t entry = head->first;
-  for (int i = 0; i < kLongestList && (entry & ~kPriorityInheriting) != list; ++i) {
-    const auto next = memory.load<std::uint64_t>(VirtAddr(entry & ~kPriorityInheriting));
+  Word entry = head->first;
+  for (int i = 0; i < kLongestList && plain(entry) != list; ++i) {
+    const auto next = memory.load<Word>(VirtAddr(plain(entry)));
     if (entry != head->pending && !release_futex(task, word_of(entry))) return;
     if (!next) return;
     entry = *next;
@@ -87,7 +90,8 @@ void end_process(Task& last) {
 }  // namespace
 
 void leave_memory(Task& task) {
-  release_robust_futexes(task);
+  release_robust_futexes(task, task.robust_list.exchange(0));
+  release_robust_futexes(task, static_cast<std::uint32_t>(task.robust_list_i386.exchange(0)));
   const VirtAddr word(std::exchange(task.clear_child_tid, 0));
   // Alone in its memory, there is nobody to tell.
   const bool has_company =
@@ -97,8 +101,10 @@ void leave_memory(Task& task) {
 }
 
 Usage usage_of(Process& process) {
-  const AddressSpaceCounts counts = process.memory().counts();
-  const std::chrono::nanoseconds user = process.machine_space().counters().guest_time;
+  const auto memory = process.memory_ref();
+  if (memory == nullptr) return {};
+  const AddressSpaceCounts counts = memory->space().counts();
+  const std::chrono::nanoseconds user = memory->machine().counters().guest_time;
   std::chrono::nanoseconds runner = process.ended_runner_time();
   process.for_each_task([&](Task& task) { runner += cpu_time(task.host_thread()); });
   return {.user = user,

@@ -38,6 +38,7 @@ Result<std::uint64_t> KernelFile::seek(std::int64_t offset, int whence) {
   const LockGuard guard(lock_);
   if (whence < SEEK_SET || whence > SEEK_HOLE) return fail(Errno::kInval);
   const SeekKind kind = seek_kind();
+  if (kind == SeekKind::kNone) return fail(Errno::kSPipe);
   if (kind == SeekKind::kNowhere) return position_;
   std::uint64_t target = static_cast<std::uint64_t>(offset);
   if (whence == SEEK_CUR) target += position_;
@@ -54,7 +55,11 @@ Result<void> KernelFile::list(Append append) {
   if (!may_read(flags_)) return fail(Errno::kBadF);
   const LockGuard guard(lock_);
   GONZO_ASSIGN(const std::vector<DirectoryEntry> all, entries());
-  while (position_ < all.size() && append(all[position_], position_ + 1)) ++position_;
+  for (const DirectoryEntry& entry : all) {
+    if (entry.position < position_) continue;
+    if (!append(entry, entry.position + 1)) break;
+    position_ = entry.position + 1;
+  }
   return {};
 }
 

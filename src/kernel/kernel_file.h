@@ -22,6 +22,8 @@ struct DirectoryEntry {
   std::string name;
   std::uint64_t inode = 0;
   unsigned char type = 0;  ///< DT_*
+  /// Its place in the directory, whatever else comes and goes.
+  std::uint64_t position = 0;
 };
 
 /// Behind it stands the host's file of the same name, for all that is not its contents: mode,
@@ -29,9 +31,12 @@ struct DirectoryEntry {
 class KernelFile : public OpenFile {
  public:
   /// `flags` as the file was opened with, for its access mode.
-  KernelFile(int host_fd, int flags) : OpenFile(host_fd), flags_(flags) {}
+  KernelFile(int host_fd, int flags, std::string name = {})
+      : OpenFile(host_fd), flags_(flags), name_(std::move(name)) {}
 
   KernelFile* kernel_file() final { return this; }
+  /// The guest's path of it.
+  std::string name() const override { return name_; }
 
   /// Up to `length` bytes into or from guest memory, at `offset` or, without one, at the file's own
   /// position, which moves. How many were; 0 is the end. EBADF: not opened for that; EINVAL: such
@@ -42,9 +47,9 @@ class KernelFile : public OpenFile {
                               std::optional<std::uint64_t> offset) GONZO_EXCLUDES(lock_);
   /// lseek(2): the new position. EINVAL.
   Result<std::uint64_t> seek(std::int64_t offset, int whence) GONZO_EXCLUDES(lock_);
-  /// Directories: entries as they are encoded by `append` from the position on, until it says that
-  /// there is no more room; the position moves past those taken. `append` is told where the next
-  /// entry begins. ENOTDIR.
+  /// Directories, whose entries are in order of their positions: as they are encoded by `append`
+  /// from the position on, until it says that there is no more room; the position moves past those
+  /// taken. `append` is told where the next entry begins. ENOTDIR.
   using Append = FunctionRef<bool(const DirectoryEntry& entry, std::uint64_t next)>;
   Result<void> list(Append append) GONZO_EXCLUDES(lock_);
 
@@ -61,6 +66,7 @@ class KernelFile : public OpenFile {
     kFixedSize,  ///< the end is 0 (Linux: generic_file_llseek on a file of size 0)
     kAddress,    ///< not from the end, and any number (Linux: mem_lseek)
     kNowhere,    ///< stays (Linux: noop_llseek)
+    kNone,       ///< ESPIPE
   };
   virtual SeekKind seek_kind() const { return SeekKind::kText; }
 
@@ -68,6 +74,7 @@ class KernelFile : public OpenFile {
 
  private:
   const int flags_;
+  const std::string name_;
   std::uint64_t position_ GONZO_GUARDED_BY(lock_) = 0;
 };
 

@@ -31,8 +31,8 @@ ZoneMemory zone_memory(const FrameAllocator& frames, const ZoneStats& stats) {
 
 }  // namespace
 
-MachineMemory MachineMemory::of(Task& task) {
-  const FrameAllocator& frames = task.process().system().frames();
+MachineMemory MachineMemory::of(System& system) {
+  const FrameAllocator& frames = system.frames();
   std::array<ZoneStats, 3> storage;
   MachineMemory memory;
   for (const ZoneStats& stats : frames.zone_stats(storage)) {

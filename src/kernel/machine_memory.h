@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernel/task.h"
+#include "kernel/system.h"
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/frame/frame_census.h>
 
@@ -31,7 +31,7 @@ struct MachineMemory {
   FrameCensus used;
   std::uint64_t total = 0, free = 0;  ///< frames
 
-  static MachineMemory of(Task& task);
+  static MachineMemory of(System& system);
   std::uint64_t anonymous() const { return used.in(FrameState::kAnonymous); }
   std::uint64_t objects() const { return used.in(FrameState::kPageCache); }
   std::uint64_t files() const { return objects() - used.shared_memory; }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
@@ -13,6 +14,7 @@
 namespace gonzo {
 
 class KernelFile;
+class ProcessFile;
 class SignalFile;
 
 /// Owns one host descriptor; guest descriptors that dup() each other share one OpenFile.
@@ -33,6 +35,12 @@ class OpenFile {
   virtual KernelFile* kernel_file() { return nullptr; }
   /// Null where it is not signalfd's.
   virtual SignalFile* signal_file() { return nullptr; }
+  /// Null where it is not a pidfd.
+  virtual ProcessFile* process_file() { return nullptr; }
+  /// What /proc/PID/fd says, if the host would say something else; else empty.
+  virtual std::string name() const { return {}; }
+  /// What F_GETFL tells, of what the host's descriptor has.
+  virtual int status_flags(int host_flags) const { return host_flags; }
   /// Where fstat must tell another story than the host's descriptor (a directory's size).
   virtual void amend_stat(struct stat&) const {}
 

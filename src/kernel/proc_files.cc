@@ -1,31 +1,56 @@
 #include "kernel/proc_files.h"
 
 #include <linux/capability.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <utility>
 
 #include "kernel/privilege.h"
 
 namespace gonzo {
 namespace {
 
-class TextFile final : public KernelFile {
+/// About whom, and whose it is.
+class ProcFile : public KernelFile {
+ public:
+  explicit ProcFile(ProcOpening&& opening)
+      : KernelFile(opening.host_fd, opening.flags, std::move(opening.name)),
+        subject_(std::move(opening.subject)),
+        host_path_(std::move(opening.host_path)) {}
+
+  void amend_stat(struct stat& status) const override {
+    if (!host_path_.empty()) std::ignore = ::stat(host_path_.c_str(), &status);
+    if (subject_) subject_->set_owner(status);
+  }
+
+ protected:
+  const std::optional<ProcSubject>& subject() const { return subject_; }
+
+ private:
+  const std::optional<ProcSubject> subject_;
+  const std::string host_path_;
+};
+
+class TextFile final : public ProcFile {
  public:
   enum class End : std::uint8_t { kUnknown, kZero };
 
-  TextFile(const ProcOpening& opening, ProcText text, ProcSink sink, End end)
-      : KernelFile(opening.host_fd, opening.flags),
-        task_(opening.task),
-        generate_(text),
-        sink_(sink),
+  TextFile(ProcOpening&& opening, TextSource source, TextSink sink, End end)
+      : ProcFile(std::move(opening)),
+        source_(std::move(source)),
+        sink_(std::move(sink)),
         end_(end) {}
 
  protected:
   Result<std::uint64_t> read_at(AddressSpace& memory, VirtAddr to, std::uint64_t length,
                                 std::uint64_t& position) override GONZO_REQUIRES(lock_) {
-    if (position == 0 || !is_made_) text_ = generate_(task_);
-    is_made_ = true;
+    if (position == 0 || !is_made_) {
+      GONZO_ASSIGN(text_, source_());
+      is_made_ = true;
+    }
     if (position >= text_.size()) return 0;
     const std::string_view piece = std::string_view(text_).substr(position, length);
     GONZO_TRY(memory.copy_out(to, std::as_bytes(std::span(piece))));
@@ -34,10 +59,10 @@ class TextFile final : public KernelFile {
   }
   Result<std::uint64_t> write_at(AddressSpace& memory, VirtAddr from, std::uint64_t length,
                                  std::uint64_t& position) override GONZO_REQUIRES(lock_) {
-    if (sink_ == nullptr) return fail(Errno::kInval);
+    if (!sink_) return fail(Errno::kInval);
     std::string bytes(std::min<std::uint64_t>(length, kPageSize), '\0');
     GONZO_TRY(memory.copy_in(std::as_writable_bytes(std::span(bytes)), from));
-    GONZO_ASSIGN(const std::uint64_t taken, sink_(task_, bytes));
+    GONZO_ASSIGN(const std::uint64_t taken, sink_(bytes));
     position += taken;
     return taken;
   }
@@ -46,19 +71,18 @@ class TextFile final : public KernelFile {
   }
 
  private:
-  Task& task_;
-  const ProcText generate_;
-  const ProcSink sink_;
+  const TextSource source_;
+  const TextSink sink_;
   const End end_;
   bool is_made_ GONZO_GUARDED_BY(lock_) = false;
   std::string text_ GONZO_GUARDED_BY(lock_);
 };
 
 /// Takes a short text in one write, of which only the start is looked at.
-class SinkFile final : public KernelFile {
+class SinkFile final : public ProcFile {
  public:
-  SinkFile(const ProcOpening& opening, ProcSink sink)
-      : KernelFile(opening.host_fd, opening.flags), task_(opening.task), sink_(sink) {}
+  SinkFile(ProcOpening&& opening, TextSink sink)
+      : ProcFile(std::move(opening)), sink_(std::move(sink)) {}
 
  protected:
   Result<std::uint64_t> write_at(AddressSpace& memory, VirtAddr from, std::uint64_t length,
@@ -66,29 +90,30 @@ class SinkFile final : public KernelFile {
     constexpr std::uint64_t kMost = 12;  // Linux: PROC_NUMBUF, less its NUL
     std::string bytes(std::min(length, kMost), '\0');
     GONZO_TRY(memory.copy_in(std::as_writable_bytes(std::span(bytes)), from));
-    return sink_(task_, bytes);
+    return sink_(bytes);
   }
   SeekKind seek_kind() const override { return SeekKind::kNowhere; }
 
  private:
-  Task& task_;
-  const ProcSink sink_;
+  const TextSink sink_;
 };
 
 /// Words of eight bytes, one a page. Linux: pagemap_read.
-class PagemapFile final : public KernelFile {
+class PagemapFile final : public ProcFile {
  public:
-  explicit PagemapFile(const ProcOpening& opening)
-      : KernelFile(opening.host_fd, opening.flags),
-        task_(opening.task),
+  PagemapFile(ProcOpening&& opening, std::weak_ptr<ProcessMemory> memory)
+      : ProcFile(std::move(opening)),
+        memory_(std::move(memory)),
         shown_(has_capability(CAP_SYS_ADMIN) ? ~0ULL : ~kFrameBits) {}
 
  protected:
   Result<std::uint64_t> read_at(AddressSpace& memory, VirtAddr to, std::uint64_t length,
                                 std::uint64_t& position) override GONZO_REQUIRES(lock_) {
     constexpr std::uint64_t kWord = sizeof(std::uint64_t);
+    const auto held = memory_.lock();
+    if (held == nullptr) return 0;
     if (position % kWord != 0 || length % kWord != 0) return fail(Errno::kInval);
-    AddressSpace& shown = task_.memory();
+    AddressSpace& shown = held->space();
     const std::uint64_t end = shown.page_table().user_end().page_number();
     std::uint64_t done = 0;
     while (done < length && position / kWord < end) {
@@ -110,32 +135,36 @@ class PagemapFile final : public KernelFile {
  private:
   static constexpr std::uint64_t kFrameBits = (1ULL << 55) - 1;
 
-  Task& task_;
+  const std::weak_ptr<ProcessMemory> memory_;
   /// Where frames lie is for administrators (Linux: CAP_SYS_ADMIN at open).
   const std::uint64_t shown_;
 };
 
 /// The program's memory, at its address. Linux: mem_rw.
-class MemFile final : public KernelFile {
+class MemFile final : public ProcFile {
  public:
-  explicit MemFile(const ProcOpening& opening)
-      : KernelFile(opening.host_fd, opening.flags), task_(opening.task) {}
+  MemFile(ProcOpening&& opening, std::weak_ptr<ProcessMemory> memory)
+      : ProcFile(std::move(opening)), memory_(std::move(memory)) {}
 
  protected:
   Result<std::uint64_t> read_at(AddressSpace& memory, VirtAddr to, std::uint64_t length,
                                 std::uint64_t& position) override GONZO_REQUIRES(lock_) {
+    const auto held = memory_.lock();
+    if (held == nullptr) return 0;
     return in_pages(
         length, position, [&](VirtAddr at, std::uint64_t done, std::span<std::byte> page) {
-          const std::size_t had = task_.memory().read_forced(at, page);
+          const std::size_t had = held->space().read_forced(at, page);
           return had == 0 ? Outcome{} : Outcome{had, memory.copy_out(to + done, page.first(had))};
         });
   }
   Result<std::uint64_t> write_at(AddressSpace& memory, VirtAddr from, std::uint64_t length,
                                  std::uint64_t& position) override GONZO_REQUIRES(lock_) {
+    const auto held = memory_.lock();
+    if (held == nullptr) return 0;
     return in_pages(length, position,
                     [&](VirtAddr at, std::uint64_t done, std::span<std::byte> page) {
                       auto copied = memory.copy_in(page, from + done);
-                      return Outcome{copied ? task_.memory().write_forced(at, page) : 0, copied};
+                      return Outcome{copied ? held->space().write_forced(at, page) : 0, copied};
                     });
   }
   SeekKind seek_kind() const override { return SeekKind::kAddress; }
@@ -170,52 +199,58 @@ class MemFile final : public KernelFile {
     return done;
   }
 
-  Task& task_;
+  const std::weak_ptr<ProcessMemory> memory_;
 };
 
-class DirectoryFile final : public KernelFile {
+class DirectoryFile final : public ProcFile {
  public:
-  DirectoryFile(const ProcOpening& opening, ProcListing listing)
-      : KernelFile(opening.host_fd, opening.flags), task_(opening.task), listing_(listing) {}
+  DirectoryFile(ProcOpening&& opening, DirectorySource source)
+      : ProcFile(std::move(opening)), source_(std::move(source)) {}
 
-  void amend_stat(struct stat& status) const override { amend_directory_stat(task_, status); }
+  void amend_stat(struct stat& status) const override {
+    ProcFile::amend_stat(status);
+    if (subject()) amend_directory_size(*subject(), status);
+  }
 
  protected:
   Result<std::uint64_t> read_at(AddressSpace&, VirtAddr, std::uint64_t, std::uint64_t&) override
       GONZO_REQUIRES(lock_) {
     return fail(Errno::kIsDir);
   }
-  Result<std::vector<DirectoryEntry>> entries() override GONZO_REQUIRES(lock_) {
-    return listing_(task_);
-  }
+  Result<std::vector<DirectoryEntry>> entries() override GONZO_REQUIRES(lock_) { return source_(); }
   SeekKind seek_kind() const override { return SeekKind::kFixedSize; }
 
  private:
-  Task& task_;
-  const ProcListing listing_;
+  const DirectorySource source_;
 };
 
 }  // namespace
 
-OpenFileRef open_proc_text(const ProcOpening& opening, ProcText text, ProcSink sink) {
-  return std::make_shared<TextFile>(opening, text, sink, TextFile::End::kUnknown);
+OpenFileRef open_text(ProcOpening opening, TextSource source, TextSink sink) {
+  return std::make_shared<TextFile>(std::move(opening), std::move(source), std::move(sink),
+                                    TextFile::End::kUnknown);
 }
-OpenFileRef open_proc_bytes(const ProcOpening& opening, ProcText text) {
-  return std::make_shared<TextFile>(opening, text, nullptr, TextFile::End::kZero);
+OpenFileRef open_bytes(ProcOpening opening, TextSource source) {
+  return std::make_shared<TextFile>(std::move(opening), std::move(source), TextSink(),
+                                    TextFile::End::kZero);
 }
-OpenFileRef open_proc_sink(const ProcOpening& opening, ProcSink sink) {
-  return std::make_shared<SinkFile>(opening, sink);
+OpenFileRef open_sink(ProcOpening opening, TextSink sink) {
+  return std::make_shared<SinkFile>(std::move(opening), std::move(sink));
 }
-OpenFileRef open_proc_pagemap(const ProcOpening& opening) {
-  return std::make_shared<PagemapFile>(opening);
+OpenFileRef open_pagemap(ProcOpening opening, std::weak_ptr<ProcessMemory> memory) {
+  return std::make_shared<PagemapFile>(std::move(opening), std::move(memory));
 }
-OpenFileRef open_proc_mem(const ProcOpening& opening) { return std::make_shared<MemFile>(opening); }
-OpenFileRef open_proc_directory(const ProcOpening& opening, ProcListing listing) {
-  return std::make_shared<DirectoryFile>(opening, listing);
+OpenFileRef open_mem(ProcOpening opening, std::weak_ptr<ProcessMemory> memory) {
+  return std::make_shared<MemFile>(std::move(opening), std::move(memory));
+}
+OpenFileRef open_directory(ProcOpening opening, DirectorySource source) {
+  return std::make_shared<DirectoryFile>(std::move(opening), std::move(source));
 }
 
-void amend_directory_stat(Task& task, struct stat& status) {
-  if (status.st_size != 0) status.st_size = static_cast<off_t>(task.files().numbers().size());
+void amend_directory_size(const ProcSubject& subject, struct stat& status) {
+  const auto files = subject.files();
+  if (status.st_size == 0) return;
+  status.st_size = files != nullptr ? static_cast<off_t>(files->numbers().size()) : 0;
 }
 
 }  // namespace gonzo

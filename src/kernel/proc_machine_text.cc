@@ -9,6 +9,7 @@
 
 #include "kernel/host_text.h"
 #include "kernel/machine_memory.h"
+#include "kernel/process_table.h"
 
 namespace gonzo {
 namespace {
@@ -147,10 +148,10 @@ const ZoneMemory* find_zone(const MachineMemory& memory, std::string_view name) 
 
 }  // namespace
 
-std::string proc_meminfo(Task& task) {
-  const MachineMemory memory = MachineMemory::of(task);
+std::string proc_meminfo(System& system) {
+  const MachineMemory memory = MachineMemory::of(system);
   const std::uint64_t anonymous = memory.anonymous(), shared = memory.used.shared_memory;
-  const CommitLedger& commitments = task.memory().manager().commitments();
+  const CommitLedger& commitments = system.memory().commitments();
   const StatValues pages{
       {"MemTotal", memory.total},
       {"MemFree", memory.free},
@@ -180,28 +181,35 @@ std::string proc_meminfo(Task& task) {
   });
 }
 
-std::string proc_vmstat(Task& task) {
-  const MachineMemory memory = MachineMemory::of(task);
+std::string proc_vmstat(System& system) {
+  const MachineMemory memory = MachineMemory::of(system);
   StatValues values = node_values(memory);
   for (const ZoneMemory& zone : memory.zones) {
     for (const auto& [name, value] : zone_values(zone)) values[name] += value;
   }
-  const AddressSpaceCounts counts = task.memory().counts();
+  std::uint64_t faults = 0, major_faults = 0;
+  for (const auto& process : system.processes().all()) {
+    const auto space = process->memory_ref();
+    if (space == nullptr) continue;
+    const AddressSpaceCounts counts = space->space().counts();
+    faults += counts.minor_faults + counts.major_faults;
+    major_faults += counts.major_faults;
+  }
   // Linux: the shares of what could be dirty that vm.dirty_ratio and its like say.
   const std::uint64_t dirtyable = memory.free + memory.files();
   values["nr_dirty_threshold"] = dirtyable / 5;
   values["nr_dirty_background_threshold"] = dirtyable / 10;
-  values["pgfault"] = counts.minor_faults + counts.major_faults;
-  values["pgmajfault"] = counts.major_faults;
+  values["pgfault"] = faults;
+  values["pgmajfault"] = major_faults;
   return replace_lines(read_host("/proc/vmstat"), [&](std::string_view line) {
     const std::string_view name = first_word(line);
     return fmt::format("{} {}\n", name, value_of(values, name));
   });
 }
 
-std::string proc_buddyinfo(Task& task) {
+std::string proc_buddyinfo(System& system) {
   std::string text;
-  for (const ZoneMemory& zone : MachineMemory::of(task).zones) {
+  for (const ZoneMemory& zone : MachineMemory::of(system).zones) {
     fmt::format_to(std::back_inserter(text), "Node 0, zone {:>8} ", zone_name(zone.stats.kind));
     for (const std::uint64_t blocks : zone.free_blocks) {
       fmt::format_to(std::back_inserter(text), "{:6} ", blocks);
@@ -211,8 +219,8 @@ std::string proc_buddyinfo(Task& task) {
   return text;
 }
 
-std::string proc_zoneinfo(Task& task) {
-  const MachineMemory memory = MachineMemory::of(task);
+std::string proc_zoneinfo(System& system) {
+  const MachineMemory memory = MachineMemory::of(system);
   const ZoneinfoPattern pattern = ZoneinfoPattern::of(read_host("/proc/zoneinfo"));
   std::string text;
   bool is_first = true;
@@ -231,21 +239,21 @@ std::string proc_zoneinfo(Task& task) {
   return text;
 }
 
-std::string proc_swaps(Task&) {
+std::string proc_swaps(System&) {
   const std::string text = read_host("/proc/swaps");
   return text.substr(0, text.find('\n') + 1);
 }
 
-std::string proc_max_map_count(Task& task) {
-  return fmt::format("{}\n", task.memory().manager().config().max_map_count);
+std::string proc_max_map_count(System& system) {
+  return fmt::format("{}\n", system.memory().config().max_map_count);
 }
-std::string proc_mmap_min_addr(Task& task) {
-  return fmt::format("{}\n", task.memory().manager().config().mmap_min_addr);
+std::string proc_mmap_min_addr(System& system) {
+  return fmt::format("{}\n", system.memory().config().mmap_min_addr);
 }
-std::string proc_overcommit_memory(Task& task) {
-  return fmt::format("{}\n", std::to_underlying(task.memory().manager().config().overcommit));
+std::string proc_overcommit_memory(System& system) {
+  return fmt::format("{}\n", std::to_underlying(system.memory().config().overcommit));
 }
-std::string proc_overcommit_ratio(Task&) { return "50\n"; }
-std::string proc_overcommit_kbytes(Task&) { return "0\n"; }
+std::string proc_overcommit_ratio(System&) { return "50\n"; }
+std::string proc_overcommit_kbytes(System&) { return "0\n"; }
 
 }  // namespace gonzo

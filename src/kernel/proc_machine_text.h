@@ -5,24 +5,24 @@
 
 #include <string>
 
-#include "kernel/task.h"
+#include "kernel/system.h"
 
 namespace gonzo {
 
 /// MemTotal = MemFree + AnonPages + Cached + PageTables and the frames kept for good.
-std::string proc_meminfo(Task& task);
-std::string proc_vmstat(Task& task);
+std::string proc_meminfo(System& system);
+std::string proc_vmstat(System& system);
 /// Never-used memory is free in the largest blocks that fit.
-std::string proc_buddyinfo(Task& task);
-std::string proc_zoneinfo(Task& task);
+std::string proc_buddyinfo(System& system);
+std::string proc_zoneinfo(System& system);
 /// None.
-std::string proc_swaps(Task& task);
+std::string proc_swaps(System& system);
 
 // /proc/sys/vm
-std::string proc_max_map_count(Task& task);
-std::string proc_mmap_min_addr(Task& task);
-std::string proc_overcommit_memory(Task& task);
-std::string proc_overcommit_ratio(Task& task);
-std::string proc_overcommit_kbytes(Task& task);
+std::string proc_max_map_count(System& system);
+std::string proc_mmap_min_addr(System& system);
+std::string proc_overcommit_memory(System& system);
+std::string proc_overcommit_ratio(System& system);
+std::string proc_overcommit_kbytes(System& system);
 
 }  // namespace gonzo

@@ -8,11 +8,11 @@
 
 namespace gonzo {
 
-std::string proc_sysvipc_shm(Task& task) {
+std::string proc_sysvipc_shm(System& system) {
   std::string text =
       "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
       "      atime      dtime      ctime                   rss                  swap\n";
-  for (const ShmStatus& status : task.process().system().shared_memory().list()) {
+  for (const ShmStatus& status : system.shared_memory().list()) {
     const IpcPermissions& permissions = status.permissions;
     fmt::format_to(std::back_inserter(text),
                    "{:10} {:10}  {:4o} {:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} "

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "kernel/task.h"
+#include "kernel/system.h"
 
 namespace gonzo {
 
-std::string proc_sysvipc_shm(Task& task);
+std::string proc_sysvipc_shm(System& system);
 
 }  // namespace gonzo

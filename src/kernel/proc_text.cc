@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,8 +11,10 @@
 #include <functional>
 #include <map>
 #include <sstream>
+#include <utility>
 #include <vector>
 
+#include "kernel/exit.h"
 #include "kernel/host_text.h"
 #include "kernel/process_table.h"
 
@@ -33,18 +36,55 @@ std::uint64_t lower_tables(const AddressSpaceCounts& counts) {
   return counts.table_frames - std::min<std::uint64_t>(counts.table_frames, 1);
 }
 
-ProcessTable::Identity identity_of(Task& task) {
-  return task.process()
-      .system()
+ProcessTable::Identity identity_of(const ProcSubject& subject) {
+  return subject.system()
       .processes()
-      .identity(task.process().pid())
+      .identity(subject.process().pid())
       .value_or(ProcessTable::Identity{});
 }
 
-Values memory_values(Task& task) {
-  const AddressSpaceCounts counts = task.memory().counts();
+/// Linux: task_state_array.
+enum class State : char { kRunning = 'R', kSleeping = 'S', kStopped = 'T', kZombie = 'Z' };
+
+State state_of(const ProcSubject& subject) {
+  const auto task = subject.task();
+  if (task == nullptr) return State::kZombie;
+  if (task->host_thread() == gettid()) return State::kRunning;
+  if (subject.process().is_stopped()) return State::kStopped;
+  return task->blocking().load() ? State::kSleeping : State::kRunning;
+}
+
+const char* state_text(State state) {
+  switch (state) {
+    case State::kRunning:
+      return "\tR (running)";
+    case State::kSleeping:
+      return "\tS (sleeping)";
+    case State::kStopped:
+      return "\tT (stopped)";
+    case State::kZombie:
+      break;
+  }
+  return "\tZ (zombie)";
+}
+
+std::string four_ids(unsigned real, unsigned effective, unsigned saved, unsigned file) {
+  return fmt::format("\t{}\t{}\t{}\t{}", real, effective, saved, file);
+}
+
+/// Linux does not print these of a task without memory.
+bool is_about_memory(std::string_view key) {
+  constexpr std::array<std::string_view, 4> kOthers{"HugetlbPages", "CoreDumping", "THP_enabled",
+                                                    "Umask"};
+  constexpr std::array<std::string_view, 4> kStarts{"Vm", "Rss", "untag", "x86_Thread"};
+  const auto starts = [key](std::string_view start) { return key.starts_with(start); };
+  return std::ranges::find(kOthers, key) != kOthers.end() || std::ranges::any_of(kStarts, starts);
+}
+
+Values memory_values(AddressSpace& memory) {
+  const AddressSpaceCounts counts = memory.counts();
   const std::uint64_t executable = counts.exec * kPageSize;
-  const std::uint64_t text = std::min(text_bytes(task.memory().bounds()), executable);
+  const std::uint64_t text = std::min(text_bytes(memory.bounds()), executable);
   const std::uint64_t tables = lower_tables(counts);
   const auto kilobytes = [](std::uint64_t value) { return fmt::format("\t{:8} kB", value); };
   const auto pages = [&](std::uint64_t n) { return kilobytes(n * kKiloBytesPerPage); };
@@ -66,15 +106,18 @@ Values memory_values(Task& task) {
           {"HugetlbPages", pages(0)}};
 }
 
-Values signal_values(Task& task) {
-  const SignalActions& actions = task.process().signals();
+Values signal_values(const ProcSubject& subject) {
+  Process& process = subject.process();
+  const auto task = subject.task();
+  const auto actions = process.actions_ref();
   const auto set = [](SignalSet signals) { return fmt::format("\t{:016x}", signals); };
-  return {{"SigQ", fmt::format("\t0/{}", task.process().limits()[RLIMIT_SIGPENDING].soft)},
-          {"SigPnd", set(task.pending().set())},
-          {"ShdPnd", set(task.process().pending().set())},
-          {"SigBlk", set(task.signal_mask())},
-          {"SigIgn", set(actions.ignored())},
-          {"SigCgt", set(actions.caught())}};
+  const bool has_ended = task == nullptr;
+  return {{"SigQ", fmt::format("\t0/{}", process.limits()[RLIMIT_SIGPENDING].soft)},
+          {"SigPnd", set(has_ended ? 0 : task->pending().set())},
+          {"ShdPnd", set(process.pending().set())},
+          {"SigBlk", set(has_ended ? 0 : task->signal_mask())},
+          {"SigIgn", set(actions->ignored())},
+          {"SigCgt", set(actions->caught())}};
 }
 
 std::string read_guest(AddressSpace& memory, VirtAddr start, VirtAddr end) {
@@ -113,104 +156,175 @@ std::string limit_text(std::uint64_t limit) {
   return limit == kUnlimited ? "unlimited" : std::to_string(limit);
 }
 
+std::size_t threads_of(const Process& process) {
+  return std::max<std::size_t>(process.task_count(), 1);  // a zombie counts
+}
+
+/// Fields 3 to 52 of a line of stat, numbered from 1 as in proc(5). The host's to start with.
+class StatFields {
+ public:
+  /// After the name, which may hold anything.
+  explicit StatFields(const std::string& line) {
+    std::istringstream after_name(line.substr(std::min(line.rfind(')') + 2, line.size())));
+    for (std::string field; after_name >> field;) fields_.push_back(field);
+    fields_.resize(std::max(fields_.size(), kFields), "0");
+  }
+  const std::string& operator[](std::size_t number) const { return fields_[number]; }
+  void set(std::size_t number, std::string value) { fields_[number] = std::move(value); }
+  void set(std::size_t number, std::uint64_t value) { fields_[number] = std::to_string(value); }
+  void set_id(std::size_t number, int id) { fields_[number] = std::to_string(id); }
+  std::string text() const {
+    std::string all;
+    for (std::size_t i = kFirst; i < fields_.size(); ++i) (all += ' ') += fields_[i];
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t kFirst = 3, kFields = 53;
+  std::vector<std::string> fields_ = std::vector<std::string>(kFirst);
+};
+
+void fill_identity(const ProcSubject& subject, StatFields& fields) {
+  const ProcessTable::Identity family = identity_of(subject);
+  const State state = state_of(subject);
+  fields.set(3, std::string(1, std::to_underlying(state)));
+  // The runner's group in the foreground: then one of the guest's is.
+  if (fields[8] == fields[5]) fields.set_id(8, subject.system().processes().foreground());
+  fields.set_id(4, family.shown_parent);
+  fields.set_id(5, family.group);
+  fields.set_id(6, family.session);
+  fields.set(20, threads_of(subject.process()));
+  const bool waits = state != State::kRunning && subject.may_inspect().has_value();
+  fields.set(35, std::uint64_t{waits ? 1U : 0U});
+  if (subject.is_leader()) fields.set_id(38, family.exit_signal);
+}
+
+/// Of the whole process; of one thread the host knows.
+void fill_usage(const ProcSubject& subject, StatFields& fields) {
+  constexpr std::chrono::milliseconds kTick(10);  // USER_HZ: 100
+  if (subject.form() == ProcSubject::Form::kThread) return;
+  const ProcessTable::Identity family = identity_of(subject);
+  const Usage used = family.is_zombie ? family.usage : usage_of(subject.process());
+  const auto ticks = [&](std::chrono::nanoseconds time) {
+    return static_cast<std::uint64_t>(time / kTick);
+  };
+  fields.set(10, used.minor_faults);
+  fields.set(11, family.children_usage.minor_faults);
+  fields.set(12, used.major_faults);
+  fields.set(13, family.children_usage.major_faults);
+  fields.set(14, ticks(used.user));
+  fields.set(15, ticks(used.system));
+  fields.set(16, ticks(family.children_usage.user));
+  fields.set(17, ticks(family.children_usage.system));
+  fields.set(22, ticks(subject.process().started_at()));
+}
+
+/// Addresses are for those who may look at what is there; where code lies is told as a yes.
+void fill_memory(const ProcSubject& subject, StatFields& fields) {
+  const auto memory = subject.memory();
+  const AddressSpaceCounts counts = memory ? memory->space().counts() : AddressSpaceCounts{};
+  const bool shown = memory != nullptr && subject.may_inspect();
+  const SegmentBounds bounds = shown ? memory->space().bounds() : SegmentBounds{};
+  const std::uint64_t hidden = memory != nullptr && !shown ? 1 : 0;
+  fields.set(23, counts.total * kPageSize);
+  fields.set(24, counts.rss());
+  fields.set(25, subject.process().limits()[RLIMIT_RSS].soft);
+  fields.set(26, bounds.start_code.value | hidden);
+  fields.set(27, bounds.end_code.value | hidden);
+  fields.set(28, bounds.start_stack.value);
+  fields.set(29, std::uint64_t{0});
+  fields.set(30, std::uint64_t{0});
+  fields.set(45, bounds.start_data.value);
+  fields.set(46, bounds.end_data.value);
+  fields.set(47, bounds.start_brk.value);
+  fields.set(48, bounds.arg_start.value);
+  fields.set(49, bounds.arg_end.value);
+  fields.set(50, bounds.env_start.value);
+  fields.set(51, bounds.env_end.value);
+}
+
+void fill_signals(const ProcSubject& subject, StatFields& fields) {
+  constexpr SignalSet kOldSignals = 0x7fffffff;  // as many as fitted into an int
+  const auto task = subject.task();
+  const auto actions = subject.process().actions_ref();
+  fields.set(31, task != nullptr ? task->pending().set() & kOldSignals : 0);
+  fields.set(32, task != nullptr ? task->signal_mask() & kOldSignals : 0);
+  fields.set(33, actions->ignored() & kOldSignals);
+  fields.set(34, actions->caught() & kOldSignals);
+}
+
 }  // namespace
 
-std::string proc_maps(Task& task) { return task.memory().maps_text(); }
-std::string proc_smaps(Task& task) { return task.memory().smaps_text(); }
-std::string proc_smaps_rollup(Task& task) { return task.memory().smaps_rollup_text(); }
-std::string proc_numa_maps(Task& task) { return task.memory().numa_maps_text(); }
+std::string proc_maps(AddressSpace& memory) { return memory.maps_text(); }
+std::string proc_smaps(AddressSpace& memory) { return memory.smaps_text(); }
+std::string proc_smaps_rollup(AddressSpace& memory) { return memory.smaps_rollup_text(); }
+std::string proc_numa_maps(AddressSpace& memory) { return memory.numa_maps_text(); }
 
-std::string proc_status(Task& task) {
-  Process& process = task.process();
-  const ProcessTable::Identity family = identity_of(task);
-  Values values{{"Name", fmt::format("\t{}", task.name())},
-                {"State", "\tR (running)"},
+std::string proc_environ(AddressSpace& memory) {
+  const SegmentBounds bounds = memory.bounds();
+  return read_guest(memory, bounds.env_start, bounds.env_end);
+}
+
+std::string proc_status(const ProcSubject& subject) {
+  Process& process = subject.process();
+  const ProcessTable::Identity family = identity_of(subject);
+  const auto files = subject.files();
+  Values values{{"Name", fmt::format("\t{}", subject.name())},
+                {"State", state_text(state_of(subject))},
                 {"Tgid", fmt::format("\t{}", process.pid())},
-                {"Pid", fmt::format("\t{}", task.tid())},
+                {"Pid", fmt::format("\t{}", subject.tid())},
                 {"NStgid", fmt::format("\t{}", process.pid())},
-                {"NSpid", fmt::format("\t{}", task.tid())},
+                {"NSpid", fmt::format("\t{}", subject.tid())},
                 {"PPid", fmt::format("\t{}", family.shown_parent)},
                 {"NSpgid", fmt::format("\t{}", family.group)},
                 {"NSsid", fmt::format("\t{}", family.session)},
                 {"TracerPid", "\t0"},
-                {"FDSize", fmt::format("\t{}", process.files().capacity())},
-                {"Threads", fmt::format("\t{}", process.task_count())},
+                {"FDSize", fmt::format("\t{}", files != nullptr ? files->capacity() : 0)},
+                {"Threads", fmt::format("\t{}", threads_of(process))},
                 {"THP_enabled", "\t0"}};
-  values.merge(memory_values(task));
-  values.merge(signal_values(task));
-  return replace_lines(read_host("/proc/thread-self/status"), [&](std::string_view line) {
-    const auto found = values.find(line.substr(0, line.find(':')));
+  values.merge(signal_values(subject));
+  const auto memory = subject.memory();
+  if (memory != nullptr) {
+    values.merge(memory_values(memory->space()));
+  } else {
+    const Credentials ids = subject.credentials();
+    values["Uid"] = four_ids(ids.uid, ids.euid, ids.suid, ids.fsuid);
+    values["Gid"] = four_ids(ids.gid, ids.egid, ids.sgid, ids.fsgid);
+    values["CapPrm"] = fmt::format("\t{:016x}", ids.permitted);
+    values["CapEff"] = fmt::format("\t{:016x}", ids.effective);
+  }
+  const std::string host = read_host((subject.host_directory() + "/status").c_str());
+  return replace_lines(host, [&](std::string_view line) {
+    const std::string_view key = line.substr(0, line.find(':'));
+    if (memory == nullptr && is_about_memory(key)) return std::string();
+    const auto found = values.find(key);
     if (found == values.end()) return std::string(line);
     return fmt::format("{}:{}\n", found->first, found->second);
   });
 }
 
-std::string proc_stat(Task& task) {
-  Process& process = task.process();
-  const std::string host = read_host("/proc/thread-self/stat");
-  // After the name, which may hold anything, fields 3 to 52 in one row.
-  std::istringstream after_name(host.substr(std::min(host.rfind(')') + 2, host.size())));
-  std::vector<std::string> fields(3);
-  for (std::string field; after_name >> field;) fields.push_back(field);
-  fields.resize(std::max<std::size_t>(fields.size(), 53), "0");
-
-  const AddressSpaceCounts counts = task.memory().counts();
-  const SegmentBounds bounds = task.memory().bounds();
-  const SignalActions& actions = process.signals();
-  constexpr SignalSet kOldSignals = 0x7fffffff;  // as many as fitted into an int
-  const auto set = [&fields](std::size_t number, std::uint64_t value) {
-    fields[number] = std::to_string(value);
-  };
-  fields[3].assign(1, 'R');
-  const ProcessTable::Identity family = identity_of(task);
-  const auto number = [](int id) { return static_cast<std::uint64_t>(id); };
-  // The runner's group in the foreground: then one of the guest's is.
-  if (fields[8] == fields[5]) set(8, number(process.system().processes().foreground()));
-  set(4, number(family.shown_parent));
-  set(5, number(family.group));
-  set(6, number(family.session));
-  set(10, counts.minor_faults);
-  set(11, 0);
-  set(12, counts.major_faults);
-  set(13, 0);
-  set(20, process.task_count());
-  set(23, counts.total * kPageSize);
-  set(24, counts.rss());
-  set(25, process.limits()[RLIMIT_RSS].soft);
-  set(26, bounds.start_code.value);
-  set(27, bounds.end_code.value);
-  set(28, bounds.start_stack.value);
-  set(29, 0);
-  set(30, 0);
-  set(31, task.pending().set() & kOldSignals);
-  set(32, task.signal_mask() & kOldSignals);
-  set(33, actions.ignored() & kOldSignals);
-  set(34, actions.caught() & kOldSignals);
-  set(45, bounds.start_data.value);
-  set(46, bounds.end_data.value);
-  set(47, bounds.start_brk.value);
-  set(48, bounds.arg_start.value);
-  set(49, bounds.arg_end.value);
-  set(50, bounds.env_start.value);
-  set(51, bounds.env_end.value);
-  std::string text = fmt::format("{} ({})", process.pid(), task.name());
-  for (std::size_t i = 3; i < fields.size(); ++i) {
-    text += ' ';
-    text += fields[i];
-  }
-  text += '\n';
-  return text;
+std::string proc_stat(const ProcSubject& subject) {
+  StatFields fields(read_host((subject.host_directory() + "/stat").c_str()));
+  fill_identity(subject, fields);
+  fill_usage(subject, fields);
+  fill_memory(subject, fields);
+  fill_signals(subject, fields);
+  return fmt::format("{} ({}){}\n", subject.tid(), subject.name(), fields.text());
 }
 
-std::string proc_statm(Task& task) {
-  const AddressSpaceCounts counts = task.memory().counts();
+std::string proc_statm(const ProcSubject& subject) {
+  const auto memory = subject.memory();
+  if (memory == nullptr) return "0 0 0 0 0 0 0\n";
+  const AddressSpaceCounts counts = memory->space().counts();
   return fmt::format("{} {} {} {} 0 {} 0\n", counts.total, counts.rss(),
                      counts.rss_file + counts.rss_shmem,
-                     text_bytes(task.memory().bounds()) / kPageSize, counts.data + counts.stack);
+                     text_bytes(memory->space().bounds()) / kPageSize, counts.data + counts.stack);
 }
 
-std::string proc_cmdline(Task& task) {
-  AddressSpace& memory = task.memory();
+std::string proc_cmdline(const ProcSubject& subject) {
+  const auto held = subject.memory();
+  if (held == nullptr) return {};
+  AddressSpace& memory = held->space();
   const SegmentBounds bounds = memory.bounds();
   std::string arguments = read_guest(memory, bounds.arg_start, bounds.arg_end);
   if (arguments.empty() || arguments.back() == '\0') return arguments;
@@ -223,50 +337,50 @@ std::string proc_cmdline(Task& task) {
   return arguments.substr(0, std::min<std::size_t>(arguments.find('\0'), kPageSize - 1)) + '\0';
 }
 
-std::string proc_environ(Task& task) {
-  const SegmentBounds bounds = task.memory().bounds();
-  return read_guest(task.memory(), bounds.env_start, bounds.env_end);
-}
-
-std::string proc_auxv(Task& task) {
-  const ProgramImage& image = task.process().image();
-  const std::vector<std::uint32_t> narrow(image.auxv.begin(), image.auxv.end());
-  const auto bytes = image.abi == ProgramAbi::kI386 ? std::as_bytes(std::span(narrow))
-                                                    : std::as_bytes(std::span(image.auxv));
+std::string proc_auxv(const ProcSubject& subject) {
+  const auto image = subject.process().image_ref();
+  const std::vector<std::uint32_t> narrow(image->auxv.begin(), image->auxv.end());
+  const auto bytes = image->abi == ProgramAbi::kI386 ? std::as_bytes(std::span(narrow))
+                                                     : std::as_bytes(std::span(image->auxv));
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string proc_comm(Task& task) { return fmt::format("{}\n", task.name()); }
+std::string proc_comm(const ProcSubject& subject) { return fmt::format("{}\n", subject.name()); }
 
-Result<std::uint64_t> proc_set_comm(Task& task, std::string_view text) {
+/// Linux: comm_write.
+Result<std::uint64_t> proc_set_comm(const ProcSubject& subject, std::string_view text) {
   constexpr std::size_t kNameLength = 15;  // Linux: TASK_COMM_LEN, less its NUL
+  if (!subject.is_own()) return fail(Errno::kInval);
+  const auto task = subject.task();
+  if (task == nullptr) return fail(Errno::kSrch);
   const std::string_view name = text.substr(0, kNameLength);
-  task.set_name(std::string(name.substr(0, name.find('\0'))));
+  task->set_name(std::string(name.substr(0, name.find('\0'))));
   return text.size();
 }
 
 /// Of the first thread, as if it had made them all.
-std::string proc_children(Task& task) {
-  Process& process = task.process();
-  if (task.tid() != process.pid()) return {};
+std::string proc_children(const ProcSubject& subject) {
+  if (!subject.is_leader()) return {};
   std::string text;
-  for (const int child : process.system().processes().children_of(process.pid())) {
+  for (const int child : subject.system().processes().children_of(subject.tid())) {
     text += fmt::format("{} ", child);
   }
   return text;
 }
 
-std::string proc_personality(Task&) {
+std::string proc_personality(const ProcSubject&) {
   return fmt::format("{:08x}\n", static_cast<unsigned>(ADDR_NO_RANDOMIZE));
 }
 
 /// Linux: oom_badness, proc_oom_score. How willing the program is to be chosen is the host's to
 /// keep, which has the means to check who may change it.
-std::string proc_oom_score(Task& task) {
+std::string proc_oom_score(const ProcSubject& subject) {
   constexpr long kNever = -1000;
-  const AddressSpaceCounts counts = task.memory().counts();
+  const auto memory = subject.memory();
+  if (memory == nullptr) return "0\n";
+  const AddressSpaceCounts counts = memory->space().counts();
   const auto total =
-      static_cast<long>(std::max<std::uint64_t>(task.process().system().frames().frame_count(), 1));
+      static_cast<long>(std::max<std::uint64_t>(subject.system().frames().frame_count(), 1));
   long adjustment = 0;
   std::istringstream(read_host("/proc/self/oom_score_adj")) >> adjustment;
   if (adjustment == kNever) return "0\n";
@@ -277,7 +391,7 @@ std::string proc_oom_score(Task& task) {
 
 /// Linux: clear_refs_write. Soft-dirty bits are not kept, as in a kernel without them, which takes
 /// the request and does nothing.
-Result<std::uint64_t> proc_clear_refs(Task& task, std::string_view text) {
+Result<std::uint64_t> proc_clear_refs(const ProcSubject& subject, std::string_view text) {
   constexpr std::string_view kBlanks = " \t\n\v\f\r";
   const auto start = std::min(text.find_first_not_of(kBlanks), text.size());
   std::string_view digits = text.substr(start, text.find_last_not_of(kBlanks) + 1 - start);
@@ -285,7 +399,11 @@ Result<std::uint64_t> proc_clear_refs(Task& task, std::string_view text) {
   int kind = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), kind);
   if (error != std::errc() || end != digits.data() + digits.size()) return fail(Errno::kInval);
-  AddressSpace& memory = task.memory();
+  if (kind < 1 || kind > 5) return fail(Errno::kInval);
+  if (subject.is_gone()) return fail(Errno::kSrch);
+  const auto held = subject.memory();
+  if (held == nullptr) return text.size();
+  AddressSpace& memory = held->space();
   switch (kind) {
     case 1:
       memory.clear_references(ReferenceScope::kAll);
@@ -302,16 +420,17 @@ Result<std::uint64_t> proc_clear_refs(Task& task, std::string_view text) {
       memory.reset_peak_rss();
       break;
     default:
-      return fail(Errno::kInval);
+      break;
   }
   return text.size();
 }
 
-std::string proc_limits(Task& task) {
+std::string proc_limits(const ProcSubject& subject) {
+  const ResourceLimits limits = subject.process().limits();
   std::string text =
       fmt::format("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
   for (const LimitName& limit : kLimitNames) {
-    const ResourceLimit& value = task.process().limits()[static_cast<std::size_t>(limit.index)];
+    const ResourceLimit& value = limits[static_cast<std::size_t>(limit.index)];
     text += fmt::format("{:<25} {:<20} {:<20} ", limit.name, limit_text(value.soft),
                         limit_text(value.hard));
     text += limit.unit != nullptr ? fmt::format("{:<10}\n", limit.unit) : "\n";

@@ -6,31 +6,37 @@
 #include <string>
 #include <string_view>
 
-#include "kernel/task.h"
+#include "kernel/proc_subject.h"
 #include <gonzo/base/result.h>
 
 namespace gonzo {
 
-std::string proc_maps(Task& task);
-std::string proc_smaps(Task& task);
-std::string proc_smaps_rollup(Task& task);
-std::string proc_numa_maps(Task& task);
-std::string proc_oom_score(Task& task);
-std::string proc_personality(Task& task);
-std::string proc_children(Task& task);
+/// Of a memory that was looked up when the file was opened.
+using ProcMemoryText = std::string (*)(AddressSpace&);
+std::string proc_maps(AddressSpace& memory);
+std::string proc_smaps(AddressSpace& memory);
+std::string proc_smaps_rollup(AddressSpace& memory);
+std::string proc_numa_maps(AddressSpace& memory);
+std::string proc_environ(AddressSpace& memory);
+
+/// Of whoever it is about at the moment; what is left of one that has ended.
+using ProcText = std::string (*)(const ProcSubject&);
+std::string proc_oom_score(const ProcSubject& subject);
+std::string proc_personality(const ProcSubject& subject);
+std::string proc_children(const ProcSubject& subject);
 /// Lines that are the same for runner and guest (credentials, processors) come from the host's
 /// file, so the set of lines is that of the running kernel.
-std::string proc_status(Task& task);
-std::string proc_stat(Task& task);
-std::string proc_statm(Task& task);
-std::string proc_cmdline(Task& task);
-std::string proc_environ(Task& task);
-std::string proc_auxv(Task& task);
-std::string proc_comm(Task& task);
-std::string proc_limits(Task& task);
+std::string proc_status(const ProcSubject& subject);
+std::string proc_stat(const ProcSubject& subject);
+std::string proc_statm(const ProcSubject& subject);
+std::string proc_cmdline(const ProcSubject& subject);
+std::string proc_auxv(const ProcSubject& subject);
+std::string proc_comm(const ProcSubject& subject);
+std::string proc_limits(const ProcSubject& subject);
 
 /// What is written to files. How many bytes were taken; EINVAL.
-Result<std::uint64_t> proc_set_comm(Task& task, std::string_view text);
-Result<std::uint64_t> proc_clear_refs(Task& task, std::string_view text);
+using ProcSink = Result<std::uint64_t> (*)(const ProcSubject&, std::string_view text);
+Result<std::uint64_t> proc_set_comm(const ProcSubject& subject, std::string_view text);
+Result<std::uint64_t> proc_clear_refs(const ProcSubject& subject, std::string_view text);
 
 }  // namespace gonzo

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "kernel/host_futex.h"
 #include "kernel/privilege.h"
@@ -18,14 +19,31 @@ unsigned descriptor_limit(const ResourceLimits& limits) {
   return static_cast<unsigned>(std::min(limits[RLIMIT_NOFILE].soft, kMostDescriptors));
 }
 
+std::chrono::nanoseconds since_boot() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+void set_numbers(const ResourceLimits& limits, AddressSpaceLimits& to) {
+  to.address_space = limits[RLIMIT_AS].soft;
+  to.data = limits[RLIMIT_DATA].soft;
+  to.stack = limits[RLIMIT_STACK].soft;
+  to.locked = limits[RLIMIT_MEMLOCK].soft;
+  to.hard_data = limits[RLIMIT_DATA].hard;
+}
+
 }  // namespace
 
-Process::Process(System& system, int pid) : system_(system), pid_(pid) {}
+Process::Process(System& system, int pid) : system_(system), pid_(pid), started_at_(since_boot()) {}
 
 Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
                                                  const Inheritance& inheritance) {
   std::unique_ptr<Process> process(new Process(system, pid));
-  process->limits_ = inheritance.limits;
+  {
+    const LockGuard guard(process->limits_lock_);
+    process->limits_ = inheritance.limits;
+  }
   process->initial_signal_mask_ = inheritance.blocked_signals;
   process->actions_ = std::make_shared<SignalActions>();
   process->actions_->ignore(inheritance.ignored_signals);
@@ -40,8 +58,13 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
 
 Result<std::unique_ptr<Process>> Process::fork(int pid, const ProcessSharing& sharing) {
   std::unique_ptr<Process> child(new Process(system_, pid));
-  child->limits_ = limits_;
+  const ResourceLimits limits = this->limits();
+  {
+    const LockGuard guard(child->limits_lock_);
+    child->limits_ = limits;
+  }
   child->image_ = image_;
+  child->is_dumpable = is_dumpable.load();
   child->files_ = sharing.files == Sharing::kShare ? files_ : std::make_shared<FileTable>(*files_);
   child->actions_ =
       sharing.actions == Sharing::kShare ? actions_ : std::make_shared<SignalActions>(*actions_);
@@ -60,14 +83,40 @@ Result<void> Process::renew_memory(PagingFormat format) {
 
 Process::~Process() = default;
 
+void Process::set_image(ProgramImage image) {
+  auto made = std::make_shared<const ProgramImage>(std::move(image));
+  const LockGuard guard(lock_);
+  image_ = std::move(made);
+}
+
+ResourceLimits Process::limits() const {
+  const LockGuard guard(limits_lock_);
+  return limits_;
+}
+
+void Process::set_limit(unsigned resource, const ResourceLimit& limit) {
+  {
+    const LockGuard guard(limits_lock_);
+    limits_[resource] = limit;
+  }
+  if (resource == RLIMIT_NOFILE) {
+    if (const auto files = files_ref()) {
+      files->set_limit(static_cast<unsigned>(std::min(limit.soft, kMostDescriptors)));
+    }
+  }
+  const auto memory = memory_ref();
+  if (memory == nullptr) return;
+  // Its privileges are its own, whoever sets the limit.
+  AddressSpaceLimits limits = memory->space().limits();
+  set_numbers(this->limits(), limits);
+  memory->space().set_limits(limits);
+}
+
 AddressSpaceLimits Process::memory_limits() const {
-  return {.address_space = limits_[RLIMIT_AS].soft,
-          .data = limits_[RLIMIT_DATA].soft,
-          .stack = limits_[RLIMIT_STACK].soft,
-          .locked = limits_[RLIMIT_MEMLOCK].soft,
-          .hard_data = limits_[RLIMIT_DATA].hard,
-          .locks_freely = has_capability(CAP_IPC_LOCK),
-          .is_admin = has_capability(CAP_SYS_ADMIN)};
+  AddressSpaceLimits limits{.locks_freely = has_capability(CAP_IPC_LOCK),
+                            .is_admin = has_capability(CAP_SYS_ADMIN)};
+  set_numbers(this->limits(), limits);
+  return limits;
 }
 
 void Process::update_memory_limits() { memory().set_limits(memory_limits()); }
@@ -82,9 +131,19 @@ std::shared_ptr<FileTable> Process::files_ref() const {
   return files_;
 }
 
+std::shared_ptr<const ProgramImage> Process::image_ref() const {
+  const LockGuard guard(lock_);
+  return image_;
+}
+
 std::shared_ptr<SignalActions> Process::actions_ref() const {
   const LockGuard guard(lock_);
   return actions_;
+}
+
+Process::Ended Process::ended_leader() const {
+  const LockGuard guard(lock_);
+  return ended_leader_;
 }
 
 std::shared_ptr<ProcessMemory> Process::replace_memory(std::shared_ptr<ProcessMemory> memory) {
@@ -155,7 +214,10 @@ bool Process::is_last(const Task& task) const {
 Process::Detached Process::detach(Task& task) {
   const LockGuard guard(lock_);
   if (std::erase(tasks_, &task) == 0) return Detached::kNot;
-  if (task.tid() == pid_) leader_status_ = task.exit_status().value_or(ExitStatus{});
+  if (task.tid() == pid_) {
+    leader_status_ = task.exit_status().value_or(ExitStatus{});
+    ended_leader_ = {task.name(), task.credentials()};
+  }
   tasks_changed_.notify_all();
   if (tasks_.empty()) return Detached::kWasLast;
   // What it was told to look at, somebody else must.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,12 +10,14 @@
 #include <vector>
 
 #include "kernel/completion.h"
+#include "kernel/credentials.h"
 #include "kernel/exit_status.h"
 #include "kernel/file_table.h"
 #include "kernel/inheritance.h"
 #include "kernel/interval_timer.h"
 #include "kernel/pending_signals.h"
 #include "kernel/posix_timer.h"
+#include "kernel/process_file.h"
 #include "kernel/process_memory.h"
 #include "kernel/program_abi.h"
 #include "kernel/resource_limit.h"
@@ -62,6 +65,8 @@ class Process : public std::enable_shared_from_this<Process> {
 
   System& system() { return system_; }
   int pid() const { return pid_; }
+  /// Since the host started (CLOCK_BOOTTIME).
+  std::chrono::nanoseconds started_at() const { return started_at_; }
   AddressSpace& memory() { return memory_->space(); }
   /// An empty address space with page tables in `format` in place of the present one. No task may
   /// have a thread on it. ENOMEM, EAGAIN: nothing changed.
@@ -71,18 +76,30 @@ class Process : public std::enable_shared_from_this<Process> {
   SignalActions& signals() { return *actions_; }
   /// Sent to the process as a whole. Thread-safe.
   PendingSignals& pending() { return pending_; }
-  ProgramImage& image() { return image_; }
-  /// Those of memory hold from update_memory_limits() on.
-  ResourceLimits& limits() { return limits_; }
-  /// Tells the address space, after a change of limits() or of privileges.
+  const ProgramImage& image() const { return *image_; }
+  void set_image(ProgramImage image) GONZO_EXCLUDES(lock_);
+  /// Thread-safe.
+  ResourceLimits limits() const GONZO_EXCLUDES(limits_lock_);
+  /// Thread-safe. `resource` is below kResourceLimits. Nothing is checked here.
+  void set_limit(unsigned resource, const ResourceLimit& limit) GONZO_EXCLUDES(limits_lock_, lock_);
+  /// Tells the address space, after a change of privileges.
   void update_memory_limits();
   AddressSpaceLimits memory_limits() const;
 
   /// For other processes' tasks; null once it has ended. Thread-safe.
   std::shared_ptr<ProcessMemory> memory_ref() const GONZO_EXCLUDES(lock_);
   std::shared_ptr<FileTable> files_ref() const GONZO_EXCLUDES(lock_);
-  /// Never null.
+  /// The same, never null.
+  std::shared_ptr<const ProgramImage> image_ref() const GONZO_EXCLUDES(lock_);
   std::shared_ptr<SignalActions> actions_ref() const GONZO_EXCLUDES(lock_);
+  /// What is known of the first thread once that has ended.
+  struct Ended {
+    std::string name;
+    Credentials credentials;
+  };
+  Ended ended_leader() const GONZO_EXCLUDES(lock_);
+  /// pidfds of this process and its threads.
+  ProcessFiles& process_files() { return process_files_; }
 
   /// exec: from here on the process is in `memory`; descriptors and actions are its own. The old
   /// memory, for the caller to drop when nothing of it is used any more.
@@ -152,24 +169,28 @@ class Process : public std::enable_shared_from_this<Process> {
 
   System& system_;
   int pid_;
+  const std::chrono::nanoseconds started_at_;
   std::shared_ptr<ProcessMemory> memory_;
-  ResourceLimits limits_ = kDefaultLimits;
+  mutable SpinLock limits_lock_;
+  ResourceLimits limits_ GONZO_GUARDED_BY(limits_lock_) = kDefaultLimits;
   std::shared_ptr<FileTable> files_;
   std::shared_ptr<SignalActions> actions_;
   PendingSignals pending_;
-  ProgramImage image_;
+  std::shared_ptr<const ProgramImage> image_ = std::make_shared<ProgramImage>();
   SignalSet initial_signal_mask_ = 0;
   std::shared_ptr<Completion> vfork_end_;
   std::shared_ptr<IntervalTimer> real_timer_;
   std::atomic<std::int64_t> runner_time_{0};  ///< nanoseconds
   PosixTimers posix_timers_;
   SignalFiles signal_files_;
+  ProcessFiles process_files_;
 
   mutable Mutex lock_;
   std::condition_variable_any tasks_changed_;
   std::vector<Task*> tasks_ GONZO_GUARDED_BY(lock_);
   std::optional<ExitStatus> group_exit_ GONZO_GUARDED_BY(lock_);
   ExitStatus leader_status_ GONZO_GUARDED_BY(lock_);
+  Ended ended_leader_ GONZO_GUARDED_BY(lock_);
   Task* survivor_ GONZO_GUARDED_BY(lock_) = nullptr;  ///< of exec
   int stop_signal_ GONZO_GUARDED_BY(lock_) = 0;
   std::size_t stopped_tasks_ GONZO_GUARDED_BY(lock_) = 0;

@@ -66,6 +66,7 @@ void ProcessTable::add_first(std::shared_ptr<Process> process) {
   Member& made = members_[pid];
   made.process = std::move(process);
   made.group = made.session = pid;
+  made.exit_signal = SIGCHLD;
   made.users = {.real = getuid(), .saved = getuid()};
   foreground_ = pid;
 }
@@ -106,6 +107,9 @@ void ProcessTable::remove_task(Task& task) {
   if (found == tasks_.end() || found->second.get() != &task) return;
   gone = std::move(found->second);
   tasks_.erase(found);
+  Process& of = task.process();
+  of.process_files().thread_ended(task.tid());
+  if (task.tid() != of.pid()) of.process_files().thread_gone(task.tid());
   free_id(task.tid());
 }
 
@@ -117,6 +121,7 @@ void ProcessTable::rename_task(Task& task, int tid) {
   auto moved = std::move(found->second);
   tasks_.erase(found);
   moved->take_tid(tid);
+  task.process().process_files().thread_gone(old);
   tasks_[tid] = std::move(moved);
   free_id(old);
 }
@@ -142,6 +147,13 @@ std::shared_ptr<Process> ProcessTable::find(int pid) const {
 std::shared_ptr<Task> ProcessTable::find_task(int tid) const {
   const LockGuard guard(lock_);
   const auto found = tasks_.find(tid);
+  return found == tasks_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Task> ProcessTable::find_host_thread(pid_t thread) const {
+  const LockGuard guard(lock_);
+  const auto found = std::ranges::find_if(
+      tasks_, [thread](const auto& entry) { return entry.second->host_thread() == thread; });
   return found == tasks_.end() ? nullptr : found->second;
 }
 
@@ -180,12 +192,39 @@ Result<ProcessTable::Identity> ProcessTable::identity(int pid) const {
                   .shown_parent = found->shown_parent,
                   .is_zombie = found->state == State::kZombie,
                   .is_subreaper = found->is_subreaper,
-                  .users = found->users};
+                  .users = found->users,
+                  .exit_signal = found->exit_signal,
+                  .usage = found->usage,
+                  .children_usage = found->children};
 }
 
 std::size_t ProcessTable::task_count() const {
   const LockGuard guard(lock_);
   return tasks_.size();
+}
+
+std::size_t ProcessTable::task_count(unsigned uid) const {
+  const LockGuard guard(lock_);
+  return static_cast<std::size_t>(std::ranges::count_if(
+      tasks_, [uid](const auto& entry) { return entry.second->credentials().uid == uid; }));
+}
+
+Result<std::shared_ptr<ProcessFile>> ProcessTable::open_file(
+    const std::shared_ptr<Process>& process, int id, ProcessFile::Of of, int status_flags) {
+  GONZO_ASSIGN(auto file, ProcessFile::create(process, id, of, status_flags));
+  process->process_files().add(file);
+  // From here on it is told; what happened before it was added is seen here.
+  const LockGuard guard(lock_);
+  const Member* found = member(process->pid());
+  const bool is_thread = of == ProcessFile::Of::kThread;
+  const bool has_task = tasks_.contains(id);
+  if (found == nullptr || found->process != process ||
+      (is_thread && !has_task && id != process->pid())) {
+    file->gone();
+  } else if (is_thread ? !has_task : found->state == State::kZombie) {
+    file->ended();
+  }
+  return file;
 }
 
 bool ProcessTable::is_empty() const {
@@ -389,6 +428,7 @@ bool ProcessTable::notify_exit(int pid, Member& gone, std::vector<Notice>& notic
 void ProcessTable::bury(int pid) {
   const auto found = members_.find(pid);
   const int group = found->second.group, session = found->second.session;
+  found->second.process->process_files().process_gone();
   members_.erase(found);
   for (const int id : {pid, group, session}) free_id(id);
 }
@@ -408,6 +448,7 @@ void ProcessTable::exited(Process& process, const ExitStatus& status, const Usag
     self.usage.add(self.children);
     self.stop_report.reset();
     self.continue_report = false;
+    process.process_files().process_ended();
     if (notify_exit(pid, self, notices)) bury(pid);
   }
   send(notices);

@@ -67,6 +67,8 @@ class ProcessTable {
   // Finding. Zombies are found as processes; they have no tasks.
   std::shared_ptr<Process> find(int pid) const GONZO_EXCLUDES(lock_);
   std::shared_ptr<Task> find_task(int tid) const GONZO_EXCLUDES(lock_);
+  /// By the number of the host thread that runs it.
+  std::shared_ptr<Task> find_host_thread(pid_t thread) const GONZO_EXCLUDES(lock_);
   std::vector<std::shared_ptr<Process>> all() const GONZO_EXCLUDES(lock_);
   std::vector<std::shared_ptr<Process>> group(int id) const GONZO_EXCLUDES(lock_);
   std::vector<int> children_of(int pid) const GONZO_EXCLUDES(lock_);
@@ -82,10 +84,19 @@ class ProcessTable {
     bool is_zombie = false;
     bool is_subreaper = false;
     Users users;
+    int exit_signal = 0;
+    Usage usage;  ///< of a zombie
+    Usage children_usage;
   };
   /// Of a process. ESRCH.
   Result<Identity> identity(int pid) const GONZO_EXCLUDES(lock_);
   std::size_t task_count() const GONZO_EXCLUDES(lock_);
+  /// Of this user (Linux: UCOUNT_RLIMIT_NPROC).
+  std::size_t task_count(unsigned uid) const GONZO_EXCLUDES(lock_);
+  /// A pidfd of this process, or of a thread of it. EMFILE.
+  Result<std::shared_ptr<ProcessFile>> open_file(const std::shared_ptr<Process>& process, int id,
+                                                 ProcessFile::Of of, int status_flags)
+      GONZO_EXCLUDES(lock_);
 
   /// setpgid(2) by process `caller`; 0s are resolved already. ESRCH, EACCES, EPERM.
   Result<void> set_group(int caller, int pid, int group) GONZO_EXCLUDES(lock_);

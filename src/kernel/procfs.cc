@@ -9,59 +9,153 @@
 #include <array>
 #include <charconv>
 #include <memory>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "kernel/file_table.h"
+#include "kernel/host_text.h"
 #include "kernel/proc_machine_text.h"
 #include "kernel/proc_sysvipc.h"
 #include "kernel/proc_text.h"
+#include "kernel/process_file.h"
+#include "kernel/process_table.h"
 
 namespace gonzo {
 namespace {
 
-struct NamedContent {
+using MachineText = std::string (*)(System&);
+
+// What is opened how. Each is an opener for the tables below.
+
+/// About whoever it is at the moment of reading.
+template <ProcText text>
+TextSource current(const ProcSubject& subject) {
+  return [subject]() -> Result<std::string> {
+    if (subject.is_gone()) return fail(Errno::kSrch);
+    return text(subject);
+  };
+}
+
+template <ProcText text>
+Result<OpenFileRef> open_current(ProcOpening&& opening, System&) {
+  TextSource source = current<text>(*opening.subject);
+  return open_text(std::move(opening), std::move(source));
+}
+
+Result<OpenFileRef> open_comm(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_text(std::move(opening), current<proc_comm>(subject),
+                   [subject](std::string_view bytes) { return proc_set_comm(subject, bytes); });
+}
+
+Result<OpenFileRef> open_cmdline(ProcOpening&& opening, System&) {
+  TextSource source = current<proc_cmdline>(*opening.subject);
+  return open_bytes(std::move(opening), std::move(source));
+}
+
+/// Who may look at it, and at the memory that it has when the file is opened. ESRCH: none; EACCES.
+/// Linux: proc_mem_open.
+Result<std::shared_ptr<ProcessMemory>> inspected_memory(const ProcSubject& subject) {
+  auto memory = subject.memory();
+  if (memory == nullptr) return fail(Errno::kSrch);
+  if (!subject.may_inspect()) return fail(Errno::kAcces);
+  return memory;
+}
+
+/// Of the memory of the moment of opening, as long as that is somebody's. A process without memory
+/// has no lines.
+template <ProcMemoryText text>
+Result<OpenFileRef> open_areas(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  const auto memory = inspected_memory(subject);
+  if (!memory && memory.error() != Errno::kSrch) return fail(memory.error());
+  const std::weak_ptr<ProcessMemory> opened = memory.value_or(nullptr);
+  return open_text(std::move(opening), [subject, opened]() -> Result<std::string> {
+    if (subject.is_gone()) return fail(Errno::kSrch);
+    const auto held = opened.lock();
+    return held != nullptr ? text(held->space()) : std::string();
+  });
+}
+
+Result<OpenFileRef> open_rollup(ProcOpening&& opening, System&) {
+  GONZO_ASSIGN(const std::weak_ptr<ProcessMemory> opened, inspected_memory(*opening.subject));
+  return open_text(std::move(opening), [opened]() -> Result<std::string> {
+    const auto held = opened.lock();
+    if (held == nullptr) return fail(Errno::kSrch);
+    return proc_smaps_rollup(held->space());
+  });
+}
+
+Result<OpenFileRef> open_environ(ProcOpening&& opening, System&) {
+  GONZO_ASSIGN(const std::weak_ptr<ProcessMemory> opened, inspected_memory(*opening.subject));
+  return open_bytes(std::move(opening), [opened]() -> Result<std::string> {
+    const auto held = opened.lock();
+    return held != nullptr ? proc_environ(held->space()) : std::string();
+  });
+}
+
+/// What exec wrote down can be read for ever.
+Result<OpenFileRef> open_auxv(ProcOpening&& opening, System&) {
+  GONZO_TRY(inspected_memory(*opening.subject));
+  return open_bytes(std::move(opening),
+                    [text = proc_auxv(*opening.subject)]() -> Result<std::string> { return text; });
+}
+
+Result<OpenFileRef> open_memory(ProcOpening&& opening, System&) {
+  GONZO_ASSIGN(auto memory, inspected_memory(*opening.subject));
+  return open_mem(std::move(opening), memory);
+}
+
+Result<OpenFileRef> open_page_words(ProcOpening&& opening, System&) {
+  GONZO_ASSIGN(auto memory, inspected_memory(*opening.subject));
+  return open_pagemap(std::move(opening), memory);
+}
+
+Result<OpenFileRef> open_clear_refs(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_sink(std::move(opening),
+                   [subject](std::string_view bytes) { return proc_clear_refs(subject, bytes); });
+}
+
+template <MachineText text>
+Result<OpenFileRef> open_machine(ProcOpening&& opening, System& system) {
+  return open_text(std::move(opening), [&system]() -> Result<std::string> { return text(system); });
+}
+
+struct NamedFile {
   std::string_view name;
-  ProcNode::Content content;
+  ProcOpener open;
 };
 
-constexpr ProcNode::Content text(ProcText generator, ProcSink sink = nullptr) {
-  return {.text = generator, .sink = sink};
-}
-constexpr ProcNode::Content opened_by(ProcNode::Opener open) { return {.open = open}; }
-
-template <ProcText generator>
-OpenFileRef open_bytes(const ProcOpening& opening) {
-  return open_proc_bytes(opening, generator);
-}
-OpenFileRef open_clear_refs(const ProcOpening& opening) {
-  return open_proc_sink(opening, proc_clear_refs);
-}
-
 constexpr std::array kProcessFiles{
-    NamedContent{"auxv", opened_by(open_bytes<proc_auxv>)},
-    NamedContent{"children", text(proc_children)},
-    NamedContent{"clear_refs", opened_by(open_clear_refs)},
-    NamedContent{"cmdline", opened_by(open_bytes<proc_cmdline>)},
-    NamedContent{"comm", text(proc_comm, proc_set_comm)},
-    NamedContent{"environ", opened_by(open_bytes<proc_environ>)},
-    NamedContent{"limits", text(proc_limits)},
-    NamedContent{"maps", text(proc_maps)},
-    NamedContent{"mem", opened_by(open_proc_mem)},
-    NamedContent{"numa_maps", text(proc_numa_maps)},
-    NamedContent{"oom_score", text(proc_oom_score)},
-    NamedContent{"pagemap", opened_by(open_proc_pagemap)},
-    NamedContent{"personality", text(proc_personality)},
-    NamedContent{"smaps", text(proc_smaps)},
-    NamedContent{"smaps_rollup", text(proc_smaps_rollup)},
-    NamedContent{"stat", text(proc_stat)},
-    NamedContent{"statm", text(proc_statm)},
-    NamedContent{"status", text(proc_status)},
+    NamedFile{"auxv", open_auxv},
+    NamedFile{"children", open_current<proc_children>},
+    NamedFile{"clear_refs", open_clear_refs},
+    NamedFile{"cmdline", open_cmdline},
+    NamedFile{"comm", open_comm},
+    NamedFile{"environ", open_environ},
+    NamedFile{"limits", open_current<proc_limits>},
+    NamedFile{"maps", open_areas<proc_maps>},
+    NamedFile{"mem", open_memory},
+    NamedFile{"numa_maps", open_areas<proc_numa_maps>},
+    NamedFile{"oom_score", open_current<proc_oom_score>},
+    NamedFile{"pagemap", open_page_words},
+    NamedFile{"personality", open_current<proc_personality>},
+    NamedFile{"smaps", open_areas<proc_smaps>},
+    NamedFile{"smaps_rollup", open_rollup},
+    NamedFile{"stat", open_current<proc_stat>},
+    NamedFile{"statm", open_current<proc_statm>},
+    NamedFile{"status", open_current<proc_status>},
 };
 
 constexpr std::array kMachineFiles{
-    NamedContent{"buddyinfo", text(proc_buddyinfo)}, NamedContent{"meminfo", text(proc_meminfo)},
-    NamedContent{"swaps", text(proc_swaps)},         NamedContent{"vmstat", text(proc_vmstat)},
-    NamedContent{"zoneinfo", text(proc_zoneinfo)},
+    NamedFile{"buddyinfo", open_machine<proc_buddyinfo>},
+    NamedFile{"meminfo", open_machine<proc_meminfo>},
+    NamedFile{"swaps", open_machine<proc_swaps>},
+    NamedFile{"vmstat", open_machine<proc_vmstat>},
+    NamedFile{"zoneinfo", open_machine<proc_zoneinfo>},
 };
 
 /// What the host's kernel has in its memory, and how.
@@ -69,18 +163,17 @@ constexpr std::array<std::string_view, 7> kDenied{
     "kcore", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo", "vmallocinfo"};
 
 constexpr std::array kVmSettings{
-    NamedContent{"max_map_count", text(proc_max_map_count)},
-    NamedContent{"mmap_min_addr", text(proc_mmap_min_addr)},
-    NamedContent{"overcommit_kbytes", text(proc_overcommit_kbytes)},
-    NamedContent{"overcommit_memory", text(proc_overcommit_memory)},
-    NamedContent{"overcommit_ratio", text(proc_overcommit_ratio)},
+    NamedFile{"max_map_count", open_machine<proc_max_map_count>},
+    NamedFile{"mmap_min_addr", open_machine<proc_mmap_min_addr>},
+    NamedFile{"overcommit_kbytes", open_machine<proc_overcommit_kbytes>},
+    NamedFile{"overcommit_memory", open_machine<proc_overcommit_memory>},
+    NamedFile{"overcommit_ratio", open_machine<proc_overcommit_ratio>},
 };
 
 template <std::size_t Count>
-const ProcNode::Content* find_content(const std::array<NamedContent, Count>& table,
-                                      std::string_view name) {
-  const auto found = std::ranges::find(table, name, &NamedContent::name);
-  return found == table.end() ? nullptr : &found->content;
+ProcOpener find_opener(const std::array<NamedFile, Count>& table, std::string_view name) {
+  const auto found = std::ranges::find(table, name, &NamedFile::name);
+  return found == table.end() ? nullptr : found->open;
 }
 
 using Components = std::vector<std::string_view>;
@@ -123,151 +216,270 @@ std::string read_link(const std::string& path) {
   return size < 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
-/// A list of names that are all numbers.
+/// Names that are all numbers, in order; at `first` and behind.
+template <typename Numbers>
+void append_numbers(std::vector<DirectoryEntry>& entries, const Numbers& numbers,
+                    std::uint64_t first, unsigned char type) {
+  constexpr std::uint64_t kFirstInode = 0xf0000000;
+  for (const int number : numbers) {
+    const auto place = first + static_cast<std::uint64_t>(number);
+    entries.push_back({std::to_string(number), kFirstInode + place, type, place});
+  }
+}
+
 template <typename Numbers>
 std::vector<DirectoryEntry> list_numbers(const Numbers& numbers, unsigned char type) {
-  constexpr std::uint64_t kFirstInode = 0xf0000000;
-  std::vector<DirectoryEntry> entries{{".", kFirstInode, DT_DIR}, {"..", kFirstInode + 1, DT_DIR}};
-  for (const int number : numbers) {
-    entries.push_back(
-        {std::to_string(number), kFirstInode + 2 + static_cast<std::uint64_t>(number), type});
-  }
+  constexpr std::uint64_t kInode = 0xefffffff;
+  std::vector<DirectoryEntry> entries{{".", kInode, DT_DIR, 0}, {"..", kInode, DT_DIR, 1}};
+  append_numbers(entries, numbers, entries.size(), type);
   return entries;
 }
 
-std::vector<DirectoryEntry> list_descriptors(Task& task) {
-  return list_numbers(task.files().numbers(), DT_LNK);
-}
-std::vector<DirectoryEntry> list_descriptor_facts(Task& task) {
-  return list_numbers(task.files().numbers(), DT_REG);
-}
-std::vector<DirectoryEntry> list_tasks(Task& task) {
-  return list_numbers(task.process().task_ids(), DT_DIR);
+template <unsigned char type>
+Result<OpenFileRef> open_descriptors(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_directory(std::move(opening), [subject] {
+    const auto files = subject.files();
+    return list_numbers(files != nullptr ? files->numbers() : std::vector<int>(), type);
+  });
 }
 
-/// /proc itself: the host's names, but of its processes only the guest's own.
-std::vector<DirectoryEntry> list_proc(Task& task) {
-  std::vector<DirectoryEntry> entries;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
-  if (directory == nullptr) return entries;
-  while (const dirent* entry = readdir(directory.get())) {
-    if (!parse_number(entry->d_name)) {
-      entries.push_back({entry->d_name, entry->d_ino, entry->d_type});
+Result<OpenFileRef> open_tasks(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_directory(std::move(opening), [subject] {
+    auto ids = subject.process().task_ids();
+    // The first is there as long as its process, ended or not.
+    if (std::ranges::find(ids, subject.process().pid()) == ids.end()) {
+      ids.push_back(subject.process().pid());
     }
-  }
-  constexpr std::uint64_t kProcessInode = 0xefffffff;
-  entries.push_back({std::to_string(task.process().pid()), kProcessInode, DT_DIR});
-  return entries;
+    std::ranges::sort(ids);
+    return list_numbers(ids, DT_DIR);
+  });
 }
 
-ProcNode directory(Task& task, ProcListing listing, std::string host_path) {
-  return ProcNode::file(task, {.listing = listing}, std::move(host_path));
-}
-
-/// The host's name for a file of the guest's; its own would be about the runner's descriptor of
-/// that number. Empty: no such descriptor.
-std::string host_descriptor(Task& task, std::string_view name, std::string_view kind) {
-  const auto number = parse_number(name);
-  if (!number) return {};
-  const auto file = task.files().get(*number);
-  return file ? fmt::format("/proc/self/{}/{}", kind, (*file)->host_fd()) : std::string();
-}
-
-ProcNode find_descriptor(Task& task, std::string_view name, Path rest) {
-  const std::string path = host_descriptor(task, name, "fd");
-  if (path.empty()) return ProcNode::absent();
-  std::string target = to_guest_name(task, read_link(path));
-  if (!rest.empty()) {
-    if (auto node = find_proc(task, join(target, rest))) return std::move(*node);
-    return ProcNode::host(join(path, rest));
-  }
-  const auto file = task.files().get(*parse_number(name));
-  if (file && (*file)->kernel_file() != nullptr) return ProcNode::alias(target, path);
-  return ProcNode::link(std::move(target), path, path);
-}
-
-/// The links that lead out of /proc.
-ProcNode find_through(Task& task, std::string target, const std::string& host_path, Path rest) {
-  if (rest.empty()) return ProcNode::link(std::move(target), host_path, host_path);
-  if (target == "/") target.clear();
-  if (auto node = find_proc(task, join(std::move(target), rest))) return std::move(*node);
-  return ProcNode::host(join(host_path, rest));
-}
-
-/// Below /proc/<pid> or /proc/<pid>/task/<tid>, which the host calls `base`.
-ProcNode find_in_process(Task& task, const std::string& base, Path path) {
-  if (path.empty()) return ProcNode::host(base);
-  const std::string_view name = path[0];
-  const Path rest = path.subspan(1);
-  const std::string host_path = join(base, path.first(1));
-  if (name == "fd") {
-    if (!rest.empty()) return find_descriptor(task, rest[0], rest.subspan(1));
-    return directory(task, list_descriptors, host_path);
-  }
-  if (name == "fdinfo") {
-    if (rest.empty()) return directory(task, list_descriptor_facts, host_path);
-    const std::string facts = host_descriptor(task, rest[0], "fdinfo");
-    return facts.empty() || rest.size() > 1 ? ProcNode::absent() : ProcNode::host(facts);
-  }
-  if (name == "cwd" || name == "root") {
-    // The host's main thread has its own.
-    const std::string own = join("/proc/thread-self", path.first(1));
-    return find_through(task, to_guest_name(task, read_link(own)), own, rest);
-  }
-  if (name == "map_files") return ProcNode::absent();
-  if (rest.empty()) {
-    if (name == "exe") {
-      const std::string& program = task.process().image().path;
-      return ProcNode::link(program, program, host_path);
+/// /proc itself: the host's names, but of its processes the guests only.
+Result<OpenFileRef> open_root(ProcOpening&& opening, System& system) {
+  return open_directory(std::move(opening), [&system] {
+    constexpr std::uint64_t kFirstProcess = 256;  // Linux: FIRST_PROCESS_ENTRY
+    std::vector<DirectoryEntry> entries;
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
+    if (directory == nullptr) return entries;
+    while (const dirent* entry = readdir(directory.get())) {
+      if (parse_number(entry->d_name)) continue;
+      entries.push_back({entry->d_name, entry->d_ino, entry->d_type, entries.size()});
     }
-    if (const auto* content = find_content(kProcessFiles, name)) {
-      return ProcNode::file(task, *content, host_path);
-    }
-  }
-  return ProcNode::host(join(base, path));
+    std::vector<int> pids;
+    for (const auto& process : system.processes().all()) pids.push_back(process->pid());
+    append_numbers(entries, pids, kFirstProcess, DT_DIR);
+    return entries;
+  });
 }
 
-ProcNode find_in_tasks(Task& task, Path path) {
-  if (path.empty()) return directory(task, list_tasks, "/proc/self/task");
+/// What the host says about a descriptor of its own, as the guest's. ENOENT: closed meanwhile.
+Result<std::string> descriptor_facts(const ProcSubject& subject, int number) {
+  const auto files = subject.files();
+  const OpenFileRef file = files != nullptr ? files->get(number).value_or(nullptr) : nullptr;
+  if (file == nullptr) return fail(Errno::kNoEnt);
+  const bool closes = files->cloexec(number).value_or(CloseOnExec::kNo) == CloseOnExec::kYes;
+  struct stat status{};
+  file->amend_stat(status);
+  const std::string host = read_host(fmt::format("/proc/self/fdinfo/{}", file->host_fd()).c_str());
+  std::string text = replace_lines(host, [&](std::string_view line) {
+    if (line.starts_with("flags:")) {
+      const int flags = file->status_flags(::fcntl(file->host_fd(), F_GETFL));
+      return fmt::format("flags:\t0{:o}\n", flags | (closes ? O_CLOEXEC : 0));
+    }
+    if (line.starts_with("ino:") && file->process_file() != nullptr) {
+      return fmt::format("ino:\t{}\n", status.st_ino);
+    }
+    return std::string(line);
+  });
+  if (const ProcessFile* process = file->process_file()) {
+    // Linux: pidfd_show_fdinfo.
+    const int id = process->process() != nullptr ? process->id() : -1;
+    text += fmt::format("Pid:\t{0}\nNSpid:\t{0}\n", id);
+  }
+  return text;
+}
+
+Result<OpenFileRef> open_facts(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  const int number = *parse_number(opening.name.substr(opening.name.rfind('/') + 1));
+  return open_text(std::move(opening),
+                   [subject, number] { return descriptor_facts(subject, number); });
+}
+
+/// A name of /proc/<pid> or /proc/<pid>/task/<tid>, and how the guest calls that.
+class ProcessDirectory {
+ public:
+  ProcessDirectory(Task& asker, ProcSubject subject)
+      : asker_(asker),
+        subject_(std::move(subject)),
+        host_(subject_.host_directory()),
+        name_(subject_.form() == ProcSubject::Form::kProcess
+                  ? fmt::format("/proc/{}", subject_.tid())
+                  : fmt::format("/proc/{}/task/{}", subject_.process().pid(), subject_.tid())) {}
+
+  ProcNode find(Path path) {
+    if (path.empty()) return ProcNode::host(host_, subject_);
+    const std::string_view name = path[0];
+    const Path rest = path.subspan(1);
+    const std::string host_path = join(host_, path.first(1));
+    if (name == "fd") return find_in_fd(rest, host_path);
+    if (name == "fdinfo") return find_in_fdinfo(rest, host_path);
+    if (name == "cwd" || name == "root") return find_directory_link(host_path, rest);
+    if (name == "map_files") return ProcNode::absent();
+    if (name == "ns" || name == "timers") {
+      if (!subject_.may_inspect()) {
+        return rest.empty() ? ProcNode::denied(host_path, subject_) : ProcNode::refused(host_path);
+      }
+    }
+    if (!rest.empty()) return ProcNode::host(join(host_, path));
+    if (name == "exe") return find_program(host_path);
+    if (const ProcOpener open = find_opener(kProcessFiles, name))
+      return file(open, host_path, name);
+    return ProcNode::host(host_path, subject_);
+  }
+  ProcNode tasks() { return file(open_tasks, host_ + "/task", "task"); }
+
+ private:
+  ProcNode file(ProcOpener open, std::string host_path, std::string_view name) {
+    return ProcNode::file(asker_.process().system(), {.open = open,
+                                                      .name = fmt::format("{}/{}", name_, name),
+                                                      .host_path = std::move(host_path),
+                                                      .subject = subject_});
+  }
+  OpenFileRef descriptor(std::string_view name) {
+    const auto number = parse_number(name);
+    const auto files = subject_.files();
+    if (!number || files == nullptr) return nullptr;
+    return files->get(*number).value_or(nullptr);
+  }
+  ProcNode find_in_fd(Path path, const std::string& host_path) {
+    if (path.empty()) return file(open_descriptors<DT_LNK>, host_path, "fd");
+    if (!subject_.may_inspect()) return ProcNode::refused(ProcNode::absent().host_path());
+    return find_descriptor(path[0], path.subspan(1));
+  }
+  ProcNode find_in_fdinfo(Path path, const std::string& host_path) {
+    const bool allowed = subject_.may_inspect().has_value();
+    if (path.empty()) {
+      if (!allowed) return ProcNode::denied(host_path, subject_);
+      return file(open_descriptors<DT_REG>, host_path, "fdinfo");
+    }
+    if (!allowed) return ProcNode::refused(ProcNode::absent().host_path());
+    const OpenFileRef shown = descriptor(path[0]);
+    if (shown == nullptr || path.size() > 1) return ProcNode::absent();
+    return file(open_facts, fmt::format("/proc/self/fdinfo/{}", shown->host_fd()),
+                fmt::format("fdinfo/{}", path[0]));
+  }
+  /// The links that lead out of /proc.
+  ProcNode find_through(std::string target, const std::string& host_path, Path rest) {
+    if (rest.empty()) return ProcNode::link(std::move(target), host_path, host_path);
+    if (target == "/") target.clear();
+    if (auto node = find_proc(asker_, join(std::move(target), rest))) return std::move(*node);
+    return ProcNode::host(join(host_path, rest));
+  }
+  ProcNode find_directory_link(const std::string& host_path, Path rest) {
+    if (!subject_.may_inspect()) return ProcNode::refused(host_path);
+    if (subject_.task() == nullptr) return ProcNode::absent();
+    return find_through(to_guest_name(asker_, read_link(host_path)), host_path, rest);
+  }
+  ProcNode find_program(const std::string& host_path) {
+    if (!subject_.may_inspect()) return ProcNode::refused(host_path);
+    if (subject_.task() == nullptr) return ProcNode::absent();
+    const std::string program = subject_.process().image_ref()->path;
+    return ProcNode::link(program, program, host_path);
+  }
+
+ public:
+  ProcNode find_descriptor(std::string_view name, Path rest) {
+    auto file = descriptor(name);
+    if (file == nullptr) return ProcNode::absent();
+    // The host's name for it; its own of that number would be about a descriptor of the runner's.
+    const std::string path = fmt::format("/proc/self/fd/{}", file->host_fd());
+    std::string target = file->name();
+    if (target.empty()) target = to_guest_name(asker_, read_link(path));
+    if (!rest.empty()) {
+      if (auto node = find_proc(asker_, join(target, rest))) return std::move(*node);
+      return ProcNode::host(join(path, rest));
+    }
+    if (file->kernel_file() != nullptr && target.starts_with('/')) {
+      return ProcNode::alias(std::move(target), path);
+    }
+    return ProcNode::link(std::move(target), path, path, std::move(file));
+  }
+
+ private:
+  Task& asker_;
+  const ProcSubject subject_;
+  const std::string host_, name_;
+};
+
+ProcNode find_in_process(Task& task, int id, ProcSubject::Form form, Path path) {
+  auto subject = ProcSubject::find(task, id, form);
+  if (!subject) return ProcNode::absent();
+  return ProcessDirectory(task, std::move(*subject)).find(path);
+}
+
+/// Below /proc/<id>/task.
+ProcNode find_in_tasks(Task& task, int id, Path path) {
+  auto subject = ProcSubject::find(task, id, ProcSubject::Form::kProcess);
+  if (!subject) return ProcNode::absent();
+  if (path.empty()) return ProcessDirectory(task, std::move(*subject)).tasks();
   const auto number = parse_number(path[0]);
-  const auto has_number = [&](int tid) { return number == tid; };
-  if (std::ranges::none_of(task.process().task_ids(), has_number)) return ProcNode::absent();
-  return find_in_process(task, "/proc/thread-self", path.subspan(1));
+  auto thread = number ? ProcSubject::find(task, *number, ProcSubject::Form::kThread) : subject;
+  if (!number || !thread || &thread->process() != &subject->process()) return ProcNode::absent();
+  return ProcessDirectory(task, std::move(*thread)).find(path.subspan(1));
+}
+
+ProcNode machine_file(Task& task, ProcOpener open, const std::string& path) {
+  return ProcNode::file(task.process().system(),
+                        {.open = open, .name = path, .host_path = path, .subject = std::nullopt});
+}
+
+/// Below /proc, where no process is meant.
+std::optional<ProcNode> find_of_machine(Task& task, Path path) {
+  const std::string name = join("/proc", path);
+  if (path.empty()) return machine_file(task, open_root, name);
+  if (path.size() == 1) {
+    if (std::ranges::find(kDenied, path[0]) != kDenied.end()) return ProcNode::denied(name);
+    if (const auto open = find_opener(kMachineFiles, path[0])) {
+      return machine_file(task, open, name);
+    }
+  }
+  if (path.size() == 2 && path[0] == "sysvipc" && path[1] == "shm") {
+    return machine_file(task, open_machine<proc_sysvipc_shm>, name);
+  }
+  if (path.size() == 3 && path[0] == "sys" && path[1] == "vm") {
+    if (const auto open = find_opener(kVmSettings, path[2])) return machine_file(task, open, name);
+  }
+  return std::nullopt;
 }
 
 /// Below /proc.
 std::optional<ProcNode> find_below_proc(Task& task, Path path) {
-  if (path.empty()) return directory(task, list_proc, "/proc");
-  const std::string pid = std::to_string(task.process().pid());
+  if (path.empty()) return find_of_machine(task, path);
+  const int pid = task.process().pid();
   const Path rest = path.subspan(1);
   if (path[0] == "thread-self") {
-    std::string name = fmt::format("{}/task/{}", pid, task.tid());
-    if (rest.empty()) return ProcNode::alias(std::move(name), "/proc/thread-self");
-    return find_in_process(task, "/proc/thread-self", rest);
-  }
-  if (path[0] == "self" && rest.empty()) return ProcNode::alias(pid, "/proc/self");
-  if (path[0] == "self" || path[0] == pid) {
-    if (!rest.empty() && rest[0] == "task") return find_in_tasks(task, rest.subspan(1));
-    return find_in_process(task, "/proc/self", rest);
-  }
-  if (parse_number(path[0])) return ProcNode::absent();
-  if (path.size() == 1) {
-    if (std::ranges::find(kDenied, path[0]) != kDenied.end()) {
-      return ProcNode::denied(join("/proc", path));
+    if (rest.empty()) {
+      return ProcNode::alias(fmt::format("{}/task/{}", pid, task.tid()), "/proc/thread-self");
     }
-    if (const auto* content = find_content(kMachineFiles, path[0])) {
-      return ProcNode::file(task, *content, join("/proc", path));
-    }
+    return find_in_process(task, task.tid(), ProcSubject::Form::kThread, rest);
   }
-  if (path.size() == 2 && path[0] == "sysvipc" && path[1] == "shm") {
-    return ProcNode::file(task, text(proc_sysvipc_shm), join("/proc", path));
+  if (path[0] == "self" && rest.empty()) {
+    return ProcNode::alias(std::to_string(pid), "/proc/self");
   }
-  if (path.size() == 3 && path[0] == "sys" && path[1] == "vm") {
-    if (const auto* content = find_content(kVmSettings, path[2])) {
-      return ProcNode::file(task, *content, join("/proc", path));
-    }
-  }
-  return std::nullopt;
+  const auto id = path[0] == "self" ? std::optional(pid) : parse_number(path[0]);
+  if (!id) return find_of_machine(task, path);
+  if (!rest.empty() && rest[0] == "task") return find_in_tasks(task, *id, rest.subspan(1));
+  return find_in_process(task, *id, ProcSubject::Form::kProcess, rest);
+}
+
+ProcNode find_own_descriptor(Task& task, std::string_view name, Path rest) {
+  auto self = ProcSubject::find(task, task.tid(), ProcSubject::Form::kProcess);
+  if (!self) return ProcNode::absent();
+  return ProcessDirectory(task, std::move(*self)).find_descriptor(name, rest);
 }
 
 std::optional<ProcNode> find_below_dev(Task& task, Path path) {
@@ -275,80 +487,44 @@ std::optional<ProcNode> find_below_dev(Task& task, Path path) {
   if (path.empty()) return std::nullopt;
   if (path[0] == "fd") {
     if (path.size() == 1) return ProcNode::alias("/proc/self/fd", "/proc/self/fd");
-    return find_descriptor(task, path[1], path.subspan(2));
+    return find_own_descriptor(task, path[1], path.subspan(2));
   }
   const auto standard = std::ranges::find(kStandard, path[0]);
   if (standard == kStandard.end() || path.size() != 1) return std::nullopt;
-  return find_descriptor(task, std::to_string(standard - kStandard.begin()), {});
+  return find_own_descriptor(task, std::to_string(standard - kStandard.begin()), {});
 }
 
 }  // namespace
 
-ProcNode ProcNode::file(Task& task, const Content& content, std::string host_path) {
-  ProcNode node(Kind::kFile);
-  node.task_ = &task;
-  node.content_ = content;
-  node.host_path_ = std::move(host_path);
-  return node;
-}
-
-ProcNode ProcNode::link(std::string target, std::string host_path, std::string host_link) {
-  ProcNode node(Kind::kLink);
-  node.target_ = std::move(target);
-  node.host_path_ = std::move(host_path);
-  node.host_link_ = std::move(host_link);
-  return node;
-}
-
-ProcNode ProcNode::alias(std::string target, std::string host_path) {
-  ProcNode node(Kind::kAlias);
-  node.target_ = std::move(target);
-  node.host_path_ = std::move(host_path);
-  return node;
-}
-
-ProcNode ProcNode::host(std::string host_path) {
-  ProcNode node(Kind::kHost);
-  node.host_path_ = std::move(host_path);
-  return node;
-}
-
-ProcNode ProcNode::absent() { return host("/proc/self/task/0"); }
-
-ProcNode ProcNode::denied(std::string host_path) {
-  ProcNode node(Kind::kDenied);
-  node.host_path_ = std::move(host_path);
-  return node;
-}
-
-void ProcNode::amend_stat(struct stat& status) const {
-  if (content_.listing != nullptr) amend_directory_stat(*task_, status);
-}
-
-Result<OpenFileRef> ProcNode::open(int flags) const {
-  if (kind_ == Kind::kDenied) return fail(Errno::kAcces);
-  constexpr mode_t kMode = 0600;  // for O_CREAT, which finds the file there
-  const int opened = ::open(host_path_.c_str(), flags | O_CLOEXEC, kMode);
-  if (opened < 0) return fail_from_host();
-  const int host_fd = move_high(opened).value_or(opened);
-  const ProcOpening opening{*task_, host_fd, flags};
-  if (content_.listing != nullptr) return open_proc_directory(opening, content_.listing);
-  if (content_.open != nullptr) return content_.open(opening);
-  return open_proc_text(opening, content_.text, content_.sink);
-}
-
 std::string to_guest_name(Task& task, std::string host_name) {
-  const std::string runner = fmt::format("/proc/{}", getpid());
-  const bool is_runners = host_name.starts_with(runner) &&
-                          (host_name.size() == runner.size() || host_name[runner.size()] == '/');
-  if (!is_runners) return host_name;
-  std::string name = host_name.substr(runner.size());
-  const std::string task_name = fmt::format("/task/{}", gettid());
-  if (name.starts_with(task_name) &&
-      (name.size() == task_name.size() || name[task_name.size()] == '/')) {
-    name = fmt::format("/task/{}{}", task.tid(), name.substr(task_name.size()));
+  constexpr std::string_view kProc = "/proc/", kTask = "/task/";
+  std::string_view rest = host_name;
+  const auto take_number = [&rest](std::string_view before) -> std::optional<int> {
+    if (!rest.starts_with(before)) return std::nullopt;
+    const std::string_view after = rest.substr(before.size());
+    const auto number = parse_number(after.substr(0, after.find('/')));
+    if (number) rest = after.substr(std::min(after.find('/'), after.size()));
+    return number;
+  };
+  const auto guest_of = [&task](int host_thread) -> std::optional<int> {
+    if (host_thread == gettid()) return task.tid();
+    const auto found = task.process().system().processes().find_host_thread(host_thread);
+    return found != nullptr ? std::optional(found->tid()) : std::nullopt;
+  };
+  const auto process = take_number(kProc);
+  if (!process) return host_name;
+  const auto id = *process == getpid() ? std::optional(task.process().pid()) : guest_of(*process);
+  if (!id) return host_name;
+  std::string name = fmt::format("/proc/{}", *id);
+  const std::string_view behind = rest;
+  if (const auto thread = take_number(kTask)) {
+    if (const auto tid = guest_of(*thread)) {
+      name += fmt::format("/task/{}", *tid);
+    } else {
+      rest = behind;
+    }
   }
-  return fmt::format("/proc/{}{}", task.process().pid(), name);
+  return name.append(rest);
 }
 
 std::optional<ProcNode> find_proc(Task& task, std::string_view absolute_path) {

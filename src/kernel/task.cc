@@ -8,6 +8,7 @@
 namespace gonzo {
 namespace {
 
+constexpr pid_t kEnded = -1;
 constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
 
 }  // namespace
@@ -16,6 +17,7 @@ Result<std::unique_ptr<Task>> Task::create(Process& process, int tid, const Exec
   GONZO_ASSIGN(auto thread, process.system().machine().create_thread(process.machine_space(),
                                                                      start.registers()));
   auto task = std::make_unique<Task>(process, tid, std::move(thread));
+  task->set_credentials(Credentials::current());
   if (!process.attach(*task)) return fail(Errno::kAgain);
   return task;
 }
@@ -64,7 +66,27 @@ void Task::notify() {
     if (thread_ != nullptr) thread_->interrupt();
   }
   // Whoever sets `blocking` looks at `attention` afterwards.
-  if (blocking_.load()) kick(host_thread_.load());
+  if (blocking_.load()) kick(host_thread());
+}
+
+void Task::set_host_thread(pid_t thread) {
+  host_thread_.store(thread != 0 ? thread : kEnded);
+  host_thread_.notify_all();
+}
+
+pid_t Task::await_host_thread() const {
+  host_thread_.wait(0);
+  return host_thread();
+}
+
+Credentials Task::credentials() const {
+  const LockGuard guard(name_lock_);
+  return credentials_;
+}
+
+void Task::set_credentials(const Credentials& credentials) {
+  const LockGuard guard(name_lock_);
+  credentials_ = credentials;
 }
 
 std::string Task::name() const {
@@ -75,6 +97,13 @@ std::string Task::name() const {
 void Task::set_name(std::string name) {
   const LockGuard guard(name_lock_);
   name_ = std::move(name);
+}
+
+Result<void> may_inspect(const Task& caller, Task& subject, CallerIds ids) {
+  if (&caller.process() == &subject.process()) return {};
+  const bool is_dumpable = subject.process().is_dumpable;
+  return may_inspect(caller.credentials(), subject.credentials(),
+                     is_dumpable ? Dumpable::kYes : Dumpable::kNo, ids);
 }
 
 }  // namespace gonzo

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -35,7 +36,7 @@ class Task {
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
-  Process& process() { return process_; }
+  Process& process() const { return process_; }
   /// In the process table: from here on the process lives as long as the task.
   void keep(std::shared_ptr<Process> process) { kept_ = std::move(process); }
   AddressSpace& memory() { return process_.memory(); }
@@ -96,20 +97,27 @@ class Task {
   std::atomic<std::uint32_t>& attention() { return attention_; }
   std::atomic<bool>& blocking() { return blocking_; }
   /// The host thread that runs it: kicked out of blocking calls.
-  void set_host_thread(pid_t thread) { host_thread_.store(thread); }
-  pid_t host_thread() const { return host_thread_.load(); }
+  void set_host_thread(pid_t thread);
+  /// 0: not yet, or no more.
+  pid_t host_thread() const { return std::max(host_thread_.load(), 0); }
+  /// Waits until a task that was just made has its host thread. 0: no more.
+  pid_t await_host_thread() const;
 
   /// comm. Thread-safe.
   std::string name() const GONZO_EXCLUDES(name_lock_);
   void set_name(std::string name) GONZO_EXCLUDES(name_lock_);
+  /// What its host thread has; whoever changes that tells it here. Thread-safe.
+  Credentials credentials() const GONZO_EXCLUDES(name_lock_);
+  void set_credentials(const Credentials& credentials) GONZO_EXCLUDES(name_lock_);
 
-  std::atomic<bool> must_exit{false};   ///< another thread's exec
-  Completion* killable_wait = nullptr;  ///< under the process's lock
-  MemoryPolicyRef memory_policy;        ///< set_mempolicy; null: the machine's
-  std::uint64_t clear_child_tid = 0;    ///< set_tid_address
-  std::uint64_t robust_list = 0;        ///< set_robust_list
-  int parent_death_signal = 0;          ///< PR_SET_PDEATHSIG
-  bool no_new_privileges = false;       ///< PR_SET_NO_NEW_PRIVS; exec gives none anyway
+  std::atomic<bool> must_exit{false};              ///< another thread's exec
+  Completion* killable_wait = nullptr;             ///< under the process's lock
+  MemoryPolicyRef memory_policy;                   ///< set_mempolicy; null: the machine's
+  std::uint64_t clear_child_tid = 0;               ///< set_tid_address
+  std::atomic<std::uint64_t> robust_list{0};       ///< set_robust_list
+  std::atomic<std::uint64_t> robust_list_i386{0};  ///< by int 0x80 (Linux: compat_robust_list)
+  std::atomic<int> parent_death_signal{0};         ///< PR_SET_PDEATHSIG
+  bool no_new_privileges = false;                  ///< PR_SET_NO_NEW_PRIVS; exec gives none anyway
 
  private:
   std::shared_ptr<Process> kept_;  // destroyed last
@@ -129,6 +137,10 @@ class Task {
   std::atomic<pid_t> host_thread_{0};
   mutable Mutex name_lock_;
   std::string name_ GONZO_GUARDED_BY(name_lock_);
+  Credentials credentials_ GONZO_GUARDED_BY(name_lock_);
 };
+
+/// Whether `caller` may look into `subject` (Linux: ptrace_may_access). EPERM.
+Result<void> may_inspect(const Task& caller, Task& subject, CallerIds ids);
 
 }  // namespace gonzo

@@ -12,14 +12,28 @@
 
 namespace gonzo {
 
+namespace {
+
+/// After the host's thread changed. Who becomes another may know what its new user must not see
+/// (Linux: commit_creds).
+void note_credentials(Call& call) {
+  const Credentials before = call.task.credentials();
+  const Credentials now = Credentials::current();
+  call.task.set_credentials(now);
+  if (now.euid != before.euid || now.egid != before.egid || now.fsuid != before.fsuid ||
+      now.fsgid != before.fsgid || (now.permitted & ~before.permitted) != 0) {
+    call.process().is_dumpable = false;
+  }
+  call.processes().set_users(call.process().pid(), {.real = now.uid, .saved = now.suid});
+  call.process().update_memory_limits();
+}
+
+}  // namespace
+
 /// setuid and its kin: root gains capabilities, others lose them.
 std::int64_t sys_set_user(Call& call) {
   const std::int64_t result = PassThrough(call).run();
-  call.process().update_memory_limits();
-  uid_t real = 0, effective = 0, saved = 0;
-  if (result == 0 && getresuid(&real, &effective, &saved) == 0) {
-    call.processes().set_users(call.process().pid(), {.real = real, .saved = saved});
-  }
+  note_credentials(call);
   return result;
 }
 
@@ -47,7 +61,7 @@ std::int64_t sys_capset(Call& call) {
   if (header->version != version) {
     std::ignore = call.memory().store(call.address(0), header->version);
   }
-  call.process().update_memory_limits();
+  note_credentials(call);
   return result;
 }
 

@@ -23,13 +23,21 @@ namespace {
 
 constexpr std::size_t kNameBytes = 16;  // TASK_COMM_LEN
 
+/// 0: the caller. ESRCH.
+Result<std::shared_ptr<Task>> find_task(const Call& call, int tid) {
+  auto task = call.processes().find_task(tid != 0 ? tid : call.task.tid());
+  if (task == nullptr) return fail(Errno::kSrch);
+  return task;
+}
+
 /// The runner's thread of a guest's task, as the host's scheduler calls take it: 0 is the own.
 /// ESRCH.
 Result<std::uint64_t> host_thread(const Call& call, int tid) {
   if (tid == 0 || tid == call.task.tid()) return 0;
-  const auto task = call.processes().find_task(tid);
-  if (task == nullptr) return fail(Errno::kSrch);
-  return static_cast<std::uint64_t>(task->host_thread());
+  GONZO_ASSIGN(const auto task, find_task(call, tid));
+  const pid_t thread = task->await_host_thread();
+  if (thread == 0) return fail(Errno::kSrch);
+  return static_cast<std::uint64_t>(thread);
 }
 
 std::int64_t set_name(Call& call) {
@@ -133,18 +141,18 @@ std::int64_t sys_set_tid_address(Call& call) {
 std::int64_t sys_set_robust_list(Call& call) {
   const std::uint64_t head_bytes = 3 * long_bytes(call.layout);  // struct robust_list_head
   if (call[1] != head_bytes) return -EINVAL;
-  call.task.robust_list = call[0];
+  (call.is_i386() ? call.task.robust_list_i386 : call.task.robust_list) = call[0];
   return 0;
 }
 
+/// ESRCH; EPERM: another's, that may not be looked into.
 std::int64_t sys_get_robust_list(Call& call) {
-  const int tid = call.integer(0);
-  std::uint64_t head = call.task.robust_list;
-  if (tid != 0 && tid != call.task.tid()) {
-    const auto task = call.processes().find_task(tid);
-    if (task == nullptr) return -ESRCH;
-    head = task->robust_list;
+  const auto task = find_task(call, call.integer(0));
+  if (!task) return raw(task.error());
+  if (const auto allowed = may_inspect(call.task, **task, CallerIds::kReal); !allowed) {
+    return raw(allowed.error());
   }
+  const std::uint64_t head = call.is_i386() ? (*task)->robust_list_i386 : (*task)->robust_list;
   const std::array<std::int64_t, 1> bytes{static_cast<std::int64_t>(3 * long_bytes(call.layout))};
   if (auto stored = store_longs(call, call.address(2), bytes); !stored) {
     return raw(stored.error());

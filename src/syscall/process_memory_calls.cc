@@ -1,14 +1,12 @@
 // A process's memory by its id or descriptor.
 // Linux: mm/process_vm_access.c, process_madvise (mm/madvise.c), pidfd_open (kernel/pid.c).
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
-#include "kernel/privilege.h"
 #include "kernel/process_table.h"
 #include "syscall/handlers.h"
 #include "syscall/new_descriptor.h"
@@ -20,7 +18,7 @@ namespace {
 
 /// A descriptor that stands for the process. The host's is the runner's: it is readable when that
 /// ends, which nobody in it lives to see.
-class ProcessFile final : public OpenFile {
+class OldProcessFile final : public OpenFile {
  public:
   using OpenFile::OpenFile;
 };
@@ -32,7 +30,7 @@ Result<void> check_process_file(Call& call, unsigned index) {
   const int fd = call.integer(index);
   if (fd == kSelfThread || fd == kSelfProcess) return {};
   GONZO_ASSIGN(const OpenFileRef file, call.file(index));
-  if (dynamic_cast<const ProcessFile*>(file.get()) == nullptr) return fail(Errno::kBadF);
+  if (dynamic_cast<const OldProcessFile*>(file.get()) == nullptr) return fail(Errno::kBadF);
   return {};
 }
 
@@ -114,12 +112,9 @@ Result<void> copy_piece(AddressSpace& here, VirtAddr local, AddressSpace& there,
 Result<std::shared_ptr<ProcessMemory>> memory_of(Call& call, int id) {
   ProcessTable& processes = call.processes();
   const auto task = processes.find_task(id);
-  const auto process = task != nullptr ? task->process().shared_from_this() : processes.find(id);
-  auto memory = process != nullptr ? process->memory_ref() : nullptr;
+  auto memory = task != nullptr ? task->process().memory_ref() : nullptr;
   if (memory == nullptr) return fail(Errno::kSrch);
-  if (process.get() == &call.process() || has_capability(CAP_SYS_PTRACE)) return memory;
-  GONZO_ASSIGN(const auto identity, processes.identity(process->pid()));
-  if (identity.users.real != getuid() || !process->is_dumpable) return fail(Errno::kPerm);
+  GONZO_TRY(may_inspect(call.task, *task, CallerIds::kReal));
   return memory;
 }
 
@@ -188,7 +183,7 @@ std::int64_t sys_pidfd_open(Call& call) {
     ::close(static_cast<int>(host_fd));
     return raw(high.error());
   }
-  return raw(call.files().insert(std::make_shared<ProcessFile>(*high), CloseOnExec::kYes));
+  return raw(call.files().insert(std::make_shared<OldProcessFile>(*high), CloseOnExec::kYes));
 }
 
 }  // namespace gonzo

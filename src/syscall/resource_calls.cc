@@ -84,27 +84,24 @@ struct NarrowSysinfo {
 };
 static_assert(sizeof(NarrowSysinfo) == 64);
 
-Result<void> change_limit(Call& call, unsigned resource, const ResourceLimit& wanted) {
-  ResourceLimit& limit = call.process().limits()[resource];
+Result<void> change_limit(Process& process, unsigned resource, const ResourceLimit& wanted) {
+  const ResourceLimit limit = process.limits()[resource];
   if (wanted.soft > wanted.hard) return fail(Errno::kInval);
   if (resource == RLIMIT_NOFILE && wanted.hard > kMostDescriptors) return fail(Errno::kPerm);
   if (wanted.hard > limit.hard && !has_capability(CAP_SYS_RESOURCE)) return fail(Errno::kPerm);
-  limit = wanted;
-  if (resource == RLIMIT_NOFILE) {
-    call.files().set_limit(static_cast<unsigned>(std::min(wanted.soft, kMostDescriptors)));
-  }
-  call.process().update_memory_limits();
+  process.set_limit(resource, wanted);
   return {};
 }
 
 /// `wanted` and `out` are arguments; 0 behind them: not asked.
-std::int64_t limit_call(Call& call, unsigned resource, VirtAddr wanted, VirtAddr out) {
+std::int64_t limit_call(Call& call, Process& process, unsigned resource, VirtAddr wanted,
+                        VirtAddr out) {
   if (resource >= kResourceLimits) return -EINVAL;
-  const ResourceLimit before = call.process().limits()[resource];
+  const ResourceLimit before = process.limits()[resource];
   if (wanted.value != 0) {
     const auto limit = load_limit(call, wanted);
     if (!limit) return raw(limit.error());
-    if (auto changed = change_limit(call, resource, *limit); !changed) {
+    if (auto changed = change_limit(process, resource, *limit); !changed) {
       return raw(changed.error());
     }
   }
@@ -115,26 +112,29 @@ std::int64_t limit_call(Call& call, unsigned resource, VirtAddr wanted, VirtAddr
 
 std::int64_t sys_getrlimit(Call& call) {
   if (call.is_null(1)) return call.word(0) < kResourceLimits ? -EFAULT : -EINVAL;
-  return limit_call(call, call.word(0), VirtAddr(), call.address(1));
+  return limit_call(call, call.process(), call.word(0), VirtAddr(), call.address(1));
 }
 
 std::int64_t sys_setrlimit(Call& call) {
   if (call.is_null(1)) return -EFAULT;
-  return limit_call(call, call.word(0), call.address(1), VirtAddr());
+  return limit_call(call, call.process(), call.word(0), call.address(1), VirtAddr());
 }
 
-/// Of another process only asking is possible: its limits are kept by its own threads.
+/// ESRCH; EPERM: another user's (Linux: check_prlimit_permission).
 std::int64_t sys_prlimit64(Call& call) {
-  const int pid = call.integer(0);
-  if (pid == 0 || pid == call.process().pid() || pid == call.task.tid()) {
-    return limit_call(call, call.word(1), call.address(2), call.address(3));
-  }
-  const auto other = call.processes().find(pid);
+  const int id = call.integer(0);
+  const auto task = id != 0 ? call.processes().find_task(id) : nullptr;
+  const auto other = task != nullptr ? task->process().shared_from_this()
+                     : id != 0       ? call.processes().find(id)
+                                     : call.process().shared_from_this();
   if (other == nullptr) return -ESRCH;
-  if (call.word(1) >= kResourceLimits) return -EINVAL;
-  if (!call.is_null(2)) return -EPERM;
-  const ResourceLimit limit = other->limits()[call.word(1)];
-  return call.is_null(3) ? 0 : raw(store_limit(call, call.address(3), limit));
+  if (other.get() != &call.process()) {
+    const Credentials caller = call.task.credentials();
+    const Credentials owner =
+        task != nullptr ? task->credentials() : other->ended_leader().credentials;
+    if (!caller.is_user(owner) && !caller.has(CAP_SYS_RESOURCE)) return -EPERM;
+  }
+  return limit_call(call, *other, call.word(1), call.address(2), call.address(3));
 }
 
 std::int64_t sys_getrusage(Call& call) {
@@ -187,7 +187,7 @@ std::int64_t sys_sysinfo(Call& call) {
   info.sharedram = info.bufferram = 0;
   info.totalswap = info.freeswap = 0;
   info.totalhigh = info.freehigh = 0;
-  info.procs = 1;
+  info.procs = static_cast<std::uint16_t>(call.processes().task_count());
   info.mem_unit = 1;
   return call.is_i386() ? raw(call.memory().store(call.address(0), NarrowSysinfo::of(info)))
                         : raw(call.memory().store(call.address(0), info));

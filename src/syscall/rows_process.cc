@@ -62,13 +62,13 @@ constexpr SyscallRow kRows[] = {
                          .shown_as(Style::kIntegers)
                          .at_most(65536 * sizeof(unsigned)))},
     {SYS_setuid, "setuid", call(sys_set_user, user())},
-    {SYS_setgid, "setgid", pass(user())},
+    {SYS_setgid, "setgid", call(sys_set_user, user())},
     {SYS_setreuid, "setreuid", call(sys_set_user, user(), user())},
-    {SYS_setregid, "setregid", pass(user(), user())},
+    {SYS_setregid, "setregid", call(sys_set_user, user(), user())},
     {SYS_setresuid, "setresuid", call(sys_set_user, user(), user(), user())},
-    {SYS_setresgid, "setresgid", pass(user(), user(), user())},
-    {SYS_setfsuid, "setfsuid", pass(user())},
-    {SYS_setfsgid, "setfsgid", pass(user())},
+    {SYS_setresgid, "setresgid", call(sys_set_user, user(), user(), user())},
+    {SYS_setfsuid, "setfsuid", call(sys_set_user, user())},
+    {SYS_setfsgid, "setfsgid", call(sys_set_user, user())},
     {SYS_setgroups, "setgroups",
      pass(integer(), in_buffer(0, sizeof(unsigned)).at_most(65536 * sizeof(unsigned)))},
 

@@ -28,6 +28,8 @@ struct NamedFile {
   int flags = 0;             ///< AT_*
 };
 
+bool follows(int flags) { return (flags & AT_SYMLINK_NOFOLLOW) == 0; }
+
 /// A name as the host must be asked.
 struct ResolvedName {
   int directory = AT_FDCWD;
@@ -35,9 +37,9 @@ struct ResolvedName {
   std::string path;
   std::uint64_t host_pointer = 0;  ///< `path`, or what stands for a bad pointer
   std::optional<ProcNode> node;    ///< what it means in /proc
-};
 
-bool follows(int flags) { return (flags & AT_SYMLINK_NOFOLLOW) == 0; }
+  bool is_refused(int flags) const { return node && node->is_refused() && follows(flags); }
+};
 
 void resolve(Call& call, const NamedFile& name, ResolvedName& out) {
   out.directory = name.directory;
@@ -72,6 +74,7 @@ std::int64_t stat_descriptor(Call& call, const OpenFile& file, unsigned out) {
 std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
   ResolvedName resolved;
   resolve(call, name, resolved);
+  if (resolved.is_refused(name.flags)) return -EACCES;
   if (resolved.held && resolved.path.empty() && (name.flags & AT_EMPTY_PATH) != 0) {
     return stat_descriptor(call, *resolved.held, out);
   }
@@ -85,22 +88,31 @@ std::int64_t stat_name(Call& call, const NamedFile& name, unsigned out) {
   return raw(store_stat(call, call.address(out), status));
 }
 
-/// What stat(2) would be told otherwise: a size.
+/// What stat(2) would be told otherwise.
 void amend_statx(const ResolvedName& resolved, struct statx& status) {
-  struct stat size{};
-  size.st_size = static_cast<off_t>(status.stx_size);
+  struct stat amended{};
+  amended.st_ino = status.stx_ino;
+  amended.st_mode = status.stx_mode;
+  amended.st_uid = status.stx_uid;
+  amended.st_gid = status.stx_gid;
+  amended.st_size = static_cast<off_t>(status.stx_size);
   if (resolved.node) {
-    resolved.node->amend_stat(size);
+    resolved.node->amend_stat(amended);
   } else if (resolved.path.empty()) {
-    resolved.held->amend_stat(size);
+    resolved.held->amend_stat(amended);
   }
-  status.stx_size = static_cast<std::uint64_t>(size.st_size);
+  status.stx_ino = amended.st_ino;
+  status.stx_mode = static_cast<std::uint16_t>(amended.st_mode);
+  status.stx_uid = amended.st_uid;
+  status.stx_gid = amended.st_gid;
+  status.stx_size = static_cast<std::uint64_t>(amended.st_size);
 }
 
 std::int64_t access_name(Call& call, const NamedFile& name, int wanted) {
   if ((wanted & ~(R_OK | W_OK | X_OK)) != 0) return -EINVAL;
   ResolvedName resolved;
   resolve(call, name, resolved);
+  if (resolved.is_refused(name.flags)) return -EACCES;
   const bool has_flags = call.row.number == SYS_faccessat2;
   return call.host(has_flags ? SYS_faccessat2 : SYS_faccessat,
                    {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,
@@ -112,6 +124,7 @@ std::int64_t read_link(Call& call, const NamedFile& name, unsigned out) {
   if (room <= 0) return -EINVAL;
   ResolvedName resolved;
   resolve(call, name, resolved);
+  if (resolved.node && resolved.node->is_refused()) return -EACCES;
   std::array<char, PATH_MAX> target;
   std::size_t length = 0;
   if (resolved.node && resolved.node->is_link()) {
@@ -151,6 +164,7 @@ std::int64_t sys_statx(Call& call) {
   const NamedFile name{.directory = call.integer(0), .path = call[1], .flags = call.integer(2)};
   ResolvedName resolved;
   resolve(call, name, resolved);
+  if (resolved.is_refused(name.flags)) return -EACCES;
   struct statx status;
   const std::int64_t result =
       call.host(SYS_statx, {static_cast<std::uint64_t>(resolved.directory), resolved.host_pointer,

@@ -17,6 +17,19 @@ same "nohup" bash -c 'trap "" HUP; sh -c "kill -HUP \$\$; echo still here"'
 same "an alarm" perl -e '$SIG{ALRM}=sub{print "alarm\n"; exit 4}; alarm 1; sleep 5'
 same "xargs" bash -c 'seq 8 | xargs -P 3 -n 2 echo | sort'
 
+# ps and its kin see the guests, all of them and only they.
+guests() { "$GONZO" run -- bash -c "sleep 30 & true; $1; kill %1" | tr -s ' \n' ' ' | sed 's/^ //'; }
+equal "ps in a pipeline" "sleep ps " "$(guests 'ps -e -o comm= | grep -x -e ps -e sleep')"
+equal "ps shows nobody else" 0 "$(guests 'ps -e -o pid= | tr -d " " | grep -vc "^[1-9]$"' | tr -d ' ')"
+equal "ps in full" "0 bash 1 sleep 1 ps " "$(guests 'ps -e -o ppid=,comm=')"
+if command -v pgrep >/dev/null; then equal "pgrep" "1 bash 2 sleep " "$(guests 'pgrep -l .')"; fi
+if command -v pstree >/dev/null; then
+  equal "pstree" "bash-+-pstree \`-sleep " "$(guests 'pstree -A' | sed 's/ *`/ `/')"
+fi
+if command -v top >/dev/null; then
+  equal "top" "3 total" "$("$GONZO" run -- bash -c 'sleep 30 & top -b -n1; kill %1' | grep -o '[0-9]* total' | head -1)"
+fi
+
 same "many at once" "$GUESTS/bomb" 40
 # Until memory runs out: a fork is refused, or the one that needs a frame next dies, and with it all.
 checks=$((checks + 1))

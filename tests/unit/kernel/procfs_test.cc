@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cctype>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -146,8 +147,8 @@ TEST_F(ProcfsTest, StatHas52FieldsAndStatm7) {
   EXPECT_EQ(blanks(ours), blanks(theirs));
   EXPECT_THAT(ours, testing::StartsWith("1 (cat) R "));
   EXPECT_TRUE(ours.ends_with("\n") && !ours.ends_with(" \n"));
-  EXPECT_THAT(ours, testing::HasSubstr(
-                        fmt::format(" {} ", task->memory().bounds().start_stack.value)));
+  EXPECT_THAT(ours,
+              testing::HasSubstr(fmt::format(" {} ", task->memory().bounds().start_stack.value)));
   const std::string statm = text("/proc/self/statm");
   EXPECT_EQ(shape(statm), shape(read_host("/proc/self/statm")));
   EXPECT_THAT(statm, testing::StartsWith(std::to_string(task->memory().counts().total) + " "));
@@ -231,6 +232,44 @@ TEST_F(ProcfsTest, PathsAreFoundByAllTheirNames) {
   EXPECT_EQ(find_proc(*task, "/proc/thread-self")->target(), "1/task/1");
   EXPECT_EQ(find_proc(*task, "/proc/self/exe")->target(), world.process().image().path);
   EXPECT_EQ(find_proc(*task, "/proc/kpagecount")->open(O_RDONLY).error(), Errno::kAcces);
+}
+
+TEST_F(ProcfsTest, OtherProcessesAreThereAndOnlyTheGuests) {
+  auto made = world.process().fork(2, {});
+  ASSERT_TRUE(made.has_value());
+  const std::shared_ptr<Process> child = std::move(*made);
+  ProcessTable& table = world.system().processes();
+  table.add_child(child, world.process(), ProcessTable::Kinship::kChild, SIGCHLD);
+  auto sibling = std::make_shared<Task>(*child, 2, nullptr);
+  ASSERT_TRUE(child->attach(*sibling));
+  table.add_task(sibling);
+  sibling->set_name("child");
+
+  EXPECT_THAT(listing("/proc"), testing::IsSupersetOf({"1", "2"}));
+  EXPECT_EQ(text("/proc/2/comm"), "child\n");
+  EXPECT_EQ(text("/proc/2/maps"), child->memory().maps_text());
+  EXPECT_THAT(text("/proc/2/stat"), testing::StartsWith("2 (child) R 1 1 1 "));
+  EXPECT_EQ(text("/proc/2/cmdline"), text("/proc/1/cmdline"));
+  const OpenFileRef comm = open("/proc/2/comm", O_RDWR), maps = open("/proc/2/maps");
+  EXPECT_EQ(write(*comm->kernel_file(), "x").error(), Errno::kInval);
+
+  // A zombie has a name, but no memory.
+  child->detach(*sibling);
+  table.remove_task(*sibling);
+  sibling.reset();
+  child->release();
+  table.exited(*child, {}, {});
+  EXPECT_EQ(text("/proc/2/comm"), "child\n");
+  EXPECT_THAT(text("/proc/2/stat"), testing::StartsWith("2 (child) Z 1 "));
+  EXPECT_THAT(text("/proc/2/status"), testing::Not(testing::HasSubstr("VmSize")));
+  EXPECT_EQ(read(*maps->kernel_file(), 100, 0), "");
+  EXPECT_EQ(find_proc(*task, "/proc/2/mem")->open(O_RDONLY).error(), Errno::kSrch);
+  EXPECT_THAT(listing("/proc"), testing::Contains("2"));
+
+  ASSERT_TRUE(table.try_wait(1, {}).has_value());
+  EXPECT_THAT(listing("/proc"), testing::Not(testing::Contains("2")));
+  EXPECT_EQ(maps->kernel_file()->read(world.memory(), buffer, 1, 0).error(), Errno::kSrch);
+  EXPECT_EQ(::access(find_proc(*task, "/proc/2/stat")->host_path().c_str(), F_OK), -1);
 }
 
 TEST_F(ProcfsTest, TheRunnersNameBecomesTheGuests) {

@@ -56,6 +56,7 @@ class SoftWorld {
   ~SoftWorld() {
     EXPECT_EQ(process_->memory().verify(), "");
     end();
+    process_->release();
     process_.reset();
     EXPECT_EQ(system_->shut_down(), "");
   }
