@@ -107,6 +107,15 @@ PolicyStats ListedPolicy::stats() const {
   return stats;
 }
 
+PolicyStats ListedPolicy::stats_with_active(FrameLists::List active) const {
+  PolicyStats stats = ListedPolicy::stats();
+  for (const PageKind kind : {PageKind::kAnonymous, PageKind::kFile}) {
+    stats.nr_active[kind] = lists_.size(active, kind);
+    stats.nr_inactive[kind] -= lists_.size(active, kind);
+  }
+  return stats;
+}
+
 std::uint32_t ListedPolicy::next(ScanPass& pass) {
   return next_from_back(0, pass.request, pass.left[0]);
 }
@@ -123,9 +132,11 @@ Shadow ListedPolicy::leave(std::uint32_t /*frame*/, Eviction /*how*/) {
 
 std::uint32_t ListedPolicy::next_from_back(FrameLists::List list, const ScanRequest& request,
                                            std::uint64_t& budget) {
+  const bool some_may = lists_.size(list, PageKind::kFile) != 0 ||
+                        (may_leave(PageKind::kAnonymous, request) && lists_.size(list) != 0);
+  if (!some_may) return FrameLists::kNone;
   for (; budget > 0; --budget) {
     const std::uint32_t frame = lists_.back(list);
-    if (frame == FrameLists::kNone) return frame;
     if (may_leave(lists_.kind(frame), request)) {
       --budget;
       return frame;

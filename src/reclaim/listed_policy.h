@@ -56,12 +56,20 @@ class ListedPolicy : public ReclaimPolicy {
   virtual void cool(std::uint32_t /*frame*/) {}
   virtual void clean(std::uint32_t /*frame*/) {}
 
-  /// Takes one from `budget`, passing over (to the front) anonymous pages when there is no swap.
+  /// The last that may leave. Takes one from `budget` for each that it looks at, passing over (to
+  /// the front) anonymous pages when there is no swap.
   std::uint32_t next_from_back(FrameLists::List list, const ScanRequest& request,
                                std::uint64_t& budget);
   static bool may_leave(PageKind kind, const ScanRequest& request) {
     return kind == PageKind::kFile || request.swap == SwapRoom::kAvailable;
   }
+
+  /// Pages known, isolated ones included: memory's size, when it is full.
+  std::uint64_t resident() const {
+    return lists_.listed() + lists_.loose(PageKind::kAnonymous) + lists_.loose(PageKind::kFile);
+  }
+  /// stats() for a policy whose list `active` holds the pages in use.
+  PolicyStats stats_with_active(FrameLists::List active) const;
 
   FrameLists& lists() { return lists_; }
   const FrameLists& lists() const { return lists_; }

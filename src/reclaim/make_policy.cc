@@ -1,7 +1,14 @@
 #include <algorithm>
 
+#include "reclaim/arc_policy.h"
 #include "reclaim/clock_policy.h"
+#include "reclaim/fifo_policy.h"
 #include "reclaim/linux_policy.h"
+#include "reclaim/lru_policy.h"
+#include "reclaim/mglru_policy.h"
+#include "reclaim/s3fifo_policy.h"
+#include "reclaim/sieve_policy.h"
+#include "reclaim/two_queue_policy.h"
 #include <gonzo/reclaim/reclaim_policy.h>
 
 namespace gonzo {
@@ -21,7 +28,10 @@ constexpr Maker maker() {
 }
 
 /// A new policy is one more line here.
-constexpr std::array kMakers = {maker<LinuxPolicy>(), maker<ClockPolicy>()};
+constexpr std::array kMakers = {
+    maker<LinuxPolicy>(), maker<MglruPolicy>(),  maker<ClockPolicy>(),
+    maker<FifoPolicy>(),  maker<LruPolicy>(),    maker<TwoQueuePolicy>(),
+    maker<ArcPolicy>(),   maker<S3FifoPolicy>(), maker<SievePolicy>()};
 
 constexpr auto kNames = [] {
   std::array<std::string_view, kMakers.size()> names;

@@ -47,8 +47,9 @@ enum class SwapRoom : std::uint8_t { kNone, kAvailable };
 /// How hard one pass over the pages tries (Linux: scan_control).
 struct ScanRequest {
   /// The first pass looks at about one page in 2^priority, the last, at 0, at all (Linux:
-  /// DEF_PRIORITY). A caller goes down by one for each pass that brought too little; a pass
-  /// at 0 without a victim means that there is none to be had.
+  /// DEF_PRIORITY). A caller goes down by one for each pass that brought too little. Pages in use
+  /// may outlast a pass at 0: only after several in vain there is nothing to be had (Linux:
+  /// MAX_RECLAIM_RETRIES, 16).
   unsigned priority = kFirstPriority;
   unsigned swappiness = 60;  ///< 0 to 200, as /proc/sys/vm/swappiness; not all policies heed it
   SwapRoom swap = SwapRoom::kAvailable;  ///< with none, no anonymous page is proposed
@@ -133,6 +134,11 @@ class ReclaimPolicy {
 /// full or the pass over. Returns how many there are; each is owed evicted() or kept().
 std::size_t select_victims(ReclaimPolicy& policy, ScanPass& pass, std::span<std::uint32_t> victims,
                            FunctionRef<References(std::uint32_t)> harvest);
+
+/// As long as it takes, from the first pass down, until `victims` is full; fewer if none are left.
+std::size_t select_at_any_price(ReclaimPolicy& policy, ScanRequest request,
+                                std::span<std::uint32_t> victims,
+                                FunctionRef<References(std::uint32_t)> harvest);
 
 /// The names for make_policy; the default first. OPT is not among them: it needs the future
 /// (<gonzo/reclaim/opt_policy.h>).

@@ -23,18 +23,11 @@ class EveryPolicy : public ::testing::TestWithParam<std::string_view> {
   void fill(PageKind kind, std::uint32_t from, std::uint32_t to) {
     for (std::uint32_t frame = from; frame < to; ++frame) policy_->added(frame, kind, {});
   }
-  /// Passes of rising zeal, as a reclaimer's, until `wanted` victims or none are left.
   std::vector<std::uint32_t> select(std::size_t wanted, SwapRoom swap = SwapRoom::kAvailable,
                                     FunctionRef<References(std::uint32_t)> harvest = unused) {
     std::vector<std::uint32_t> victims(wanted);
-    std::size_t count = 0;
-    for (unsigned priority = ScanRequest::kFirstPriority; count < wanted; --priority) {
-      ScanPass pass = policy_->begin({.priority = priority, .swap = swap});
-      count += select_victims(*policy_, pass, std::span(victims).subspan(count), harvest);
-      EXPECT_EQ(policy_->verify(), "");
-      if (priority == 0) break;
-    }
-    victims.resize(count);
+    victims.resize(select_at_any_price(*policy_, {.swap = swap}, victims, harvest));
+    EXPECT_EQ(policy_->verify(), "");
     return victims;
   }
 
