@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 export CCACHE_NOHASHDIR = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check analyze bench bench-peers fuzz oracle tsan coverage programs install clean
+.PHONY: help run build test check analyze bench bench-policies bench-peers fuzz oracle tsan coverage programs install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ bench: ## the table of figures: our core, gonzo run, and the host kernel in one 
 	$(call configure,release,build test bench)
 	@cmake --build --preset release --target gonzo bench_table core_bench guest_ops index_bench -j $(JOBS)
 	@JSON=$(JSON) TABLE=$(TABLE) tools/bench $(BUILD)/release $(ROUNDS)
+
+bench-policies: ## what the reclaim policies cost, and their misses on three traces (FILTER=regular expression)
+	$(call configure,release,build test bench)
+	@cmake --build --preset release --target reclaim_bench -j $(JOBS)
+	@$(BUILD)/release/bench/reclaim_bench --benchmark_filter='$(or $(FILTER),.)'
 
 bench-peers: ## the same rows on Gonzo, User-mode Linux, gVisor, qemu-user and valgrind, those that are installed (ROUNDS=3)
 	$(call configure,release,build test bench)

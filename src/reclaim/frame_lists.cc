@@ -9,13 +9,14 @@ FrameLists::FrameLists(std::uint32_t frames, List lists)
   GONZO_CHECK(lists <= kMostLists && frames <= kNone - kMostLists);
   for (List list = 0; list < lists; ++list) {
     nodes_[head(list)].prev = nodes_[head(list)].next = head(list);
+    latest_[list].fill(head(list));
   }
 }
 
 void FrameLists::meet(std::uint32_t frame, PageKind kind) {
   GONZO_CHECK(frame < frames_ && node(frame).place == Place::kUnknown);
   Node& met = node(frame);
-  met = Node{};
+  met = Node{.later = frame};
   met.place = Place::kLoose;
   met.kind = kind;
   ++loose_[static_cast<unsigned>(kind)];
