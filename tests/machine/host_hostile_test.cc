@@ -1,16 +1,23 @@
 // A guest, or anybody, does the worst to a guest's process: the runner only reports it.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/audit.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <random>
 #include <thread>
 
+#include "machine/host/stub/launch.h"
 #include "machine/host_fixture.h"
 #include "machine/script.h"
 
@@ -100,6 +107,24 @@ TEST_F(HostileTest, JumpsIntoTheStubHurtOnlyTheGuest) {
   expect_working();
 }
 
+// Its copy would keep the slot, and live on.
+TEST_F(HostileTest, NoGuestDoublesItsProcessByTheStubsCalls) {
+  constexpr std::array<unsigned char, 7> kClone = {0xb8, SYS_clone, 0, 0, 0, 0x0f, 0x05};
+  const auto* const found =
+      std::search(gonzo_stub_start, gonzo_stub_end, kClone.begin(), kClone.end());
+  ASSERT_NE(found, gonzo_stub_end);
+  for (const std::uint64_t flags : {0, CLONE_PARENT, CLONE_VM, CLONE_VM | CLONE_VFORK}) {
+    auto space = machine_->create_space(memory_.table()).value();
+    CpuRegisters registers;
+    registers.rip = GONZO_STUB_BASE + static_cast<std::uint64_t>(found - gonzo_stub_start);
+    registers.rdi = flags;
+    registers.rsp = GONZO_SLOTS_BASE + 3 * GONZO_SLOT_SIZE;
+    auto thread = machine_->create_thread(*space, registers).value();
+    EXPECT_EQ(thread->run().kind, TrapKind::kGone) << std::hex << flags;
+  }
+  expect_working();
+}
+
 TEST_F(HostileTest, ScribblingOverTheSlotHurtsOnlyTheGuest) {
   memory_.map_code(kHostCode, guest_code::store_and_call());
   std::mt19937_64 random(42);
@@ -132,6 +157,32 @@ TEST_F(HostileTest, AStackPointerIntoTheSlotIsNoHarm) {
     survive(static_cast<HostSpace&>(*space), *thread);
   }
   expect_working();
+}
+
+class ImpatientTest : public HostFixture {
+ protected:
+  ImpatientTest() : HostFixture({.patience = std::chrono::milliseconds(100)}) {}
+};
+
+// A guest that gives the turn away by itself runs on, while the runner takes it to wait in the
+// stub.
+TEST_F(ImpatientTest, WhoOnlyFeignsATrapDoesNotHoldUpCommands) {
+  constexpr std::uint64_t kMailbox = GONZO_SLOTS_BASE + GONZO_SLOT_SIZE;
+  constexpr std::uint64_t kSeccomp = 1;
+  auto thread =
+      start(Script()
+                .store(kMailbox + offsetof(gonzo_mailbox, signal_fields) + 8,
+                       std::uint64_t{AUDIT_ARCH_X86_64} << 32)
+                .store(kMailbox + offsetof(gonzo_mailbox, signal_number), SIGSYS | kSeccomp << 32)
+                .store(kMailbox + offsetof(gonzo_mailbox, turn), std::uint64_t{GONZO_TURN_RUNNER})
+                .loop()
+                .assemble());
+  EXPECT_EQ(thread->run().kind, TrapKind::kSyscall);
+  CpuRegisters registers;
+  registers.rip = kHostCode;
+  EXPECT_EQ(machine_->create_thread(*space_, registers).error(), Errno::kSrch);
+  EXPECT_EQ(thread->run().kind, TrapKind::kGone);
+  machine_->create_space(memory_.table()).value();
 }
 
 /// Waits until a process that is not our child is gone.

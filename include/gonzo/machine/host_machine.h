@@ -2,6 +2,7 @@
 // docs/machine-host.md tells how it works.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -15,6 +16,10 @@ struct HostMachineOptions {
   /// Host mappings that one guest may use before its shadow is dropped; 0: what the host allows
   /// (vm.max_map_count), less a margin.
   std::size_t mapping_limit = 0;
+  /// A guest's process that leaves a request unanswered for so long is ended: it has blocked the
+  /// signal that interrupts it, or spoilt what it shares with the runner. Far more than a loaded
+  /// host takes.
+  std::chrono::milliseconds patience{20'000};
 };
 
 /// One host process per MachineSpace; frame numbers of the page tables are pages of `arena`, which

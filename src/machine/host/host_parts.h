@@ -1,6 +1,7 @@
 // What the spaces of one host machine share.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +17,7 @@ struct HostParts {
   std::uint64_t arena_frames = 0;
   std::size_t mapping_limit = 0;  ///< host mappings that one shadow may use
   SpinPolicy spin = SpinPolicy::kAdaptive;
+  std::chrono::milliseconds patience{};  ///< HostMachineOptions::patience
   TscClock clock;
   std::unique_ptr<ContextSlots> slots;
   std::unique_ptr<Zygote> zygote;  ///< after the slots: it dies first

@@ -35,8 +35,8 @@ Result<std::unique_ptr<HostSpace>> HostSpace::create(HostParts& parts, PageTable
   }
   std::unique_ptr<HostSpace> space(new HostSpace(parts, table, *process));
   LockGuard guard(space->mutex_);
-  space->threads_.push_back(std::make_unique<StubThread>(slot, mailbox, *process, parts.spin));
-  if (space->threads_.front()->link.wait_for_start() == StubLink::Wake::kDead) {
+  space->threads_.push_back(std::make_unique<StubThread>(slot, mailbox, *process, parts));
+  if (space->threads_.front()->link.wait_for_start() != StubLink::Wake::kTurn) {
     space->gone_ = true;  // as any process may be at any time; its thread will say so
   }
   return space;
@@ -83,7 +83,7 @@ bool HostSpace::run_commands(StubThread& thread) {
   const std::uint32_t count = mailbox.command_count;
   mailbox.commands_done = 0;
   thread.link.give_turn(GONZO_ACTION_STAY);
-  if (thread.link.wait() == StubLink::Wake::kDead) {
+  if (thread.link.wait() != StubLink::Wake::kTurn) {
     kill_process();
     return false;
   }
@@ -232,7 +232,7 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   gonzo_mailbox& mailbox = parts_.slots->mailbox(slot);
   parts_.zygote->prepare(mailbox);
   // In the list at once: the process may map the slot from here on.
-  threads_.push_back(std::make_unique<StubThread>(slot, mailbox, process_, parts_.spin));
+  threads_.push_back(std::make_unique<StubThread>(slot, mailbox, process_, parts_));
   StubThread& thread = *threads_.back();
   thread.tls = maker.tls;  // a clone's
   gonzo_mailbox& request = maker.link.mailbox();
@@ -243,7 +243,7 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
     thread.state = StubThread::State::kRunning;  // never to be found
     return fail(is_gone() || result >= 0 ? Errno::kSrch : static_cast<Errno>(-result));
   }
-  if (thread.link.wait_for_start() == StubLink::Wake::kDead) {
+  if (thread.link.wait_for_start() != StubLink::Wake::kTurn) {
     kill_process();
     return fail(Errno::kSrch);
   }

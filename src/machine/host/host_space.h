@@ -30,8 +30,9 @@ struct StubThread {
     kRunning,
   };
 
-  StubThread(std::uint32_t slot_index, gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy)
-      : slot(slot_index), link(mailbox, process, policy) {}
+  StubThread(std::uint32_t slot_index, gonzo_mailbox& mailbox, pid_t process,
+             const HostParts& parts)
+      : slot(slot_index), link(mailbox, process, parts.spin, parts.patience) {}
 
   const std::uint32_t slot;
   StubLink link;

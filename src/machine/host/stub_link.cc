@@ -14,11 +14,12 @@
 namespace gonzo {
 namespace {
 
+using namespace std::chrono_literals;
+
 // The robust futex ends a wait when the thread dies. These are for what it does not see: a process
 // that died before the turn was given, a guest that wrote over the word or the list.
-constexpr long kFirstTimeoutNs = 10'000'000;
-constexpr long kLastTimeoutNs = 1'000'000'000;
-constexpr unsigned kMaxUnanswered = 20;
+constexpr std::chrono::nanoseconds kFirstTimeout = 10ms;
+constexpr std::chrono::nanoseconds kLastTimeout = 1s;
 
 long futex(std::uint32_t* word, int operation, std::uint32_t value, const timespec* timeout) {
   return syscall(SYS_futex, word, operation, value, timeout, nullptr, 0);
@@ -97,20 +98,21 @@ void StubLink::came_back(SpinBudget::Outcome outcome) {
 }
 
 StubLink::Wake StubLink::sleep(const std::atomic<bool>* kicked) {
-  unsigned unanswered = 0;
+  std::chrono::nanoseconds unanswered{};
   const std::uint32_t sleeping = owner_ | GONZO_TURN_SLEEPER;
-  for (long timeout_ns = kFirstTimeoutNs;; timeout_ns = std::min(2 * timeout_ns, kLastTimeoutNs)) {
+  for (auto pause = kFirstTimeout;; pause = std::min(2 * pause, kLastTimeout)) {
     std::uint32_t turn = owner_;
     __atomic_compare_exchange_n(&mailbox_.turn, &turn, sleeping, false, __ATOMIC_ACQ_REL,
                                 __ATOMIC_ACQUIRE);
     if (turn & GONZO_TURN_DIED) return Wake::kDead;
     if (!is_away(turn)) return Wake::kTurn;
-    const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
+    const timespec timeout{pause / 1s, (pause % 1s).count()};
     if (futex(&mailbox_.turn, FUTEX_WAIT, sleeping, &timeout) == 0 || errno != ETIMEDOUT) continue;
     company_.part(thread());
     if (process_state(process_) == ProcessState::kDead) return Wake::kDead;
-    if (timeout_ns == kLastTimeoutNs && kicked != nullptr && kicked->load()) ++unanswered;
-    if (unanswered == kMaxUnanswered) return Wake::kStuck;
+    // A guest that runs owes nothing; commands are short.
+    if (kicked == nullptr || kicked->load()) unanswered += pause;
+    if (unanswered >= answer_within_) return Wake::kStuck;
   }
 }
 

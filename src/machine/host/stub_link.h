@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #include "machine/host/cpu_company.h"
@@ -22,11 +23,17 @@ class StubLink {
   enum class Wake : std::uint8_t {
     kTurn,
     kDead,
-    kStuck,  ///< kicked and did not answer for many seconds: it blocked the signal
+    kStuck,  ///< kicked, or asked to do something, and did not answer in time
   };
 
-  StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy)
-      : mailbox_(mailbox), process_(process), wait_(policy), stub_wait_(policy), company_(policy) {}
+  StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy,
+           std::chrono::nanoseconds answer_within)
+      : mailbox_(mailbox),
+        process_(process),
+        answer_within_(answer_within),
+        wait_(policy),
+        stub_wait_(policy),
+        company_(policy) {}
 
   /// What the mailbox must hold before a thread is started on it.
   static void prepare(gonzo_mailbox& mailbox);
@@ -35,7 +42,8 @@ class StubLink {
   Wake wait_for_start();
   /// Publishes all that was written to the mailbox; the stub thread goes on.
   void give_turn(gonzo_action action);
-  /// Until the stub gives the turn back, or its thread or process died.
+  /// Until the stub, which was asked for something short, gives the turn back, or its thread or
+  /// process died.
   Wake wait();
   /// The same, for a guest that runs: `kicked` is set while an interruption is due.
   Wake wait_for_trap(const std::atomic<bool>& kicked);
@@ -54,6 +62,7 @@ class StubLink {
 
   gonzo_mailbox& mailbox_;
   pid_t process_;
+  std::chrono::nanoseconds answer_within_;
   std::uint32_t owner_ = GONZO_TURN_STARTING;
   SpinBudget wait_;
   SpinBudget stub_wait_;

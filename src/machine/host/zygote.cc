@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <system_error>
 
@@ -19,6 +21,8 @@ namespace gonzo {
 namespace {
 
 constexpr std::uint32_t kZygoteSlot = 0;
+/// No guest can spoil the zygote: it answers in the end.
+constexpr auto kForEver = std::chrono::nanoseconds::max();
 constexpr unsigned long kFsgsbaseInHwcap2 = 1UL << 1;  // asm/hwcap2.h: HWCAP2_FSGSBASE
 
 std::size_t stub_bytes() { return static_cast<std::size_t>(gonzo_stub_end - gonzo_stub_start); }
@@ -73,6 +77,10 @@ void Zygote::prepare(gonzo_mailbox& mailbox) const {
 
 Result<void> Zygote::start(SpinPolicy policy) {
   prepare(slots_.mailbox(kZygoteSlot));
+  if (getrandom(&slots_.mailbox(kZygoteSlot).spawn_key, sizeof(std::uint32_t), 0) !=
+      sizeof(std::uint32_t)) {
+    return fail_from_host();
+  }
   // The runner's signals are not for this thread; the zygote inherits the mask and sets its own.
   sigset_t all;
   sigset_t before;
@@ -90,7 +98,7 @@ Result<void> Zygote::start(SpinPolicy policy) {
   LockGuard guard(mutex_);
   while (keeper_ == Keeper::kLaunching) changed_.wait(mutex_);
   if (process_ < 0) return fail(static_cast<Errno>(-process_));
-  link_.emplace(slots_.mailbox(kZygoteSlot), static_cast<pid_t>(process_), policy);
+  link_.emplace(slots_.mailbox(kZygoteSlot), static_cast<pid_t>(process_), policy, kForEver);
   if (link_->wait_for_start() == StubLink::Wake::kDead) return fail(Errno::kSrch);
   return {};
 }

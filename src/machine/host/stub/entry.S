@@ -14,7 +14,8 @@ stub_restorer:
         syscall
         ud2
 
-/* long stub_clone(unsigned long flags, struct gonzo_mailbox* child, void (*entry)(mailbox*), unsigned long stack)
+/* long stub_clone(unsigned long flags, struct gonzo_mailbox* child, void (*entry)(mailbox*), unsigned long stack,
+ *                 unsigned long key)
  * The child starts in `entry` on the stack of its own slot: it may share our memory. */
         .global stub_clone
 stub_clone:
@@ -25,7 +26,6 @@ stub_clone:
         mov     %rcx, %rsi
         xor     %edx, %edx
         xor     %r10d, %r10d
-        xor     %r8d, %r8d
         mov     $SYS_clone, %eax
         syscall
         test    %rax, %rax
@@ -34,6 +34,7 @@ stub_clone:
         pop     %r12
         ret
 1:      xor     %ebp, %ebp
+        xor     %r8d, %r8d
         mov     %r12, %rdi
         call    *%r13
         ud2

@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -13,6 +14,8 @@
 #include "machine/host/stub/mailbox.h"
 
 #define GONZO_I386_SET_THREAD_AREA 243 /* 64-bit code has no such call of its own */
+
+#define GONZO_SPAWN_KEY 0x676f6e7au /* stands for the mailbox's spawn_key */
 
 #define GONZO_LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define GONZO_LOAD_HIGH(field) \
@@ -45,13 +48,21 @@ static const struct sock_filter kFilter[] = {
     GONZO_ALLOW(SYS_munmap),
     GONZO_ALLOW(SYS_mprotect),
     GONZO_ALLOW(SYS_arch_prctl),
-    GONZO_ALLOW(SYS_clone),
     GONZO_ALLOW(SYS_sigaltstack),
     GONZO_ALLOW(SYS_rt_sigprocmask),
     GONZO_ALLOW(SYS_set_robust_list),
     GONZO_ALLOW(SYS_gettid),
     GONZO_ALLOW(SYS_getppid),
     GONZO_ALLOW(SYS_exit_group),
+    /* A thread, or the zygote's copy: a guest that jumped here must not double its process, whose
+     * slot the copy would keep when the runner has given it to another. */
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 6),
+    GONZO_LOAD(args[0]),
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 2, 0),
+    GONZO_LOAD(args[4]),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GONZO_SPAWN_KEY, 0, 1),
+    GONZO_RETURN(SECCOMP_RET_ALLOW),
+    GONZO_RETURN(SECCOMP_RET_KILL_PROCESS),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
     GONZO_LOAD(args[0]),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PDEATHSIG, 0, 1),

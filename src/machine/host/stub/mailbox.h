@@ -93,6 +93,7 @@ struct gonzo_mailbox {
   int32_t arena_fd, slots_fd;
   uint32_t parent_process;
   uint32_t has_fsgsbase;
+  uint32_t spawn_key; /* the zygote's only: by which the filter knows its clones */
 
   /* struct robust_list_head and its only entry */
   uint64_t robust_next;

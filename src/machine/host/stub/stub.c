@@ -20,7 +20,7 @@ typedef struct gonzo_mailbox Mailbox;
 #pragma GCC visibility push(hidden)
 extern void stub_restorer(void);
 extern long stub_clone(unsigned long flags, Mailbox* child, void (*entry)(Mailbox*),
-                       unsigned long stack);
+                       unsigned long stack, unsigned long key);
 #pragma GCC visibility pop
 
 struct kernel_sigaction { /* what rt_sigaction takes */
@@ -119,7 +119,7 @@ static Mailbox* slot(unsigned long index) {
 static long spawn_process(unsigned long index) {
   /* The parent is the runner, who reaps; the exit signal is inherited from the zygote: none. */
   return stub_clone(CLONE_PARENT, slot(index), start_process,
-                    (unsigned long)slot(index) + GONZO_SLOT_SIZE);
+                    (unsigned long)slot(index) + GONZO_SLOT_SIZE, slot(0)->spawn_key);
 }
 
 static long spawn_thread(const Mailbox* mailbox, unsigned long index) {
@@ -129,7 +129,7 @@ static long spawn_thread(const Mailbox* mailbox, unsigned long index) {
   if (mapped != (long)slot(index)) return mapped;
   return stub_clone(
       CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, slot(index),
-      start_thread, (unsigned long)slot(index) + GONZO_SLOT_SIZE);
+      start_thread, (unsigned long)slot(index) + GONZO_SLOT_SIZE, 0);
 }
 
 /* ---- commands ---- */
@@ -221,13 +221,13 @@ static void write_base(const Mailbox* mailbox, int code, unsigned long base) {
 
 #define READ_SELECTOR(name, into) __asm__ volatile("mov %%" name ", %0" : "=r"(into))
 /* A selector that cannot be loaded becomes 0, as in sigreturn: loading it would be a fault here. */
-#define LOAD_SELECTOR(name, selector)                                                             \
-  do {                                                                                            \
-    unsigned loaded = (selector);                                                                 \
-    unsigned char readable;                                                                       \
-    __asm__ volatile("verr %w1" : "=@ccz"(readable) : "r"(loaded));                               \
-    if (!readable) loaded = 0;                                                                    \
-    __asm__ volatile("mov %0, %%" name ::"r"(loaded));                                            \
+#define LOAD_SELECTOR(name, selector)                               \
+  do {                                                              \
+    unsigned loaded = (selector);                                   \
+    unsigned char readable;                                         \
+    __asm__ volatile("verr %w1" : "=@ccz"(readable) : "r"(loaded)); \
+    if (!readable) loaded = 0;                                      \
+    __asm__ volatile("mov %0, %%" name ::"r"(loaded));              \
   } while (0)
 
 struct segments {
@@ -315,20 +315,29 @@ static void set_signal_actions(void) {
   unblock_traps();
 }
 
-static void drop_privileges(void) {
-  static const char name[] = "gonzo-guest";
-  const struct rlimit no_core = {0, 0};
-  struct sock_fprog program;
-  CALL2(SYS_prctl, PR_SET_NAME, name);
-  CALL2(SYS_setrlimit, RLIMIT_CORE, &no_core);
-  if (raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) != 0) die();
-  program.len = sizeof(kFilter) / sizeof(kFilter[0]);
-  program.filter = (struct sock_filter*)kFilter;
+static void install_filter(unsigned spawn_key) {
+  struct sock_filter filter[sizeof(kFilter) / sizeof(kFilter[0])];
+  const struct sock_fprog program = {.len = sizeof(kFilter) / sizeof(kFilter[0]), .filter = filter};
+  unsigned i;
+  for (i = 0; i < program.len; ++i) {
+    filter[i] = kFilter[i];
+    if (filter[i].k == GONZO_SPAWN_KEY) filter[i].k = spawn_key;
+    __asm__ volatile("" ::: "memory"); /* there is no memcpy here */
+  }
   /* SPEC_ALLOW: before Linux 5.16 a filter switched speculation mitigations on that slow the guest
    * down. It runs with its user's rights, like any program. */
   if (CALL3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) != 0) {
     die();
   }
+}
+
+static void drop_privileges(unsigned spawn_key) {
+  static const char name[] = "gonzo-guest";
+  const struct rlimit no_core = {0, 0};
+  CALL2(SYS_prctl, PR_SET_NAME, name);
+  CALL2(SYS_setrlimit, RLIMIT_CORE, &no_core);
+  if (raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) != 0) die();
+  install_filter(spawn_key);
 }
 
 void __attribute__((noreturn)) stub_zygote(Mailbox* mailbox) {
@@ -338,7 +347,7 @@ void __attribute__((noreturn)) stub_zygote(Mailbox* mailbox) {
   CALL2(SYS_munmap, GONZO_SLOTS_END, GONZO_TASK_END - GONZO_SLOTS_END);
   close_all_but((unsigned)mailbox->arena_fd, (unsigned)mailbox->slots_fd);
   set_signal_actions();
-  drop_privileges();
+  drop_privileges(mailbox->spawn_key);
   mailbox->thread_id = (unsigned)CALL0(SYS_gettid);
   for (;;) {
     give_turn_to_runner(mailbox);
