@@ -123,7 +123,13 @@ std::string AddressSpace::verify_mapped_frame(const Vma& vma, VirtAddr address, 
                                               Census& census) {
   if (!frames_.contains(entry.pfn())) return "maps a frame past the end of memory";
   const Frame& frame = frames_.frame(entry.pfn());
-  const auto maps = frame.maps.load(), refs = frame.refs.load();
+  auto maps = frame.maps.load();
+  auto refs = frame.refs.load();
+  // Another address space may map it, or let it go, between the two looks.
+  for (auto now = frame.maps.load(); now != maps; now = frame.maps.load()) {
+    maps = now;
+    refs = frame.refs.load();
+  }
   if (maps < 1 || refs < maps) return fmt::format("maps a frame with maps={} refs={}", maps, refs);
   if (frame.state == FrameState::kAnonymous) {
     ++census.rss_anon;
