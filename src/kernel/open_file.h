@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +17,13 @@ namespace gonzo {
 class KernelFile;
 class ProcessFile;
 class SignalFile;
+
+/// In the layout of struct f_owner_ex (fcntl.h), whose type is an enum that a guest need not keep
+/// to.
+struct FileOwner {
+  int type = 0;    ///< F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP
+  int number = 0;  ///< the guest's; 0: nobody
+};
 
 /// Owns one host descriptor; guest descriptors that dup() each other share one OpenFile.
 /// Thread-safe.
@@ -41,11 +49,14 @@ class OpenFile {
   virtual std::string name() const { return {}; }
   /// What F_GETFL tells, of what the host's descriptor has.
   virtual int status_flags(int host_flags) const { return host_flags; }
+  FileOwner owner() const { return owner_.load(); }
+  void set_owner(FileOwner owner) { owner_.store(owner); }
   /// Where fstat must tell another story than the host's descriptor (a directory's size).
   virtual void amend_stat(struct stat&) const {}
 
  private:
   int host_fd_;
+  std::atomic<FileOwner> owner_;
   Mutex epoll_lock_;
   /// The first number stands for host_fd_; each other has a copy of its own.
   std::optional<int> first_in_epoll_ GONZO_GUARDED_BY(epoll_lock_);

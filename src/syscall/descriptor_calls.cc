@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "syscall/bad_pointer.h"
+#include "syscall/file_owner.h"
 #include "syscall/handlers.h"
 #include "syscall/ioctl_table.h"
 #include "syscall/new_descriptor.h"
@@ -68,9 +69,7 @@ std::uint32_t fcntl_bytes(int command) {
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
       return sizeof(struct flock);
-    case F_GETOWN_EX:
     case kGetOwnerUids:
-    case F_SETOWN_EX:
     case F_GET_RW_HINT:
     case F_SET_RW_HINT:
     case F_GET_FILE_RW_HINT:
@@ -188,7 +187,11 @@ std::int64_t sys_fcntl(Call& call) {
       return lock_native(call, **file);
     case F_ADD_SEALS:
       return add_seals(call, **file);
+    case F_NOTIFY:
+    case F_SETLEASE:
+      return -EINVAL;  // as where there are none: the signals would be the runner's
     default:
+      if (const auto result = file_owner_call(call, **file)) return *result;
       return fcntl_on_host(call, **file);
   }
 }
