@@ -56,10 +56,12 @@ bench-peers: ## the same rows on Gonzo, User-mode Linux, gVisor, qemu-user and v
 	@cmake --build --preset release --target gonzo bench_peers guest_ops -j $(JOBS)
 	@JSON=$(JSON) TABLE=$(TABLE) tools/bench --peers $(BUILD)/release $(ROUNDS)
 
-fuzz: ## a minute (SECONDS=60) of libFuzzer on each target of tests/fuzz
+fuzz: ## a minute (SECONDS=60) of libFuzzer on each target of tests/fuzz, and of guests that call the whole table with garbage
 	$(call configure,fuzz,build test check)
 	@cmake --build --preset fuzz --target fuzz_operations fuzz_elf -j $(JOBS)
-	@tools/fuzz $(BUILD)/fuzz $(or $(SECONDS),60)
+	@cmake --preset debug --log-level=WARNING >/dev/null
+	@cmake --build --preset debug --target gonzo confine storms -j $(JOBS)
+	@tools/fuzz $(BUILD)/fuzz $(BUILD)/debug $(or $(SECONDS),60)
 
 oracle: ## OPS (default 10,000,000) random memory calls on the live kernel and on Gonzo
 	$(call configure,debug,build test)
