@@ -8,7 +8,7 @@ export CCACHE_NOHASHDIR = 1
 .PHONY: help run build test check analyze bench bench-policies bench-peers fuzz oracle tsan coverage programs install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # $(1): preset, $(2): package stages
 define configure
@@ -41,7 +41,7 @@ analyze: ## make check's clang-tidy with Clang's static analyzer too (slow)
 	$(call configure,clang,build test check)
 	@tools/tidy $(BUILD)/clang 'clang-analyzer-*'
 
-bench: ## the table of figures: our core, gonzo run, and the host kernel in one run (ROUNDS=5, JSON=file, TABLE=README.md)
+bench: ## the table of figures: our core, gonzo run, and the host kernel in one run (ROUNDS=5, JSON=file)
 	$(call configure,release,build test bench)
 	@cmake --build --preset release --target gonzo bench_table core_bench guest_ops index_bench -j $(JOBS)
 	@JSON=$(JSON) TABLE=$(TABLE) tools/bench $(BUILD)/release $(ROUNDS)
@@ -51,7 +51,7 @@ bench-policies: ## what the reclaim policies cost, and their misses on three tra
 	@cmake --build --preset release --target reclaim_bench -j $(JOBS)
 	@$(BUILD)/release/bench/reclaim_bench --benchmark_filter='$(or $(FILTER),.)'
 
-bench-peers: ## the same rows on Gonzo, User-mode Linux, gVisor, qemu-user and valgrind, those that are installed (ROUNDS=3)
+bench-peers: ## the same rows on Gonzo, User-mode Linux, gVisor, qemu-user and valgrind, those that are installed (ROUNDS=3, TABLE=README.md)
 	$(call configure,release,build test bench)
 	@cmake --build --preset release --target gonzo bench_peers guest_ops -j $(JOBS)
 	@JSON=$(JSON) TABLE=$(TABLE) tools/bench --peers $(BUILD)/release $(ROUNDS)
