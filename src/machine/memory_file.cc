@@ -1,6 +1,7 @@
 #include "machine/memory_file.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace gonzo {
@@ -24,6 +25,9 @@ Result<FileDescriptor> create_memory_file(const char* name, std::size_t bytes) {
   if (fd < 0 && errno == EACCES) fd = memfd_create(name, MFD_CLOEXEC | kNoExecSeal);
   if (fd < 0) return fail_from_host();
   FileDescriptor file(fd);
+  // The limit holds for memory too, and past it SIGXFSZ would end the process.
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) return fail(Errno::kFBig);
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return fail_from_host();
   return file;
 }

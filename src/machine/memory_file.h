@@ -27,7 +27,8 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-/// A close-on-exec memfd of `bytes`, all zeros (memfd_create(2)). ENOMEM, EMFILE, ENFILE.
+/// A close-on-exec memfd of `bytes`, all zeros (memfd_create(2)). ENOMEM, EMFILE, ENFILE;
+/// EFBIG: RLIMIT_FSIZE is less.
 Result<FileDescriptor> create_memory_file(const char* name, std::size_t bytes);
 
 }  // namespace gonzo

@@ -24,6 +24,8 @@ for size in 0 1k abc 12X -5 99999999999G 2.5; do
   status "--memory $size" 125 "$GONZO" run --memory "$size" true
 done
 one_line "--memory" 'not a size'
+status "a limit of file size" 125 bash -c 'ulimit -f 1024; exec "$0" run true' "$GONZO"
+one_line "a limit of file size" 'cannot make a machine.*--memory'
 status "--fault-around 3" 125 "$GONZO" run --fault-around 3 true
 status "--fault-around 0" 125 "$GONZO" run --fault-around 0 true
 status "--paging 3level" 125 "$GONZO" run --paging 3level true

@@ -26,7 +26,7 @@ class Arena final : public GrowthListener {
   };
 
   /// `bytes`: a multiple of the page size. EINVAL: it is not, or is 0. ENOMEM, EMFILE: the host
-  /// refused.
+  /// refused. EFBIG: more than RLIMIT_FSIZE.
   static Result<std::unique_ptr<Arena>> create(std::size_t bytes,
                                                Backing backing = Backing::kAhead);
   ~Arena() override;

@@ -29,7 +29,7 @@ struct HostMachineOptions {
 ///
 /// EAGAIN, ENOMEM, EMFILE: the host refused memory or a process. EOPNOTSUPP: a signal frame of this
 /// processor does not fit into a context slot. ESRCH: the host lets no process install the seccomp
-/// filter.
+/// filter. EFBIG: RLIMIT_FSIZE is less than 256 MiB.
 Result<std::unique_ptr<Machine>> create_host_machine(const Arena& arena,
                                                      const HostMachineOptions& options = {});
 
