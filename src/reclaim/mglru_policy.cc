@@ -162,29 +162,32 @@ std::uint32_t MglruPolicy::next(ScanPass& pass) {
 
 /// Linux: scan_folios and sort_folio.
 std::uint32_t MglruPolicy::next_of(PageKind kind, std::uint64_t& budget) {
-  if (std::ranges::all_of(std::array{0U, 1U, 2U, 3U}, [&](std::uint64_t generation) {
-        return lists().size(list_of(kind, generation)) == 0;
-      })) {
-    return FrameLists::kNone;
-  }
   while (budget > 0) {
     Kind& of = state(kind);
     const std::uint32_t frame = lists().back(list_of(kind, of.oldest));
     if (frame == FrameLists::kNone) {
+      if (is_empty(kind)) break;
       if (generations(kind) <= kLeastGenerations) age();
       retire_oldest(kind);
       continue;
     }
     --budget;
     const std::uint8_t mark = lists().mark(frame);
+    const unsigned tier = tier_of(mark);
     const bool in_use = (mark & kWorkingset) != 0 && (mark & kUses) == kMostUses;
-    if (tier_of(mark) <= highest_evicted_tier(kind) && !in_use) return frame;
-    if (!in_use) ++of.tiers[tier_of(mark)].spared;
+    if ((tier == 0 || tier <= highest_evicted_tier(kind)) && !in_use) return frame;
+    if (!in_use) ++of.tiers[tier].spared;
     lists().remove(frame);
     lists().mark(frame) = in_use ? kWorkingset : 0;
     lists().push_front(list_of(kind, of.oldest + 1), frame);
   }
   return FrameLists::kNone;
+}
+
+bool MglruPolicy::is_empty(PageKind kind) const {
+  std::uint64_t pages = 0;
+  for (unsigned i = 0; i < kMostGenerations; ++i) pages += lists().size(list_of(kind, i));
+  return pages == 0;
 }
 
 /// Linux: lru_gen_set_refs: the first use that is seen may be that of the fault.

@@ -72,6 +72,7 @@ class MglruPolicy final : public ListedPolicy {
   unsigned highest_evicted_tier(PageKind kind) const;
   PageKind kind_to_scan(const ScanRequest& request) const;
   std::uint32_t next_of(PageKind kind, std::uint64_t& budget);
+  bool is_empty(PageKind kind) const;
 
   std::uint64_t youngest_ = kMostGenerations - 1;  ///< Linux: max_seq
   std::array<Kind, kKinds> kinds_;

@@ -67,6 +67,9 @@ class LinuxReference final : public Reference {
   };
   using Queue = std::deque<Page>;  // front: newest
 
+  static std::size_t slot(int kind, bool active) {
+    return static_cast<std::size_t>(kind) * 2 + (active ? 1 : 0);
+  }
   Queue& queue(int kind, bool active) { return queues_[kind][active ? 1 : 0]; }
   long size(int kind, bool active) { return static_cast<long>(queue(kind, active).size()); }
   void push(Page page) {
@@ -114,10 +117,10 @@ class LinuxReference final : public Reference {
         credit_ = std::max(credit_, -file) + anon;
       }
       bool active = active_turn_[kind];
-      if (left_[2 * kind] == 0) active = true;
-      if (left_[2 * kind + 1] == 0) active = false;
+      if (left_[slot(kind, false)] == 0) active = true;
+      if (left_[slot(kind, true)] == 0) active = false;
       active_turn_[kind] = !active;
-      long& left = left_[2 * kind + (active ? 1 : 0)];
+      long& left = left_[slot(kind, active)];
       if (size(kind, active) == 0) {
         left = 0;
         continue;
@@ -155,9 +158,9 @@ class LinuxReference final : public Reference {
     for (const int kind : {kAnon, kFile}) {
       for (const bool active : {false, true}) {
         const long pages = size(kind, active) >> priority;
-        left_[2 * kind + (active ? 1 : 0)] = active && !may_deactivate(kind) ? 0
-                                             : all                           ? pages
-                                                   : pages * share[kind] / (share[0] + share[1]);
+        left_[slot(kind, active)] = active && !may_deactivate(kind) ? 0
+                                    : all                           ? pages
+                                          : pages * share[kind] / (share[0] + share[1]);
       }
     }
     if (swap_ && inactive_is_low(kAnon)) left_[1] = std::max(left_[1], 32L);

@@ -1,10 +1,12 @@
 // Each policy beside its reference, in random lives of pages and on traces of known shapes: both
 // evict the same pages.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
 #include <map>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include "reclaim/generated_trace.h"
