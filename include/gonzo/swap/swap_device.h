@@ -53,7 +53,7 @@ class SwapDevice {
   virtual Result<void> write(std::uint64_t first_slot, std::span<const std::byte* const> pages) = 0;
   /// Loads pages that were written. EIO: what `pages` point at is undefined.
   virtual Result<void> read(std::uint64_t first_slot, std::span<std::byte* const> pages) = 0;
-  /// The page of the slot, if it has one, is not needed any more. Allocates nothing.
+  /// The page of the slot, if it has one, is not needed any more. Takes no frames.
   virtual void discard(std::uint64_t slot) = 0;
 
   virtual SwapDeviceStats stats() const = 0;

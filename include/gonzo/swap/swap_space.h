@@ -109,8 +109,8 @@ class SwapSpace {
   /// erases it.
   void duplicate(SwapSlot slot, std::uint32_t n = 1);
   /// Count - `n` of the caller's (Linux: swap_free). At 0 the slot is free if it is not cached (the
-  /// device discards it, which may block); else the caller may want to erase_unused. Allocates
-  /// nothing.
+  /// device discards it, which may block); else the caller may want to erase_unused. Takes
+  /// no frames.
   SlotState free(SwapSlot slot, std::uint32_t n = 1);
   /// 0 as well for what is no slot at all.
   std::uint32_t count(SwapSlot slot) const;

@@ -1,0 +1,85 @@
+// Swap in a Redis server, here or elsewhere.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gonzo/base/lock.h>
+#include <gonzo/swap/swap_device.h>
+
+struct redisContext;
+
+namespace gonzo {
+
+/// A page is a value, its key a prefix of this device's alone and the slot's number. Calls go over
+/// one connection, one after the other, each with all of its pages in one round trip; a connection
+/// that broke is made anew, once a call. The keys go with the device (not if its process is
+/// killed). The process ignores SIGPIPE.
+class RedisSwapDevice final : public SwapDevice {
+ public:
+  struct Config {
+    std::string host = "127.0.0.1";
+    int port = 6379;
+    int database = 0;
+    std::string password;     ///< empty: none
+    std::uint64_t bytes = 0;  ///< of pages
+    /// For the server to answer, and to accept; then it is taken for dead.
+    unsigned timeout_milliseconds = 5000;
+  };
+  /// EINVAL: no whole page; ENOMEM; EIO: no server answers there, or it refuses: `last_error`.
+  static Result<std::unique_ptr<RedisSwapDevice>> connect(const Config& config,
+                                                          std::string& last_error);
+  ~RedisSwapDevice() override;
+  RedisSwapDevice(const RedisSwapDevice&) = delete;
+  RedisSwapDevice& operator=(const RedisSwapDevice&) = delete;
+
+  /// "redis://host:port/database"
+  std::string name() const override;
+  std::string_view kind() const override { return "redis"; }
+  std::uint64_t slots() const override { return slots_; }
+  /// EIO: no connection; ENOSPC: the server's memory is full (maxmemory).
+  Result<void> write(std::uint64_t first_slot, std::span<const std::byte* const> pages) override
+      GONZO_EXCLUDES(lock_);
+  /// EIO: no connection, or the server has lost a page.
+  Result<void> read(std::uint64_t first_slot, std::span<std::byte* const> pages) override
+      GONZO_EXCLUDES(lock_);
+  /// Some are collected before the server hears of them.
+  void discard(std::uint64_t slot) override GONZO_EXCLUDES(lock_);
+  SwapDeviceStats stats() const override;
+
+ private:
+  struct ContextDeleter {
+    void operator()(redisContext* context) const;
+  };
+  using Context = std::unique_ptr<redisContext, ContextDeleter>;
+  /// Discards that are sent together.
+  static constexpr std::size_t kDiscards = 256;
+
+  RedisSwapDevice(const Config& config, std::string prefix);
+  bool open(std::string& last_error) GONZO_REQUIRES(lock_);
+  bool send_discards() GONZO_REQUIRES(lock_);
+  /// `exchange` once, and once more over a new connection if the first is broken.
+  template <typename Exchange>
+  Result<void> with_connection(Exchange exchange) GONZO_REQUIRES(lock_);
+  Result<void> set(std::uint64_t first_slot, std::span<const std::byte* const> pages)
+      GONZO_REQUIRES(lock_);
+  Result<void> get(std::uint64_t first_slot, std::span<std::byte* const> pages)
+      GONZO_REQUIRES(lock_);
+  std::string key(std::uint64_t slot) const;
+  void delete_all() GONZO_REQUIRES(lock_);
+
+  const Config config_;
+  const std::string prefix_;
+  const std::uint64_t slots_;
+  Mutex lock_;
+  Context context_ GONZO_GUARDED_BY(lock_);  ///< null: broken
+  std::vector<std::uint64_t> discards_ GONZO_GUARDED_BY(lock_);
+  std::vector<bool> stored_ GONZO_GUARDED_BY(lock_);  ///< slots that have a key
+  std::atomic<std::uint64_t> stored_count_{0};
+  std::atomic<std::uint64_t> reads_{0}, writes_{0}, read_errors_{0}, write_errors_{0};
+};
+
+}  // namespace gonzo
