@@ -131,9 +131,9 @@ TEST_F(OpenSwapTest, SaysWhyNot) {
   EXPECT_TRUE(open("file:/dev/null:1M").error().starts_with("/dev/null is neither new nor a swap"));
   EXPECT_EQ(open("redis://127.0.0.1:1").error(),
             "no Redis server answers at 127.0.0.1:1: Connection refused");
-  directory_ += "/gone";
-  EXPECT_EQ(open("1M").error(),
-            "cannot make a swap file in " + directory_ + ": No such file or directory");
+  const std::string gone = directory_ + "/gone";
+  EXPECT_EQ(open_swap(good("1M"), {.frames = *arena_, .directory = gone}).error(),
+            "cannot make a swap file in " + gone + ": No such file or directory");
 }
 
 }  // namespace
