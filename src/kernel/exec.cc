@@ -19,6 +19,7 @@
 #include "kernel/program_file.h"
 #include "kernel/script.h"
 #include "kernel/task.h"
+#include "kernel/vdso.h"
 
 namespace gonzo {
 namespace {
@@ -125,30 +126,41 @@ class HostAuxv {
   std::array<AuxEntry, 64> entries_{};
 };
 
-/// In the order of create_elf_tables. AT_SYSINFO_EHDR and AT_RSEQ_* are missing: there is no vDSO,
-/// and no restartable sequences.
-std::vector<AuxEntry> make_auxv(const ElfImage& image, const LoadedElf& program,
-                                std::uint64_t interpreter_base) {
+struct Loaded {
+  LoadedElf program;
+  VirtAddr entry;
+  std::uint64_t interpreter_base = 0;
+  std::optional<VirtAddr> vdso;  ///< its ELF header
+};
+
+/// In the order of create_elf_tables. AT_RSEQ_* are missing: there are no restartable sequences.
+std::vector<AuxEntry> make_auxv(const ElfImage& image, const Loaded& loaded) {
   const HostAuxv host;
-  return {{AT_MINSIGSTKSZ, host.value(AT_MINSIGSTKSZ)},
-          {AT_HWCAP, host.value(AT_HWCAP)},
-          {AT_PAGESZ, kPageSize},
-          {AT_CLKTCK, static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK))},
-          {AT_PHDR, program.program_headers.value},
-          {AT_PHENT, image.abi == ProgramAbi::kI386 ? sizeof(Elf32_Phdr) : sizeof(Elf64_Phdr)},
-          {AT_PHNUM, image.header_count},
-          {AT_BASE, interpreter_base},
-          {AT_FLAGS, 0},
-          {AT_ENTRY, program.entry.value},
-          {AT_UID, getuid()},
-          {AT_EUID, geteuid()},
-          {AT_GID, getgid()},
-          {AT_EGID, getegid()},
-          {AT_SECURE, 0},
-          {AT_RANDOM, 0},
-          {AT_HWCAP2, host.value(AT_HWCAP2)},
-          {AT_EXECFN, 0},
-          {AT_PLATFORM, 0}};
+  const LoadedElf& program = loaded.program;
+  std::vector<AuxEntry> auxv;
+  if (loaded.vdso) auxv.push_back({AT_SYSINFO_EHDR, loaded.vdso->value});
+  const std::initializer_list<AuxEntry> others{
+      {AT_MINSIGSTKSZ, host.value(AT_MINSIGSTKSZ)},
+      {AT_HWCAP, host.value(AT_HWCAP)},
+      {AT_PAGESZ, kPageSize},
+      {AT_CLKTCK, static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK))},
+      {AT_PHDR, program.program_headers.value},
+      {AT_PHENT, image.abi == ProgramAbi::kI386 ? sizeof(Elf32_Phdr) : sizeof(Elf64_Phdr)},
+      {AT_PHNUM, image.header_count},
+      {AT_BASE, loaded.interpreter_base},
+      {AT_FLAGS, 0},
+      {AT_ENTRY, program.entry.value},
+      {AT_UID, getuid()},
+      {AT_EUID, geteuid()},
+      {AT_GID, getgid()},
+      {AT_EGID, getegid()},
+      {AT_SECURE, 0},
+      {AT_RANDOM, 0},
+      {AT_HWCAP2, host.value(AT_HWCAP2)},
+      {AT_EXECFN, 0},
+      {AT_PLATFORM, 0}};
+  auxv.insert(auxv.end(), others);
+  return auxv;
 }
 
 std::unexpected<ExecError> no_stack(const std::string& name, Errno error) {
@@ -186,12 +198,6 @@ ExecOutcome<void> use_paging_for(Process& process, ProgramAbi abi, const std::st
   return {};
 }
 
-struct Loaded {
-  LoadedElf program;
-  VirtAddr entry;
-  std::uint64_t interpreter_base = 0;
-};
-
 ExecOutcome<Loaded> load(AddressSpace& memory, PageCache& cache, const Preparation& prepared) {
   const auto object = prepared.program.object(cache);
   if (!object) return std::unexpected(object.error());
@@ -208,6 +214,22 @@ ExecOutcome<Loaded> load(AddressSpace& memory, PageCache& cache, const Preparati
   return Loaded{*program, interpreter->entry, interpreter->bias};
 }
 
+/// Linux: arch_setup_additional_pages. i386 programs do without.
+ExecOutcome<void> add_vdso(AddressSpace& memory, System& system, const Preparation& prepared,
+                           Loaded& loaded) {
+  if (prepared.image.abi != ProgramAbi::kX8664) return {};
+  const auto vdso = system.vdso();
+  const auto header = vdso ? (*vdso)->map_into(memory) : fail(vdso.error());
+  if (!header) {
+    return std::unexpected(ExecError{
+        header.error(),
+        fmt::format("{}: no room for the vDSO: {}", prepared.name, errno_text(header.error())),
+        SIGSEGV});
+  }
+  loaded.vdso = *header;
+  return {};
+}
+
 /// A program in memory.
 struct Started {
   ExecResult at;
@@ -220,7 +242,7 @@ bool reads_may_execute(const Preparation& prepared) {
 }
 
 /// Into an empty address space.
-ExecOutcome<Started> fill(AddressSpace& memory, PageCache& cache, Preparation& prepared,
+ExecOutcome<Started> fill(AddressSpace& memory, System& system, Preparation& prepared,
                           std::uint64_t stack_limit) {
   // The strings' place does not depend on what is loaded; the stack has its room first, as on
   // Linux.
@@ -232,10 +254,13 @@ ExecOutcome<Started> fill(AddressSpace& memory, PageCache& cache, Preparation& p
   if (auto ok = memory.map_stack(stack_top(abi), stack_bytes, executable_stack); !ok) {
     return no_stack(prepared.name, ok.error());
   }
-  const auto loaded = load(memory, cache, prepared);
+  auto loaded = load(memory, system.page_cache(), prepared);
   if (!loaded) return std::unexpected(loaded.error());
+  if (auto ok = add_vdso(memory, system, prepared, *loaded); !ok) {
+    return std::unexpected(ok.error());
+  }
 
-  prepared.stack.auxv = make_auxv(prepared.image, loaded->program, loaded->interpreter_base);
+  prepared.stack.auxv = make_auxv(prepared.image, *loaded);
   StackImage stack = build_stack(prepared.stack);
   if (auto ok = memory.copy_out(stack.stack_pointer, stack.bytes); !ok) {
     return no_stack(prepared.name, ok.error());
@@ -291,7 +316,7 @@ ExecOutcome<ExecResult> exec_program(Process& process, const ExecRequest& reques
   if (auto ok = use_paging_for(process, prepared->image.abi, prepared->name); !ok) {
     return std::unexpected(ok.error());
   }
-  auto started = fill(process.memory(), process.system().page_cache(), *prepared, stack_limit);
+  auto started = fill(process.memory(), process.system(), *prepared, stack_limit);
   if (!started) return std::unexpected(started.error());
   become(process, *prepared, std::move(started->auxv));
   return started->at;
@@ -315,7 +340,7 @@ ExecOutcome<void> exec_task(Task& task, const ExecRequest& request) {
     process.begin_exit({.signal = error.signal != 0 ? error.signal : SIGKILL});
     return std::unexpected(error);
   };
-  auto started = fill((*memory)->space(), system.page_cache(), *prepared, stack_limit);
+  auto started = fill((*memory)->space(), system, *prepared, stack_limit);
   if (!started) return die(started.error());
   auto thread = system.machine().create_thread((*memory)->machine(), started->at.registers());
   if (!thread) return die(no_room(prepared->name, thread.error()).error());

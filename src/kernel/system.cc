@@ -3,6 +3,7 @@
 #include "kernel/process_table.h"
 #include "kernel/shm_namespace.h"
 #include "kernel/task_threads.h"
+#include "kernel/vdso.h"
 #include <gonzo/cache/page_cache.h>
 #include <gonzo/machine/arena.h>
 #include <gonzo/machine/host_machine.h>
@@ -75,12 +76,20 @@ Result<PagingFormat> System::paging_format(ProgramAbi abi) const {
 }
 
 Result<const KernelHalf*> System::kernel_half(PagingFormat format) {
-  const LockGuard guard(kernel_halves_lock_);
+  const LockGuard guard(shared_frames_lock_);
   auto& half = kernel_halves_[static_cast<std::size_t>(format)];
   if (half == nullptr) {
     GONZO_ASSIGN(half, KernelHalf::create(*frames_, format));
   }
   return half.get();
+}
+
+Result<Vdso*> System::vdso() {
+  const LockGuard guard(shared_frames_lock_);
+  if (vdso_ == nullptr) {
+    GONZO_ASSIGN(vdso_, Vdso::create(*frames_));
+  }
+  return vdso_.get();
 }
 
 std::string System::shut_down() {
@@ -89,8 +98,9 @@ std::string System::shut_down() {
   tasks_.reset();
   processes_.reset();
   {
-    const LockGuard guard(kernel_halves_lock_);
+    const LockGuard guard(shared_frames_lock_);
     for (auto& half : kernel_halves_) half.reset();
+    vdso_.reset();
   }
   shared_memory_.reset();
   page_cache_.reset();

@@ -27,6 +27,7 @@ class PageCache;
 class ProcessTable;
 class ShmNamespace;
 class TaskThreads;
+class Vdso;
 
 /// The number of the program that was started first.
 inline constexpr int kFirstProcess = 1;
@@ -70,7 +71,9 @@ class System {
   /// For a program of this kind. ENOEXEC: none runs on this machine.
   Result<PagingFormat> paging_format(ProgramAbi abi) const;
   /// That all page tables of a format share; made at the first call. ENOMEM. Thread-safe.
-  Result<const KernelHalf*> kernel_half(PagingFormat format) GONZO_EXCLUDES(kernel_halves_lock_);
+  Result<const KernelHalf*> kernel_half(PagingFormat format) GONZO_EXCLUDES(shared_frames_lock_);
+  /// Made at the first call. ENOMEM. Thread-safe.
+  Result<Vdso*> vdso() GONZO_EXCLUDES(shared_frames_lock_);
   /// Before a program is known.
   PagingFormat default_paging_format() const { return paging_.value_or(PagingFormat::kFourLevel); }
 
@@ -91,9 +94,10 @@ class System {
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;
-  Mutex kernel_halves_lock_;
+  Mutex shared_frames_lock_;
   std::array<std::unique_ptr<KernelHalf>, kPagingFormats> kernel_halves_
-      GONZO_GUARDED_BY(kernel_halves_lock_);
+      GONZO_GUARDED_BY(shared_frames_lock_);
+  std::unique_ptr<Vdso> vdso_ GONZO_GUARDED_BY(shared_frames_lock_);
   FutexTable futexes_;
   std::unique_ptr<ProcessTable> processes_;
   std::unique_ptr<TaskThreads> tasks_;

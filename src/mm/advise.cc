@@ -51,10 +51,13 @@ Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
     case MADV_DONTFORK:
       return flags | kDontCopy;
     case MADV_DOFORK:
+      if ((flags & kIo) != 0) return fail(Errno::kInval);
       return flags & ~kDontCopy;
     case MADV_WIPEONFORK:
       // Not even /dev/zero's.
-      if (vma.named_object() != nullptr || vma.is_shared()) return fail(Errno::kInval);
+      if ((vma.named_object() != nullptr && !vma.is_special()) || vma.is_shared()) {
+        return fail(Errno::kInval);
+      }
       return flags | kWipeOnFork;
     case MADV_KEEPONFORK:
       if ((flags & kDroppable) != 0) return fail(Errno::kInval);
@@ -85,11 +88,12 @@ Result<std::uint64_t> advised_flags(const Vma& vma, int advice) {
 /// MADV_POPULATE_*: see populate_strictly().
 /// Then area by area, up to the first error. EPERM: advice that discards contents of sealed memory
 /// which cannot be written. EINVAL: MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_REMOVE
-/// and guards for locked memory, MADV_FREE of what is not anonymous, MADV_WIPEONFORK of what is not
-/// private anonymous, MADV_KEEPONFORK of droppable memory, MADV_DODUMP of that and of special
-/// areas, guards in special areas, MADV_REMOVE of anonymous memory, MADV_COLLAPSE. EACCES:
-/// MADV_REMOVE without shared write access. EOPNOTSUPP: the object cannot do it. EAGAIN:
-/// max_map_count. ENOMEM: there were holes; the rest has been advised.
+/// and guards for locked memory, all that take or age pages for frames of the machine's own, what
+/// would cut a special area, MADV_DOFORK of a device, MADV_FREE of what is not anonymous,
+/// MADV_WIPEONFORK of what is not private anonymous, MADV_KEEPONFORK of droppable memory,
+/// MADV_DODUMP of that and of special areas, guards in special areas, MADV_REMOVE of anonymous
+/// memory, MADV_COLLAPSE. EACCES: MADV_REMOVE without shared write access. EOPNOTSUPP: the object
+/// cannot do it. EAGAIN: max_map_count. ENOMEM: there were holes; the rest has been advised.
 Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advice) {
   if (!is_known(advice) || !start.is_page_aligned()) return fail(Errno::kInval);
   const std::uint64_t rounded = page_ceil(length);
@@ -137,7 +141,7 @@ Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange
   switch (advice) {
     case MADV_COLD:
     case MADV_PAGEOUT:
-      if (vma.has(kLocked)) return fail(Errno::kInval);
+      if (vma.has(kLocked | kPfnMap)) return fail(Errno::kInval);
       age_entries(gather, range, pte::kAccessed);
       return {};
     case MADV_FREE:
@@ -150,6 +154,7 @@ Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange
       if (vma.has(kLocked)) return fail(Errno::kInval);
       [[fallthrough]];
     case MADV_DONTNEED_LOCKED:
+      if (vma.has(kPfnMap)) return fail(Errno::kInval);
       zap_range(gather, vma, range, Zap::kContents);
       return {};
     case kMadvGuardInstall:
@@ -161,9 +166,10 @@ Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange
   }
   GONZO_ASSIGN(const std::uint64_t flags, advised_flags(vma, advice));
   if (flags == vma.flags()) return {};
-  // The one error of modify_area, as madvise(2) names it: too many areas, for now.
-  if (!modify_area(vma, range, flags)) return fail(Errno::kAgain);
-  return {};
+  const auto modified = modify_area(vma, range, flags);
+  if (modified) return {};
+  // Too many areas, for now, as madvise(2) has it; or one that is not to be cut.
+  return fail(modified.error() == Errno::kNoMem ? Errno::kAgain : modified.error());
 }
 
 }  // namespace gonzo

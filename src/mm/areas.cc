@@ -106,6 +106,7 @@ Vma& AddressSpace::cut_area(Vma& vma, VirtAddr at) {
 
 Result<Vma*> AddressSpace::split_area(Vma& vma, VirtAddr at) {
   if (areas_->size() >= manager_.config().max_map_count) return fail(Errno::kNoMem);
+  if (vma.is_special()) return fail(Errno::kInval);
   GONZO_TRY(areas_->reserve(1));
   return &cut_area(vma, at);
 }

@@ -31,6 +31,7 @@ FaultOutcome outcome_of(const ObjectPage& page) {
 
 FaultOutcome AddressSpace::fault_file(FaultContext& context) {
   if (!context.make_slot()) return FaultOutcome::kOutOfMemory;
+  if (context.vma.has(vm_flags::kPfnMap)) return fault_uncounted(context);
   if (context.access == Access::kWrite) {
     return context.vma.is_shared() ? fault_shared_write(context) : fault_private_write(context);
   }
@@ -38,6 +39,16 @@ FaultOutcome AddressSpace::fault_file(FaultContext& context) {
   const auto page = context.vma.object()->get_page(context.index(), read_intent(context.vma));
   if (!page) return outcome_of(page.error());
   map_object_page(context, page->pfn, entry_flags(context.vma) | pte::kAccessed);
+  return outcome_of(*page);
+}
+
+/// A frame of the machine's own, which the object keeps for longer than any area lives: no entry
+/// counts it (Linux: vmf_insert_pfn). Such areas cannot be written.
+FaultOutcome AddressSpace::fault_uncounted(FaultContext& context) {
+  const auto page = context.vma.object()->get_page(context.index(), PageIntent::kReadAlone);
+  if (!page) return outcome_of(page.error());
+  context.install(Entry::map(page->pfn, entry_flags(context.vma) | pte::kAccessed | pte::kSpecial));
+  frames_.put(page->pfn);
   return outcome_of(*page);
 }
 

@@ -16,9 +16,11 @@ using namespace vm_flags;
 /// Nothing that is written here reaches anybody else (Linux: is_cow_mapping).
 bool is_private_copy(const Vma& vma) { return !vma.has(kShared) && vma.has(kMayWrite); }
 
-bool may_read(const Vma& vma) { return vma.has(kRead | kMayRead); }
+bool may_read(const Vma& vma) { return !vma.has(kPfnMap | kIo) && vma.has(kRead | kMayRead); }
 
-bool may_write(const Vma& vma) { return vma.has(kWrite) || is_private_copy(vma); }
+bool may_write(const Vma& vma) {
+  return !vma.has(kPfnMap | kIo) && (vma.has(kWrite) || is_private_copy(vma));
+}
 
 }  // namespace
 

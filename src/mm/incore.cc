@@ -23,6 +23,12 @@ Result<void> AddressSpace::incore(VirtAddr start, std::uint64_t length,
     const Vma* vma = area_holding(page);
     if (vma == nullptr) return fail(Errno::kNoMem);
     const VirtAddr end = std::min(range.end, vma->end());
+    if (vma->is_special()) {
+      // Nothing that Linux would tell about (can_do_mincore).
+      byte = std::fill_n(byte, AddressRange{page, end}.pages(), std::uint8_t{1});
+      page = end;
+      continue;
+    }
     for (; page < end; page += kPageSize) {
       const EntryRef slot = table_->find(page);
       const Entry entry = slot ? slot.load() : Entry();

@@ -7,21 +7,25 @@
 
 namespace gonzo {
 
-/// ENOMEM: no room, or the range is taken. EINVAL: unaligned. EPERM: below mmap_min_addr.
-Result<VirtAddr> AddressSpace::map_special(AddressRange range, std::uint64_t flags,
-                                           ObjectRef object, const char* name) {
+/// ENOMEM: no room, or the range is taken. EINVAL: unaligned, or nothing to map. EPERM: below
+/// mmap_min_addr.
+Result<VirtAddr> AddressSpace::map_special(VirtAddr start, std::span<const SpecialArea> areas) {
   const LockGuard guard(lock_);
-  const int placement = range.start == VirtAddr() ? 0 : MAP_FIXED;
-  const std::uint64_t length = page_ceil(range.size());
+  std::uint64_t length = 0;
+  for (const SpecialArea& area : areas) length += area.pages * kPageSize;
   if (length == 0) return fail(Errno::kInval);
-  GONZO_ASSIGN(const VirtAddr start, place(range.start, length, placement));
-  const AddressRange placed{start, start + length};
-  if (!is_free(placed)) return fail(Errno::kNoMem);
-  GONZO_TRY(areas_->reserve(1));
+  GONZO_ASSIGN(start, place(start, length, start == VirtAddr() ? 0 : MAP_FIXED));
+  if (!is_free({start, start + length})) return fail(Errno::kNoMem);
+  GONZO_TRY(areas_->reserve(static_cast<unsigned>(areas.size())));
 
-  const std::uint64_t special = flags | vm_flags::kDontExpand;
-  account(special, static_cast<std::int64_t>(placed.pages()));
-  insert_area(placed, {.flags = special, .object = std::move(object), .special_name = name});
+  VirtAddr at = start;
+  for (const SpecialArea& area : areas) {
+    const AddressRange range{at, at + area.pages * kPageSize};
+    const std::uint64_t flags = area.flags | vm_flags::kDontExpand;
+    account(flags, static_cast<std::int64_t>(area.pages));
+    insert_area(range, {.flags = flags, .object = area.object, .special_name = area.name});
+    at = range.end;
+  }
   return start;
 }
 

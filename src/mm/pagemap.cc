@@ -15,13 +15,14 @@ constexpr std::uint64_t kPresent = 1ULL << 63;
 constexpr unsigned kSwapTypeBits = 5;
 
 /// A kernel without soft-dirty tracking leaves bit 55 clear. PROT_NONE pages are present.
-std::uint64_t word_of(Entry entry, const FrameAllocator& frames) {
+/// Frames of the machine's own are not told of.
+std::uint64_t word_of(Entry entry, MemoryManager& manager) {
   if (!entry.is_mapping()) {
     return kSwapped | entry.swap_type() | entry.swap_offset() << kSwapTypeBits;
   }
   const std::uint64_t word = kPresent | entry.pfn().value;
-  if (entry.has(pte::kSpecial)) return word;
-  const Frame& frame = frames.frame(entry.pfn());
+  if (entry.has(pte::kSpecial)) return manager.is_zero_page(entry.pfn()) ? word : 0;
+  const Frame& frame = manager.frames().frame(entry.pfn());
   const bool anonymous = frame.state == FrameState::kAnonymous;
   const bool alone = frame.maps.load(std::memory_order_relaxed) == 1;
   return word | (anonymous ? 0 : kFileOrShared) | (alone ? kExclusive : 0);
@@ -37,7 +38,7 @@ void AddressSpace::pagemap(VirtAddr start, std::span<std::uint64_t> out) {
   const LockGuard guard(lock_);
   table_->for_each_table(range, [&](VirtAddr first, EntryRef slots, unsigned count) {
     for_each_filled(first, slots, count, [&](VirtAddr address, EntryRef, Entry entry) {
-      out[(address - start) / kPageSize] = word_of(entry, frames_);
+      out[(address - start) / kPageSize] = word_of(entry, manager_);
     });
     return true;
   });

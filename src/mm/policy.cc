@@ -54,7 +54,9 @@ Result<void> AddressSpace::set_home_node(VirtAddr start, std::uint64_t length, i
 
 Result<Pfn> AddressSpace::frame_at(VirtAddr address) {
   const SharedLockGuard guard(lock_);
-  if (area_holding(address) == nullptr) return fail(Errno::kFault);
+  const Vma* vma = area_holding(address);
+  if (vma == nullptr) return fail(Errno::kFault);
+  if (vma->has(vm_flags::kPfnMap)) return fail(Errno::kNoEnt);
   const EntryRef slot = table_->find(address);
   const Entry entry = slot ? slot.load() : Entry();
   if (!entry.is_mapping()) return fail(Errno::kNoEnt);

@@ -38,7 +38,7 @@ void AddressSpace::populate(AddressRange range) {
 }
 
 Result<void> AddressSpace::populate_area(const Vma& vma, AddressRange range) {
-  if (vma.has(kLockOnFault)) return {};
+  if (vma.has(kLockOnFault | kPfnMap | kIo)) return {};
   if (!vma.has(kProtMask)) return fail(Errno::kFault);
   const Access access = populate_access(vma);
   for (VirtAddr page = range.start; page < range.end; page += kPageSize) {
@@ -56,7 +56,7 @@ Result<void> AddressSpace::populate_strictly(AddressRange range, Access access) 
   for (VirtAddr page = range.start; page < range.end;) {
     const Vma* vma = area_holding(page);
     if (vma == nullptr) return fail(Errno::kNoMem);
-    if (!vma->has(needed)) return fail(Errno::kInval);
+    if (!vma->has(needed) || vma->has(kPfnMap | kIo)) return fail(Errno::kInval);
     const VirtAddr end = std::min(range.end, vma->end());
     for (; page < end; page += kPageSize) {
       if (is_populated(page, access)) continue;

@@ -24,8 +24,9 @@ struct AddressSpace::RemapRequest {
 };
 
 /// check_remap() and check_remap_area() tell the errors of all forms, in their order. After them:
-/// ENOMEM: no room to grow without MREMAP_MAYMOVE, or anywhere; near max_map_count; no frame for a
-/// table. A target of MREMAP_FIXED has been unmapped by then, as on Linux.
+/// EINVAL: a special area would be cut. ENOMEM: no room to grow without MREMAP_MAYMOVE, or
+/// anywhere; near max_map_count; no frame for a table. A target of MREMAP_FIXED has been unmapped
+/// by then, as on Linux.
 Result<VirtAddr> AddressSpace::remap(VirtAddr old_start, std::uint64_t old_length,
                                      std::uint64_t new_length, int flags, VirtAddr new_start) {
   const RemapRequest request{old_start, page_ceil(old_length), page_ceil(new_length), flags,
@@ -186,6 +187,8 @@ bool AddressSpace::can_extend(const RemapRequest& request, const Vma& vma) const
 /// new area has been made, for the two may merge.
 Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, VirtAddr to) {
   if (areas_->size() + 3 >= manager_.config().max_map_count) return fail(Errno::kNoMem);
+  const AddressRange source{request.start, request.old_end()};
+  if (vma.is_special() && source != vma.range()) return fail(Errno::kInval);
   const auto new_pages = static_cast<std::int64_t>(request.new_length >> kPageShift);
   const bool keeps_source = request.has(MREMAP_DONTUNMAP);
   // Else the new area takes over what the old one was charged.
@@ -202,7 +205,6 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
   attributes.page_offset =
       vma.is_anonymous() && lineage.is_none() ? to.page_number() : vma.page_index(request.start);
 
-  const AddressRange source{request.start, request.old_end()};
   if (request.old_length != 0) {
     TlbGather gather(frames_, cache_);
     if (const auto moved = move_entries(gather, vma, source, to); !moved) {

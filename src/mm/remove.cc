@@ -11,7 +11,7 @@ using namespace vm_flags;
 
 Result<void> check_remove(const Vma& vma) {
   if (!may_discard(vma)) return fail(Errno::kPerm);
-  if (vma.has(kLocked) || vma.is_anonymous()) return fail(Errno::kInval);
+  if (vma.has(kLocked) || vma.is_anonymous() || vma.is_special()) return fail(Errno::kInval);
   if (!vma.has(kShared) || !vma.has(kMayWrite)) return fail(Errno::kAcces);
   return {};
 }

@@ -5,7 +5,7 @@ namespace gonzo {
 
 /// EINVAL: `start` is unaligned, the range reaches past the user half, or the length is 0.
 /// ENOMEM: the middle of an area is to go, and there are max_map_count areas already. EPERM: a part
-/// is sealed. A hole is no error.
+/// is sealed. EINVAL: a special area is to be cut. A hole is no error.
 Result<void> AddressSpace::unmap(VirtAddr start, std::uint64_t length) {
   const VirtAddr end = table_->user_end();
   if (!start.is_page_aligned() || start > end || length > end - start) return fail(Errno::kInval);
@@ -20,7 +20,7 @@ Result<void> AddressSpace::unmap_tail(VirtAddr start, VirtAddr end) {
 }
 
 /// Linux lets the count go one above its limit for a moment, so only a piece out of the middle
-/// counts. A seal further up is met when the first area has been split, which stays so.
+/// counts. What refuses further up is met when the first area has been split, which stays so.
 Result<void> AddressSpace::check_unmap(AddressRange range) {
   Vma* const first = areas_->find(range.start);
   if (first == nullptr) return {};
@@ -28,12 +28,14 @@ Result<void> AddressSpace::check_unmap(AddressRange range) {
   const bool middle = starts_inside && range.end < first->end();
   if (middle && areas_->size() >= manager_.config().max_map_count) return fail(Errno::kNoMem);
   for (Vma* vma = first; vma != nullptr && vma->start() < range.end; vma = areas_->next(*vma)) {
-    if (!vma->has(vm_flags::kSealed)) continue;
+    const bool cut = vma->start() < range.start || range.end < vma->end();
+    const bool sealed = vma->has(vm_flags::kSealed);
+    if (!sealed && !(cut && vma->is_special())) continue;
     if (vma != first && starts_inside) {
       GONZO_TRY(areas_->reserve(1));
       cut_area(*first, range.start);
     }
-    return fail(Errno::kPerm);
+    return fail(sealed ? Errno::kPerm : Errno::kInval);
   }
   return {};
 }

@@ -216,6 +216,12 @@ std::int64_t sys_rt_sigqueueinfo(Call& call);
 std::int64_t sys_rt_tgsigqueueinfo(Call& call);
 std::int64_t sys_restart_syscall(Call& call);
 
+// clock_calls.cc
+std::int64_t sys_clock_gettime(Call& call);
+std::int64_t sys_gettimeofday(Call& call);
+std::int64_t sys_time(Call& call);
+std::int64_t sys_set_clock(Call& call);
+
 // time_calls.cc
 std::int64_t sys_nanosleep(Call& call);
 std::int64_t sys_clock_nanosleep(Call& call);

@@ -88,7 +88,10 @@ class Walker {
 /// written, which a processor does not ask where it can write.
 Result<void> check_remote(AddressSpace& memory, VirtAddr address, std::uint64_t needed) {
   GONZO_ASSIGN(const auto area, memory.area_at(address));
-  if ((area.attributes.flags & needed) == 0) return fail(Errno::kFault);
+  const std::uint64_t flags = area.attributes.flags;
+  if ((flags & needed) == 0 || (flags & (vm_flags::kPfnMap | vm_flags::kIo)) != 0) {
+    return fail(Errno::kFault);
+  }
   return {};
 }
 

@@ -23,15 +23,16 @@ constexpr Argument timespec_read() { return pointer(Direction::kIn, Style::kTime
 constexpr Argument timespec_left() { return pointer(Direction::kOut); }
 
 constexpr SyscallRow kRows[] = {
-    {SYS_time, "time", pass(out_struct(8).made_of(Members::kLongs).or_null())},
+    {SYS_time, "time", call(sys_time, out_struct(8).made_of(Members::kLongs).or_null())},
     {SYS_gettimeofday, "gettimeofday",
-     pass(out_struct(kTimeBytes).shown_as(Style::kTimeval).made_of(Members::kLongs).or_null(),
+     call(sys_gettimeofday,
+          out_struct(kTimeBytes).shown_as(Style::kTimeval).made_of(Members::kLongs).or_null(),
           out_struct(kZoneBytes).or_null())},
-    {SYS_clock_gettime, "clock_gettime", pass(clock(), timespec_out())},
+    {SYS_clock_gettime, "clock_gettime", call(sys_clock_gettime, clock(), timespec_out())},
     {SYS_clock_getres, "clock_getres", pass(clock(), timespec_out().or_null())},
-    {SYS_clock_settime, "clock_settime", pass(clock(), timespec_in())},
-    {SYS_adjtimex, "adjtimex", pass(inout_struct(sizeof(timex)))},
-    {SYS_clock_adjtime, "clock_adjtime", pass(clock(), inout_struct(sizeof(timex)))},
+    {SYS_clock_settime, "clock_settime", call(sys_set_clock, clock(), timespec_in())},
+    {SYS_adjtimex, "adjtimex", call(sys_set_clock, inout_struct(sizeof(timex)))},
+    {SYS_clock_adjtime, "clock_adjtime", call(sys_set_clock, clock(), inout_struct(sizeof(timex)))},
     {SYS_nanosleep, "nanosleep",
      call(sys_nanosleep, timespec_read(), timespec_left()).when_interrupted(Interruption::kNever)},
     {SYS_clock_nanosleep, "clock_nanosleep",

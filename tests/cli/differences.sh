@@ -16,7 +16,7 @@ shows() {
 
 rows='randomised: 0
 AT_RANDOM: 676f6e7a6f9e3779b97f4a7c15f39cc0
-vDSO: 0 0 0
+__vdso_getrandom: 0
 huge pages, please: 0
 now: EINVAL
 huge: 0 kB

@@ -6,7 +6,7 @@ export LC_ALL=C GUEST_VARIABLE=value GUEST_EMPTY=
 ulimit -c 0
 
 for kind in "" -static; do
-  for guest in advice epoll file_owner files futexes limits memfd memory message_batches policies proc_areas proc_files proc_mem proc_others process_vm processes record_locks seals signalfd signals sysv_shm threads timers transfers; do
+  for guest in advice epoll file_owner files futexes limits memfd memory message_batches policies proc_areas proc_files proc_mem proc_others process_vm processes record_locks seals signalfd signals sysv_shm threads timers transfers vdso; do
     same "$guest$kind" "$GUESTS/$guest$kind"
   done
   same "environment$kind" "$GUESTS/environment$kind" 7 "two words" ""
@@ -35,6 +35,15 @@ for seed in 1 2 3 4 5 6; do
   same "placement $seed" "$GUESTS/placement-static" "$seed"
 done
 gonzo_options=()
+
+# The vDSO's areas, where the host has such.
+if grep -q '\[vdso\]' /proc/self/maps; then
+  same "vdso areas" "$GUESTS/vdso" areas
+fi
+checks=$((checks + 1))
+"$GONZO" run cat /proc/self/maps >"$work/maps"
+grep -q ' r--p 00000000 00:00 0 *\[vvar\]$' "$work/maps" && grep -q ' r-xp 00000000 00:00 0 *\[vdso\]$' "$work/maps" ||
+  fail "maps: no [vvar] or [vdso]"
 
 # As many areas as there may be; where the host allows more, the answers would take long.
 if [ "$(cat /proc/sys/vm/max_map_count)" = 65530 ]; then

@@ -59,13 +59,17 @@ static long figure_of_area(const char *area, const char *name) {
   return figure("/proc/self/smaps", start, name);
 }
 
+static int vdso_has(const char *symbol) {
+  const char *image = (const char *)getauxval(AT_SYSINFO_EHDR);
+  return memmem(image, kPage, symbol, strlen(symbol)) != NULL;
+}
+
 static void placement(void) {
   printf("randomised: %d\n", (personality(0xffffffff) & ADDR_NO_RANDOMIZE) == 0);
   const unsigned char *random = (const unsigned char *)getauxval(AT_RANDOM);
   printf("AT_RANDOM: ");
   for (int i = 0; i < 16; ++i) printf("%02x", random[i]);
-  printf("\nvDSO: %lx", getauxval(AT_SYSINFO_EHDR));
-  printf(" %d %d\n", proc_has("/proc/self/maps", "[vdso]"), proc_has("/proc/self/maps", "[vvar]"));
+  printf("\n__vdso_getrandom: %d\n", vdso_has("__vdso_getrandom"));
 }
 
 static void huge_pages(void) {

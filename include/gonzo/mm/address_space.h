@@ -43,6 +43,14 @@ struct MapRequest {
   bool object_sealed = false;
 };
 
+/// An area that the kernel makes unasked, with a name of its own: [vdso], [vvar].
+struct SpecialArea {
+  std::uint64_t pages;
+  std::uint64_t flags;  ///< vm_flags; kDontExpand is added
+  ObjectRef object;     ///< gives its pages, from its first one on
+  const char* name;     ///< static
+};
+
 /// What a fault came to. signal_for() in kernel/ says which signal that is.
 enum class FaultOutcome : std::uint8_t {
   kMinor,         ///< mended without I/O; run the instruction again
@@ -157,10 +165,9 @@ class AddressSpace {
   Result<void> detach(VirtAddr start,
                       FunctionRef<std::optional<std::uint64_t>(const MappedObject&)> bytes_of)
       GONZO_EXCLUDES(lock_);
-  /// A mapping with a name of its own ([vdso]); `object` gives its pages. A range that starts at 0
-  /// only tells the size: its place is chosen. kDontExpand is added to `flags`.
-  Result<VirtAddr> map_special(AddressRange range, std::uint64_t flags, ObjectRef object,
-                               const char* name) GONZO_EXCLUDES(lock_);
+  /// The kernel's own areas, one right after the other, from `start` on; 0: where there is room.
+  Result<VirtAddr> map_special(VirtAddr start, std::span<const SpecialArea> areas)
+      GONZO_EXCLUDES(lock_);
   /// The stack's area at exec: grows down, ends at `top`, has `bytes` to begin with (Linux:
   /// setup_arg_pages, whose 128 KiB of room the caller adds).
   Result<void> map_stack(VirtAddr top, std::uint64_t bytes, bool executable) GONZO_EXCLUDES(lock_);
@@ -267,6 +274,7 @@ class AddressSpace {
   FaultOutcome fault_file(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_shared_write(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_private_write(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_uncounted(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   void map_object_page(FaultContext& context, Pfn pfn, std::uint64_t flags)
       GONZO_REQUIRES_SHARED(lock_);
   bool map_resident(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);

@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kPageSize = 1ULL << 7;
 inline constexpr std::uint64_t kGlobal = 1ULL << 8;
 /// Not present: PROT_NONE (Linux: _PAGE_PROTNONE).
 inline constexpr std::uint64_t kProtNone = 1ULL << 8;
-/// Software: no descriptor counts it (zero page).
+/// Software: no descriptor counts it (zero page, the machine's own frame).
 inline constexpr std::uint64_t kSpecial = 1ULL << 9;
 inline constexpr std::uint64_t kSoftDirty = 1ULL << 11;
 /// PAT of a large page: shares its place with the lowest frame bit.

@@ -18,6 +18,8 @@ namespace vm_flags {
 inline constexpr std::uint64_t kRead = 0x1, kWrite = 0x2, kExec = 0x4, kShared = 0x8;
 inline constexpr std::uint64_t kMayRead = 0x10, kMayWrite = 0x20, kMayExec = 0x40, kMayShare = 0x80;
 inline constexpr std::uint64_t kGrowsDown = 0x100;
+/// Its frames are the machine's own, not counted; nobody but the program looks at them.
+inline constexpr std::uint64_t kPfnMap = 0x400, kIo = 0x4000;
 /// Guard entries were put into it; some may still be there.
 inline constexpr std::uint64_t kMaybeGuard = 0x800;
 inline constexpr std::uint64_t kLocked = 0x2000, kDontCopy = 0x20000, kDontExpand = 0x40000;
@@ -31,7 +33,7 @@ inline constexpr std::uint64_t kDroppable = 1ULL << 40, kSealed = 1ULL << 42;
 inline constexpr std::uint64_t kProtMask = kRead | kWrite | kExec;
 inline constexpr std::uint64_t kMayMask = kMayRead | kMayWrite | kMayExec | kMayShare;
 /// Areas with any of these never merge (Linux: VM_SPECIAL).
-inline constexpr std::uint64_t kSpecialMask = kDontExpand;
+inline constexpr std::uint64_t kSpecialMask = kPfnMap | kIo | kDontExpand;
 /// How an area is locked; areas with any of the second never are (Linux: VM_LOCKED_MASK,
 /// vma_supports_mlock).
 inline constexpr std::uint64_t kLockMask = kLocked | kLockOnFault;
@@ -54,7 +56,7 @@ struct VmaAttributes {
   /// Anonymous memory by a private mapping of /dev/zero: shows its name (Linux: vm_file is set,
   /// vm_ops is not).
   ObjectRef zero_device;
-  /// Static string: "[vdso]", "[vvar]", which merge with nothing; null otherwise.
+  /// Static string: "[vdso]", "[vvar]", which are never merged or cut; null otherwise.
   const char* special_name = nullptr;
   AreaNameRef name;        ///< by PR_SET_VMA_ANON_NAME; null: none
   MemoryPolicyRef policy;  ///< by mbind; null: the thread's
@@ -74,6 +76,8 @@ class alignas(64) Vma : public VmaLinks {
   bool has(std::uint64_t flag) const { return attributes_.flags & flag; }
   bool is_shared() const { return has(vm_flags::kShared); }
   bool is_anonymous() const { return attributes_.object == nullptr; }
+  /// The kernel's own: exists as a whole or not at all (Linux: special_mapping_vmops).
+  bool is_special() const { return attributes_.special_name != nullptr; }
   MappedObject* object() const { return attributes_.object.get(); }
   /// Whose name it shows (Linux: vm_file); null: none.
   const MappedObject* named_object() const {

@@ -17,6 +17,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "kernel/vdso/clock_page.h"
+#include <gonzo/base/address.h>
+
 namespace gonzo {
 namespace {
 
@@ -110,6 +113,21 @@ NativeExec exec_natively(const std::string& path, const std::vector<std::string>
   }
   result.possible = pid > 0 && result.error != kNoTrace;
   return result;
+}
+
+bool has_our_vdso(const std::string& maps) {
+  std::istringstream text(maps);
+  std::uint64_t pages = 0;
+  for (std::string line; std::getline(text, line);) {
+    if (line.find("[vvar") == std::string::npos && line.find("[vdso]") == std::string::npos) {
+      continue;
+    }
+    std::uint64_t start = 0, end = 0;
+    char dash = 0;
+    std::istringstream(line) >> std::hex >> start >> dash >> end;
+    pages += (end - start) / kPageSize;
+  }
+  return pages == GONZO_VVAR_PAGES + GONZO_VCLOCK_PAGES + GONZO_VDSO_PAGES;
 }
 
 std::vector<std::string> own_lines(const std::string& maps) {

@@ -30,6 +30,9 @@ NativeExec exec_natively(const std::string& path, const std::vector<std::string>
                          const std::vector<std::string>& environment,
                          std::uint64_t stack_limit = 8ULL << 20);
 
+/// Are [vvar] to [vdso] as large as ours? Then what lies below them lies where it does here.
+bool has_our_vdso(const std::string& maps);
+
 /// The lines of a maps text that are not the kernel's own ([vdso], [vvar], [vsyscall]).
 std::vector<std::string> own_lines(const std::string& maps);
 

@@ -44,8 +44,8 @@ TEST_F(MapsTextTest, AsLinuxWritesIt) {
             .length = 0x22000,
             .protection = kReadWrite,
             .flags = kPrivate | MAP_FIXED});
-  ASSERT_TRUE(space_->map_special({VirtAddr(0x7ffff7fc8000), VirtAddr(0x7ffff7fca000)},
-                                  vm_flags::kRead | vm_flags::kExec, nullptr, "[vdso]"));
+  const SpecialArea vdso{2, vm_flags::kRead | vm_flags::kExec, nullptr, "[vdso]"};
+  ASSERT_TRUE(space_->map_special(VirtAddr(0x7ffff7fc8000), {&vdso, 1}));
   ASSERT_TRUE(space_->map_stack(VirtAddr(0x7ffffffff000), 0x21000, false));
   EXPECT_EQ(
       space_->maps_text(),

@@ -109,14 +109,15 @@ TEST_F(MergeTest, AForkedHeapGrowsByANewArea) {
 TEST_F(MergeTest, SpecialAreasStayAlone) {
   const std::uint64_t flags = vm_flags::kRead | vm_flags::kMayRead;
   for (const std::uint64_t first : {0, 1}) {
-    ASSERT_TRUE(space_->map_special({page(first), page(first + 1)}, flags, nullptr, "[vvar]"));
+    const SpecialArea area{1, flags, nullptr, "[vvar]"};
+    ASSERT_TRUE(space_->map_special(page(first), {&area, 1}));
   }
   EXPECT_THAT(areas(), ElementsAre("0-1 r--p", "1-2 r--p"));
-  EXPECT_EQ(error(space_->map_special({page(1), page(3)}, flags, nullptr, "[vvar]")),
-            Errno::kNoMem);
-  const auto chosen =
-      space_->map_special({VirtAddr(0), VirtAddr(kPageSize)}, flags, nullptr, "[x]");
-  EXPECT_EQ(chosen.value(), VirtAddr(0x7fff'f7ff'e000));
+  const std::array pair{SpecialArea{1, flags, nullptr, "[x]"},
+                        SpecialArea{1, flags, nullptr, "[y]"}};
+  EXPECT_EQ(error(space_->map_special(page(1), pair)), Errno::kNoMem);
+  EXPECT_EQ(error(space_->map_special(page(1), {})), Errno::kInval);
+  EXPECT_EQ(space_->map_special(VirtAddr(), pair).value(), VirtAddr(0x7fff'f7ff'd000));
 }
 
 }  // namespace

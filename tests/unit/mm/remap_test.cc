@@ -155,7 +155,8 @@ TEST_F(RemapTest, Limits) {
 
 TEST_F(RemapTest, SpecialAreasDoNotGrow) {
   const std::uint64_t flags = vm_flags::kRead | vm_flags::kMayRead;
-  ASSERT_TRUE(space_->map_special({page(0), page(1)}, flags, nullptr, "[x]"));
+  const SpecialArea area{1, flags, nullptr, "[x]"};
+  ASSERT_TRUE(space_->map_special(page(0), {&area, 1}));
   EXPECT_EQ(remap_error(0, 1, 2, kMove), Errno::kFault);
   EXPECT_EQ(remap_error(0, 1, 1, kKeep, 10), Errno::kInval);
   EXPECT_EQ(remap_error(0, 1, 1, kFixed, 10), Errno{});
