@@ -296,6 +296,7 @@ void become(Process& process, const Preparation& prepared, std::vector<std::uint
 /// Linux: begin_new_exec and setup_new_exec, for the thread itself.
 void start_over(Task& task) {
   task.signal_stack() = {};
+  task.gave_up_locks = false;
   task.restart_block.reset();
   task.original_rax = ~0ULL;
   task.set_name(task.process().image().name);

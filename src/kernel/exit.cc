@@ -21,15 +21,17 @@ struct RobustListHead {
   Word first, futex_offset, pending;
 };
 constexpr int kLongestList = 2048;  // Linux: ROBUST_LIST_LIMIT
-constexpr unsigned kPriorityInheriting = 1;
+constexpr unsigned kOwnedLock = 1;  // FUTEX_LOCK_PI's, in an entry's lowest bit
 
 void wake_one(Task& task, VirtAddr word, FutexScope scope) {
   std::ignore = task.process().system().futexes().wake(
       {.memory = task.memory(), .address = word, .scope = scope}, 1);
 }
 
-/// The owner died: whoever waits is told. Linux: handle_futex_death.
-bool release_futex(Task& task, VirtAddr word) {
+/// The owner died: whoever waits is told; but locks with an owner are handed over later. Linux:
+/// handle_futex_death.
+enum class RobustKind : bool { kPlain, kOwned };
+bool release_futex(Task& task, VirtAddr word, RobustKind kind) {
   AddressSpace& memory = task.memory();
   for (;;) {
     const auto value = memory.load<std::uint32_t>(word);
@@ -39,7 +41,8 @@ bool release_futex(Task& task, VirtAddr word) {
     const auto exchanged = compare_exchange_user(memory, word, *value, died);
     if (!exchanged) return false;
     if (!*exchanged) continue;
-    if ((*value & FUTEX_WAITERS) != 0) wake_one(task, word, FutexScope::kShared);
+    const bool waits = (*value & FUTEX_WAITERS) != 0;
+    if (waits && kind == RobustKind::kPlain) wake_one(task, word, FutexScope::kShared);
     return true;
   }
 }
@@ -47,7 +50,7 @@ bool release_futex(Task& task, VirtAddr word) {
 /// Linux: exit_robust_list. The list is the program's own: nothing in it is trusted.
 template <typename Word>
 void release_robust_futexes(Task& task, Word list) {
-  constexpr Word kFlags = kPriorityInheriting;
+  constexpr Word kFlags = kOwnedLock;
   if (list == 0) return;
   AddressSpace& memory = task.memory();
   const auto head = memory.load<RobustListHead<Word>>(VirtAddr(list));
@@ -56,14 +59,18 @@ void release_robust_futexes(Task& task, Word list) {
   const auto word_of = [&](Word entry) {
     return VirtAddr(static_cast<Word>(plain(entry) + head->futex_offset));
   };
+  const auto release = [&](Word entry) {
+    const bool owned = (entry & kFlags) != 0;
+    return release_futex(task, word_of(entry), owned ? RobustKind::kOwned : RobustKind::kPlain);
+  };
   Word entry = head->first;
   for (int i = 0; i < kLongestList && plain(entry) != list; ++i) {
     const auto next = memory.load<Word>(VirtAddr(plain(entry)));
-    if (entry != head->pending && !release_futex(task, word_of(entry))) return;
+    if (entry != head->pending && !release(entry)) return;
     if (!next) return;
     entry = *next;
   }
-  if (head->pending != 0) std::ignore = release_futex(task, word_of(head->pending));
+  if (head->pending != 0) std::ignore = release(head->pending);
 }
 
 /// Of a thread of this process by its number (Linux: MAKE_THREAD_CPUCLOCK). Nothing: it is gone.
@@ -92,6 +99,8 @@ void end_process(Task& last) {
 void leave_memory(Task& task) {
   release_robust_futexes(task, task.robust_list.exchange(0));
   release_robust_futexes(task, static_cast<std::uint32_t>(task.robust_list_i386.exchange(0)));
+  task.gave_up_locks = true;
+  task.process().system().futexes().release_locks(static_cast<std::uint32_t>(task.tid()));
   const VirtAddr word(std::exchange(task.clear_child_tid, 0));
   // Alone in its memory, there is nobody to tell.
   const bool has_company =

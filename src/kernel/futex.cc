@@ -2,10 +2,10 @@
 
 #include <linux/futex.h>
 
-#include <functional>
 #include <utility>
 
 #include "kernel/host_futex.h"
+#include "kernel/two_buckets.h"
 
 namespace gonzo {
 namespace {
@@ -72,30 +72,6 @@ struct WakeOperation {
 
 }  // namespace
 
-/// Two buckets' locks in one order; they may be the same bucket.
-class FutexTable::TwoBuckets {
- public:
-  TwoBuckets(Bucket& a, Bucket& b) GONZO_NO_THREAD_SAFETY_ANALYSIS;
-  ~TwoBuckets() GONZO_NO_THREAD_SAFETY_ANALYSIS;
-  TwoBuckets(const TwoBuckets&) = delete;
-  TwoBuckets& operator=(const TwoBuckets&) = delete;
-
- private:
-  Bucket& low_;
-  Bucket& high_;
-};
-
-FutexTable::TwoBuckets::TwoBuckets(Bucket& a, Bucket& b)
-    : low_(std::less<>()(&a, &b) ? a : b), high_(std::less<>()(&a, &b) ? b : a) {
-  low_.lock.lock();
-  if (&low_ != &high_) high_.lock.lock();
-}
-
-FutexTable::TwoBuckets::~TwoBuckets() {
-  if (&low_ != &high_) high_.lock.unlock();
-  low_.lock.unlock();
-}
-
 /// Linux: get_futex_key. A private word need not be mapped.
 Result<FutexKey> FutexTable::key_of(const FutexWord& word) {
   if (word.address.value % kWordBytes != 0) return fail(Errno::kInval);
@@ -106,6 +82,7 @@ Result<FutexKey> FutexTable::key_of(const FutexWord& word) {
   // The page must be there, and a file's must not be past the end.
   GONZO_TRY(word.memory.load<std::uint32_t>(word.address));
   GONZO_ASSIGN(const auto area, word.memory.area_at(word.address));
+  if (area.attributes.special_name != nullptr) return fail(Errno::kFault);
   const bool shared = (area.attributes.flags & vm_flags::kShared) != 0;
   if (!shared || !area.attributes.object) return key;
   key.object = area.attributes.object;
@@ -132,12 +109,18 @@ void FutexTable::release(Waiter& waiter) {
   wake_all(&woken);
 }
 
-unsigned FutexTable::wake_in(Bucket& bucket, const FutexKey& key, unsigned count,
-                             std::uint32_t bitset) {
+/// EINVAL: one waits for a lock, which is not woken so; those before it are awake.
+Result<unsigned> FutexTable::wake_in(Bucket& bucket, const FutexKey& key, unsigned count,
+                                     std::uint32_t bitset) {
   unsigned woken = 0;
   for (auto at = bucket.waiters.begin(); at != bucket.waiters.end() && woken < count;) {
     Waiter& waiter = *at;
-    if (waiter.key != key || (waiter.bitset & bitset) == 0) {
+    if (waiter.key != key) {
+      ++at;
+      continue;
+    }
+    if (waiter.waits != Waits::kForWake) return fail(Errno::kInval);
+    if ((waiter.bitset & bitset) == 0) {
       ++at;
       continue;
     }
@@ -154,6 +137,7 @@ bool FutexTable::dequeue(Waiter& waiter) {
     LockGuard guard(bucket->lock);
     if (waiter.bucket.load(std::memory_order_relaxed) != bucket) continue;
     bucket->waiters.erase(bucket->waiters.iterator_to(waiter));
+    if (waiter.waits == Waits::kForLock) wait_graph_.remove(waiter.number);
     return true;
   }
   // Who woke it may still be about to say so.
@@ -175,15 +159,30 @@ std::int64_t FutexTable::wait(const FutexWord& word, std::uint32_t expected, std
     const auto value = word.memory.load<std::uint32_t>(word.address);
     if (!value) return -static_cast<std::int64_t>(value.error());
     if (*value != expected) return -EAGAIN;
-    waiter.bucket.store(&bucket, std::memory_order_relaxed);
-    bucket.waiters.push_back(waiter);
+    enqueue(bucket, waiter);
   }
+  return sleep_until_woken(waiter, sleep);
+}
+
+void FutexTable::enqueue(Bucket& bucket, Waiter& waiter) {
+  waiter.bucket.store(&bucket, std::memory_order_relaxed);
+  bucket.waiters.push_back(waiter);
+}
+
+/// A wake-up that was counted is not lost to a signal or a timeout.
+std::int64_t FutexTable::sleep_until_woken(Waiter& waiter, Sleep sleep) {
   std::int64_t ended = 0;
   while (waiter.woken.load(std::memory_order_acquire) == 0 && ended == 0) {
     ended = sleep(waiter.woken);
   }
-  // A wake-up that was counted is not lost to a signal or a timeout.
-  return dequeue(waiter) ? ended : 0;
+  return dequeue(waiter) ? ended : waiter.result;
+}
+
+void FutexTable::move(Waiter& waiter, Bucket& from, Bucket& to, const FutexKey& key) {
+  from.waiters.erase(from.waiters.iterator_to(waiter));
+  waiter.key = key;
+  waiter.bucket.store(&to, std::memory_order_release);
+  to.waiters.push_back(waiter);
 }
 
 Result<unsigned> FutexTable::wake(const FutexWord& word, unsigned count, std::uint32_t bitset) {
@@ -204,17 +203,14 @@ Result<unsigned> FutexTable::requeue(const FutexWord& from, const FutexWord& to,
     GONZO_ASSIGN(const auto value, from.memory.load<std::uint32_t>(from.address));
     if (value != *how.expected) return fail(Errno::kAgain);
   }
-  const unsigned woken = wake_in(source, key, how.wake, ~0U);
+  GONZO_ASSIGN(const unsigned woken, wake_in(source, key, how.wake, ~0U));
   unsigned moved = 0;
   for (auto at = source.waiters.begin(); at != source.waiters.end() && moved < how.move;) {
     Waiter& waiter = *at++;
     if (waiter.key != key) continue;
+    if (waiter.waits != Waits::kForWake) return fail(Errno::kInval);
     ++moved;
-    if (key == target) continue;
-    source.waiters.erase(source.waiters.iterator_to(waiter));
-    waiter.key = target;
-    waiter.bucket.store(&destination, std::memory_order_release);
-    destination.waiters.push_back(waiter);
+    if (key != target) move(waiter, source, destination, target);
   }
   return woken + moved;
 }
@@ -236,9 +232,10 @@ Result<unsigned> FutexTable::wake_op(const FutexWord& first, const FutexWord& se
   if (!old) return fail(old.error());
   GONZO_ASSIGN(const bool holds,
                compare(operation.comparison, static_cast<std::int32_t>(*old), operation.compared));
-  unsigned woken = wake_in(bucket, key, wake_first, ~0U);
-  if (holds) woken += wake_in(other_bucket, other, wake_second, ~0U);
-  return woken;
+  GONZO_ASSIGN(const unsigned woken, wake_in(bucket, key, wake_first, ~0U));
+  if (!holds) return woken;
+  GONZO_ASSIGN(const unsigned more, wake_in(other_bucket, other, wake_second, ~0U));
+  return woken + more;
 }
 
 }  // namespace gonzo

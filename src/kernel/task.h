@@ -111,6 +111,7 @@ class Task {
   void set_credentials(const Credentials& credentials) GONZO_EXCLUDES(name_lock_);
 
   std::atomic<bool> must_exit{false};              ///< another thread's exec
+  std::atomic<bool> gave_up_locks{false};          ///< FUTEX_LOCK_PI's; none is its again
   Completion* killable_wait = nullptr;             ///< under the process's lock
   MemoryPolicyRef memory_policy;                   ///< set_mempolicy; null: the machine's
   std::uint64_t clear_child_tid = 0;               ///< set_tid_address

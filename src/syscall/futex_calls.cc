@@ -6,10 +6,15 @@
 #include <optional>
 
 #include "kernel/futex.h"
+#include "kernel/process_table.h"
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
 #include "syscall/user_types.h"
+
+#ifndef FUTEX_LOCK_PI2
+#define FUTEX_LOCK_PI2 13  // since Linux 5.14
+#endif
 
 namespace gonzo {
 
@@ -20,6 +25,11 @@ struct FutexWait {
   int flags = 0;  ///< FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME
   std::optional<timespec> deadline;
 };
+
+bool may_name_clock(int operation) {
+  return operation == FUTEX_WAIT_BITSET || operation == FUTEX_WAIT_REQUEUE_PI ||
+         operation == FUTEX_LOCK_PI2;
+}
 
 FutexWord word_at(const Call& call, unsigned argument, int flags) {
   return {.memory = call.memory(),
@@ -73,6 +83,57 @@ std::int64_t futex_wait(Call& call, int operation, int flags) {
       {.expected = call.word(2), .bitset = bitset, .flags = flags, .deadline = *deadline});
 }
 
+struct LivingThreads {
+  ProcessTable& processes;
+  bool operator()(std::uint32_t number) const {
+    const auto task = processes.find_task(static_cast<int>(number));
+    return task != nullptr && !task->gave_up_locks;
+  }
+};
+
+std::uint32_t number_of(const Call& call) { return static_cast<std::uint32_t>(call.task.tid()); }
+
+/// Signals make the call again, whoever handles them.
+std::int64_t again_after_signal(std::int64_t ended) {
+  return ended == -EINTR ? -restart::kNoIntr : ended;
+}
+
+/// FUTEX_LOCK_PI counts to a moment of CLOCK_REALTIME; FUTEX_LOCK_PI2 by its flag.
+std::int64_t futex_lock(Call& call, int operation, int flags) {
+  const auto deadline = deadline_of(call, operation);
+  if (!deadline) return raw(deadline.error());
+  if (operation == FUTEX_LOCK_PI) flags |= FUTEX_CLOCK_REALTIME;
+  const FutexWait wait{.flags = flags, .deadline = *deadline};
+  const LivingThreads living{call.process().system().processes()};
+  return again_after_signal(call.process().system().futexes().lock(
+      word_at(call, 0, flags), {.number = number_of(call), .is_alive = living},
+      [&](std::atomic<std::uint32_t>& woken) { return sleep_on(call, wait, woken); }));
+}
+
+std::int64_t futex_try_lock(Call& call, int flags) {
+  const LivingThreads living{call.process().system().processes()};
+  return call.process().system().futexes().try_lock(
+      word_at(call, 0, flags), {.number = number_of(call), .is_alive = living});
+}
+
+std::int64_t futex_wait_requeue(Call& call, int operation, int flags) {
+  const auto deadline = deadline_of(call, operation);
+  if (!deadline) return raw(deadline.error());
+  const FutexWait wait{.flags = flags, .deadline = *deadline};
+  const LivingThreads living{call.process().system().processes()};
+  return again_after_signal(call.process().system().futexes().wait_for_lock(
+      word_at(call, 0, flags), call.word(2), word_at(call, 4, flags),
+      {.number = number_of(call), .is_alive = living},
+      [&](std::atomic<std::uint32_t>& woken) { return sleep_on(call, wait, woken); }));
+}
+
+std::int64_t futex_requeue_to_lock(Call& call, int flags) {
+  if (call.integer(2) != 1 || call.integer(3) < 0) return -EINVAL;
+  const LivingThreads living{call.process().system().processes()};
+  return raw(call.process().system().futexes().requeue_to_lock(
+      word_at(call, 0, flags), word_at(call, 4, flags), call.word(3), call.word(5), living));
+}
+
 /// Linux wakes one even when asked for none, or for less.
 unsigned wake_count(const Call& call, unsigned argument) {
   return static_cast<unsigned>(std::max(call.integer(argument), 1));
@@ -91,7 +152,7 @@ std::int64_t futex_requeue(Call& call, int operation, int flags) {
 std::int64_t sys_futex(Call& call) {
   const int operation = call.integer(1) & FUTEX_CMD_MASK;
   const int flags = call.integer(1) & ~FUTEX_CMD_MASK;
-  if ((flags & FUTEX_CLOCK_REALTIME) != 0 && operation != FUTEX_WAIT_BITSET) return -ENOSYS;
+  if ((flags & FUTEX_CLOCK_REALTIME) != 0 && !may_name_clock(operation)) return -ENOSYS;
   FutexTable& futexes = call.process().system().futexes();
   switch (operation) {
     case FUTEX_WAIT:
@@ -107,6 +168,17 @@ std::int64_t sys_futex(Call& call) {
     case FUTEX_WAKE_OP:
       return raw(futexes.wake_op(word_at(call, 0, flags), word_at(call, 4, flags),
                                  wake_count(call, 2), wake_count(call, 3), call.word(5)));
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+      return futex_lock(call, operation, flags);
+    case FUTEX_TRYLOCK_PI:
+      return futex_try_lock(call, flags);
+    case FUTEX_UNLOCK_PI:
+      return raw(futexes.unlock(word_at(call, 0, flags), number_of(call)));
+    case FUTEX_WAIT_REQUEUE_PI:
+      return futex_wait_requeue(call, operation, flags);
+    case FUTEX_CMP_REQUEUE_PI:
+      return futex_requeue_to_lock(call, flags);
     default:
       return -ENOSYS;
   }

@@ -164,10 +164,11 @@ constexpr Symbol kEpollOperations[] = {S(EPOLL_CTL_ADD), S(EPOLL_CTL_DEL), S(EPO
 constexpr Symbol kEventfdFlags[] = {S(EFD_CLOEXEC), S(EFD_NONBLOCK), S(EFD_SEMAPHORE)};
 constexpr Symbol kTimerfdFlags[] = {S(TFD_CLOEXEC), S(TFD_NONBLOCK)};
 constexpr Symbol kInotifyFlags[] = {S(IN_CLOEXEC), S(IN_NONBLOCK)};
-constexpr Symbol kFutexes[] = {S(FUTEX_WAIT),        S(FUTEX_WAKE),       S(FUTEX_REQUEUE),
-                               S(FUTEX_CMP_REQUEUE), S(FUTEX_WAKE_OP),    S(FUTEX_LOCK_PI),
-                               S(FUTEX_UNLOCK_PI),   S(FUTEX_TRYLOCK_PI), S(FUTEX_WAIT_BITSET),
-                               S(FUTEX_WAKE_BITSET)};
+constexpr Symbol kFutexes[] = {
+    S(FUTEX_WAIT),         S(FUTEX_WAKE),        S(FUTEX_REQUEUE),         S(FUTEX_CMP_REQUEUE),
+    S(FUTEX_WAKE_OP),      S(FUTEX_LOCK_PI),     S(FUTEX_UNLOCK_PI),       S(FUTEX_TRYLOCK_PI),
+    S(FUTEX_WAIT_BITSET),  S(FUTEX_WAKE_BITSET), S(FUTEX_WAIT_REQUEUE_PI), S(FUTEX_CMP_REQUEUE_PI),
+    {13, "FUTEX_LOCK_PI2"}};
 constexpr Symbol kFutexFlags[] = {S(FUTEX_PRIVATE_FLAG), S(FUTEX_CLOCK_REALTIME)};
 constexpr Symbol kResources[] = {
     S(RLIMIT_CPU),      S(RLIMIT_FSIZE), S(RLIMIT_DATA),   S(RLIMIT_STACK),

@@ -111,9 +111,10 @@ static GetTimeOfDay get_time_of_day = call_time_of_day;
 static Time get_seconds = call_seconds;
 static GetCpu get_cpu = call_cpu;
 
+// An i386 program's has other symbols.
 static void find_symbols(void) {
   const uintptr_t header = getauxval(AT_SYSINFO_EHDR);
-  if (header == 0) return;
+  if (header == 0 || sizeof(void *) == 4) return;
   const struct Image image = open_image(header);
   get_time = (GetTime)look_up(&image, "__vdso_clock_gettime");
   get_resolution = (GetTime)look_up(&image, "__vdso_clock_getres");

@@ -96,7 +96,6 @@ TEST_F(ProcessCallsTest, Futexes) {
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_WAIT_BITSET, 5, timeout, 0, 0), -EINVAL);
   ASSERT_TRUE(guest_.memory().store(timeout, timespec{0, -1}).has_value());
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_WAIT, 5, timeout), -EINVAL);
-  EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_LOCK_PI, 0), -ENOSYS);
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 5, 0), -ENOSYS);
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_REQUEUE, -1, 1, word), -EINVAL);
   EXPECT_EQ(guest_.call(SYS_futex, word, FUTEX_CMP_REQUEUE, 1, 1, word, 4), -EAGAIN);
