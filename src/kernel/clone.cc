@@ -1,6 +1,8 @@
 #include "kernel/clone.h"
 
+#include <linux/capability.h>
 #include <linux/sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <csignal>
@@ -14,10 +16,11 @@ namespace {
 
 constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                       CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
-constexpr std::uint64_t kKnown =
-    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD |
-    CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |
-    CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND | CLONE_PTRACE;
+constexpr std::uint64_t kKnown = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |
+                                 CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                                 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |
+                                 CLONE_UNTRACED | CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_IO |
+                                 CLONE_CLEAR_SIGHAND | CLONE_PTRACE;
 
 /// Linux: the checks at the start of copy_process.
 Result<void> check(const CloneRequest& request) {
@@ -25,6 +28,7 @@ Result<void> check(const CloneRequest& request) {
   if (has(CLONE_THREAD) && !has(CLONE_SIGHAND)) return fail(Errno::kInval);
   if (has(CLONE_SIGHAND) && !has(CLONE_VM)) return fail(Errno::kInval);
   if (has(CLONE_SIGHAND) && has(CLONE_CLEAR_SIGHAND)) return fail(Errno::kInval);
+  if (has(CLONE_PIDFD) && has(CLONE_DETACHED)) return fail(Errno::kInval);
   if (has(kNamespaces)) return fail(Errno::kPerm);
   if ((request.flags & ~kKnown) != 0) return fail(Errno::kInval);
   return {};
@@ -56,7 +60,12 @@ Result<std::unique_ptr<MachineThread>> copy_thread(Task& parent, Process& proces
   CpuRegisters registers = parent.registers();
   registers.rax = 0;
   if (request.stack_pointer != 0) registers.rsp = request.stack_pointer;
-  if ((request.flags & CLONE_SETTLS) != 0) registers.fs_base = request.tls;
+  if (request.segment) {
+    registers.tls[request.segment->entry_number - segment::kFirstTls] =
+        request.segment->to_descriptor();
+  } else if ((request.flags & CLONE_SETTLS) != 0) {
+    registers.fs_base = request.tls;
+  }
   GONZO_ASSIGN(auto thread,
                process.system().machine().create_thread(process.machine_space(), registers));
   std::ranges::copy(parent.thread().extended_state(), thread->extended_state().begin());
@@ -108,18 +117,40 @@ class Cloning {
           request_.exit_signal);
     }
     table_.add_task(task_);
+    if (const auto opened = open_descriptor(); !opened) {
+      undo();
+      return opened;
+    }
     if (has(CLONE_PARENT_SETTID)) std::ignore = parent_.memory().store(request_.parent_tid, id_);
     const auto started = system().tasks().start(
         {.task = task_,
          .directory = has(CLONE_FS) ? Directory::kShared : Directory::kOwn,
          .child_tid = has(CLONE_CHILD_SETTID) ? request_.child_tid : VirtAddr()});
-    if (!started) undo();
+    if (!started) {
+      if (pidfd_ >= 0) std::ignore = parent_.files().close(pidfd_);
+      undo();
+    }
     return started;
   }
 
  private:
   System& system() { return parent_.process().system(); }
   bool has(std::uint64_t flag) const { return (request_.flags & flag) != 0; }
+  /// CLONE_PIDFD.
+  Result<void> open_descriptor() {
+    if (!has(CLONE_PIDFD)) return {};
+    const auto of = has(CLONE_THREAD) ? ProcessFile::Of::kThread : ProcessFile::Of::kProcess;
+    GONZO_ASSIGN(auto file,
+                 table_.open_file(task_->process().shared_from_this(), id_, of, /*flags=*/0));
+    GONZO_ASSIGN(const int number, parent_.files().insert(std::move(file), CloseOnExec::kYes));
+    const auto stored = parent_.memory().store(request_.pidfd, number);
+    if (stored) {
+      pidfd_ = number;
+    } else {
+      std::ignore = parent_.files().close(number);
+    }
+    return stored;
+  }
   void undo() {
     task_->set_host_thread(0);
     task_->process().detach(*task_);
@@ -137,12 +168,24 @@ class Cloning {
   ProcessTable& table_;
   std::shared_ptr<Process> child_;  ///< null for a thread
   std::shared_ptr<Task> task_;
+  int pidfd_ = -1;
 };
+
+/// Linux: copy_process. Root and its like have no limit.
+Result<void> check_limit(Task& parent) {
+  const std::uint64_t limit = parent.process().limits()[RLIMIT_NPROC].soft;
+  const Credentials user = parent.credentials();
+  const bool is_free = user.uid == 0 || user.has(CAP_SYS_RESOURCE) || user.has(CAP_SYS_ADMIN);
+  const ProcessTable& table = parent.process().system().processes();
+  if (is_free || table.task_count() < limit || table.task_count(user.uid) < limit) return {};
+  return fail(Errno::kAgain);
+}
 
 }  // namespace
 
 Result<int> clone_task(Task& parent, const CloneRequest& request) {
   GONZO_TRY(check(request));
+  GONZO_TRY(check_limit(parent));
   ProcessTable& table = parent.process().system().processes();
   GONZO_ASSIGN(const int id, table.reserve_id());
   ReservedId reserved(table, id);

@@ -73,16 +73,6 @@ void release_robust_futexes(Task& task, Word list) {
   if (head->pending != 0) std::ignore = release(head->pending);
 }
 
-/// Of a thread of this process by its number (Linux: MAKE_THREAD_CPUCLOCK). Nothing: it is gone.
-std::chrono::nanoseconds cpu_time(pid_t thread) {
-  constexpr unsigned kPerThreadScheduled = 6;  // CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
-  const auto clock =
-      static_cast<clockid_t>((~static_cast<unsigned>(thread) << 3) | kPerThreadScheduled);
-  timespec time{};
-  if (thread == 0 || clock_gettime(clock, &time) != 0) return {};
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 void end_process(Task& last) {
   Process& process = last.process();
   System& system = process.system();
@@ -109,13 +99,23 @@ void leave_memory(Task& task) {
   if (task.memory().store(word, std::uint32_t{0})) wake_one(task, word, FutexScope::kShared);
 }
 
+/// Linux: MAKE_THREAD_CPUCLOCK.
+std::chrono::nanoseconds thread_cpu_time(pid_t thread) {
+  constexpr unsigned kPerThreadScheduled = 6;  // CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
+  const auto clock =
+      static_cast<clockid_t>((~static_cast<unsigned>(thread) << 3) | kPerThreadScheduled);
+  timespec time{};
+  if (thread == 0 || clock_gettime(clock, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 Usage usage_of(Process& process) {
   const auto memory = process.memory_ref();
   if (memory == nullptr) return {};
   const AddressSpaceCounts counts = memory->space().counts();
   const std::chrono::nanoseconds user = memory->machine().counters().guest_time;
   std::chrono::nanoseconds runner = process.ended_runner_time();
-  process.for_each_task([&](Task& task) { runner += cpu_time(task.host_thread()); });
+  process.for_each_task([&](Task& task) { runner += thread_cpu_time(task.host_thread()); });
   return {.user = user,
           // While it waits for the guest on another processor, the runner spins: that is not the
           // guest's.
@@ -128,7 +128,7 @@ Usage usage_of(Process& process) {
 void end_task(Task& task) {
   Process& process = task.process();
   leave_memory(task);
-  process.add_runner_time(cpu_time(gettid()));
+  process.add_runner_time(thread_cpu_time(gettid()));
   task.set_host_thread(0);  // counted now, and not to be kicked any more
   // Before the others can see it gone: with the last of them goes the space that it ran in.
   if (!process.is_last(task)) task.replace_thread(nullptr);

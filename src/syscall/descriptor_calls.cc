@@ -179,6 +179,10 @@ std::int64_t sys_fcntl(Call& call) {
       const auto cloexec = call.files().cloexec(fd);
       return cloexec ? (*cloexec == CloseOnExec::kYes ? FD_CLOEXEC : 0) : raw(cloexec.error());
     }
+    case F_GETFL: {
+      const std::int64_t flags = fcntl_on_host(call, **file);
+      return is_error(flags) ? flags : (*file)->status_flags(static_cast<int>(flags));
+    }
     case F_SETFD:
       return raw(call.files().set_cloexec(fd, close_on_exec((call[2] & FD_CLOEXEC) != 0)));
     case F_GETLK:

@@ -129,6 +129,9 @@ std::int64_t sys_process_vm_readv(Call& call);
 std::int64_t sys_process_vm_writev(Call& call);
 std::int64_t sys_process_madvise(Call& call);
 std::int64_t sys_pidfd_open(Call& call);
+std::int64_t sys_pidfd_getfd(Call& call);
+std::int64_t sys_pidfd_send_signal(Call& call);
+std::int64_t sys_kcmp(Call& call);
 
 // numa_calls.cc
 std::int64_t sys_set_mempolicy(Call& call);
@@ -158,6 +161,13 @@ std::int64_t sys_priority(Call& call);
 std::int64_t sys_setpgid(Call& call);
 std::int64_t sys_setsid(Call& call);
 std::int64_t sys_sched_setaffinity(Call& call);
+std::int64_t sys_sched_setscheduler(Call& call);
+std::int64_t sys_sched_setparam(Call& call);
+std::int64_t sys_sched_rr_get_interval(Call& call);
+std::int64_t sys_sched_getattr(Call& call);
+std::int64_t sys_sched_setattr(Call& call);
+std::int64_t sys_ioprio_get(Call& call);
+std::int64_t sys_ioprio_set(Call& call);
 std::int64_t sys_sched_getscheduler(Call& call);
 std::int64_t sys_sched_getparam(Call& call);
 std::int64_t sys_sched_getaffinity(Call& call);
@@ -218,6 +228,7 @@ std::int64_t sys_restart_syscall(Call& call);
 
 // clock_calls.cc
 std::int64_t sys_clock_gettime(Call& call);
+std::int64_t sys_clock_getres(Call& call);
 std::int64_t sys_gettimeofday(Call& call);
 std::int64_t sys_time(Call& call);
 std::int64_t sys_set_clock(Call& call);

@@ -1,38 +1,19 @@
 // A process's memory by its id or descriptor.
-// Linux: mm/process_vm_access.c, process_madvise (mm/madvise.c), pidfd_open (kernel/pid.c).
-#include <fcntl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+// Linux: mm/process_vm_access.c, process_madvise (mm/madvise.c).
+#include <linux/capability.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 
 #include "kernel/process_table.h"
 #include "syscall/handlers.h"
-#include "syscall/new_descriptor.h"
+#include "syscall/process_descriptor.h"
 #include "syscall/transfer.h"
 
 namespace gonzo {
 
 namespace {
-
-/// A descriptor that stands for the process. The host's is the runner's: it is readable when that
-/// ends, which nobody in it lives to see.
-class OldProcessFile final : public OpenFile {
- public:
-  using OpenFile::OpenFile;
-};
-
-constexpr int kSelfThread = -10000, kSelfProcess = -10001;  // PIDFD_SELF_*, since Linux 6.14
-
-/// EBADF: no descriptor of a process.
-Result<void> check_process_file(Call& call, unsigned index) {
-  const int fd = call.integer(index);
-  if (fd == kSelfThread || fd == kSelfProcess) return {};
-  GONZO_ASSIGN(const OpenFileRef file, call.file(index));
-  if (dynamic_cast<const OldProcessFile*>(file.get()) == nullptr) return fail(Errno::kBadF);
-  return {};
-}
 
 enum class Bounds : bool { kOurs, kAnyones };
 
@@ -157,36 +138,36 @@ std::int64_t process_vm(Call& call, Way way) {
 std::int64_t sys_process_vm_readv(Call& call) { return process_vm(call, Way::kFromRemote); }
 std::int64_t sys_process_vm_writev(Call& call) { return process_vm(call, Way::kToRemote); }
 
-/// Of oneself all advice is allowed. The bytes advised, up to the first range that fails; its error
-/// if that is the first.
+/// Of others only what changes nothing but where their pages are (Linux:
+/// process_madvise_remote_valid). In this order. EINVAL: flags; the array's errors; EBADF: no
+/// pidfd; ESRCH: it has ended; EACCES: it may not be looked into; EINVAL, EPERM. The bytes advised,
+/// up to the first range that fails; its error if that is the first.
 std::int64_t sys_process_madvise(Call& call) {
   if (call.word(4) != 0) return -EINVAL;
   const auto ranges = load_vectors(call, 1, Bounds::kOurs);
   if (!ranges) return raw(ranges.error());
-  if (auto own = check_process_file(call, 0); !own) return raw(own.error());
+  const auto descriptor = process_descriptor(call, call.integer(0));
+  if (!descriptor) return raw(descriptor.error());
+  const auto task = descriptor->task();
+  if (!task) return raw(task.error());
+  if (!may_inspect(call.task, **task, CallerIds::kFile)) return -EACCES;
+  const auto held = (*task)->process().memory_ref();
+  if (held == nullptr) return -ESRCH;
+  const int advice = call.integer(3);
+  if (&held->space() != &call.memory()) {
+    constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1
+    const bool is_harmless = advice == MADV_COLD || advice == MADV_PAGEOUT ||
+                             advice == MADV_WILLNEED || advice == kCollapse;
+    if (!is_harmless) return -EINVAL;
+    if (!call.task.credentials().has(CAP_SYS_NICE)) return -EPERM;
+  }
   std::int64_t advised = 0;
   for (const GuestSpan& range : *ranges) {
-    const auto done = call.memory().advise(range.start, range.length, call.integer(3));
+    const auto done = held->space().advise(range.start, range.length, advice);
     if (!done) return advised != 0 ? advised : raw(done.error());
     advised += static_cast<std::int64_t>(range.length);
   }
   return advised;
-}
-
-/// EINVAL: unknown flags, a pid that none can be. ESRCH: another process.
-std::int64_t sys_pidfd_open(Call& call) {
-  constexpr unsigned kNonblock = O_NONBLOCK, kThread = O_EXCL;  // PIDFD_*
-  if ((call.word(1) & ~(kNonblock | kThread)) != 0 || call.integer(0) <= 0) return -EINVAL;
-  if (call.integer(0) != call.process().pid()) return -ESRCH;
-  const std::int64_t host_fd =
-      call.host(SYS_pidfd_open, {static_cast<std::uint64_t>(getpid()), call.word(1) & kNonblock});
-  if (host_fd < 0) return host_fd;
-  const auto high = move_high(static_cast<int>(host_fd));
-  if (!high) {
-    ::close(static_cast<int>(host_fd));
-    return raw(high.error());
-  }
-  return raw(call.files().insert(std::make_shared<OldProcessFile>(*high), CloseOnExec::kYes));
 }
 
 }  // namespace gonzo

@@ -29,7 +29,7 @@ constexpr SyscallRow kRows[] = {
           out_struct(kTimeBytes).shown_as(Style::kTimeval).made_of(Members::kLongs).or_null(),
           out_struct(kZoneBytes).or_null())},
     {SYS_clock_gettime, "clock_gettime", call(sys_clock_gettime, clock(), timespec_out())},
-    {SYS_clock_getres, "clock_getres", pass(clock(), timespec_out().or_null())},
+    {SYS_clock_getres, "clock_getres", call(sys_clock_getres, clock(), timespec_out().or_null())},
     {SYS_clock_settime, "clock_settime", call(sys_set_clock, clock(), timespec_in())},
     {SYS_adjtimex, "adjtimex", call(sys_set_clock, inout_struct(sizeof(timex)))},
     {SYS_clock_adjtime, "clock_adjtime", call(sys_set_clock, clock(), inout_struct(sizeof(timex)))},

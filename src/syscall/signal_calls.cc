@@ -11,6 +11,7 @@
 #include "kernel/process_table.h"
 #include "syscall/await_signal.h"
 #include "syscall/handlers.h"
+#include "syscall/process_descriptor.h"
 #include "syscall/sleep.h"
 #include "syscall/table.h"
 #include "syscall/user_signal.h"
@@ -235,6 +236,48 @@ std::int64_t sys_rt_tgsigqueueinfo(Call& call) {
   if (is_kernels(*info) && call.integer(1) != call.task.tid()) return -EPERM;
   if (!is_valid_or_zero(signal)) return -EINVAL;
   return send_to_thread(call, call.integer(0), call.integer(1), *info);
+}
+
+namespace {
+
+enum class Scope : unsigned {
+  kDescriptors = 0,
+  kThread = 1,
+  kProcess = 2,
+  kGroup = 4
+};  // PIDFD_SIGNAL_*
+
+std::int64_t send_through(Call& call, const ProcessDescriptor& to, const SignalInfo& info) {
+  const auto scope = static_cast<Scope>(call.word(3));
+  const bool to_thread = scope == Scope::kThread ||
+                         (scope == Scope::kDescriptors && to.of == ProcessFile::Of::kThread);
+  if (to.process == nullptr) return -ESRCH;
+  if (scope == Scope::kGroup) return kill_group(call, to.id, info);
+  if (to_thread) return send_to_thread(call, to.process->pid(), to.id, info);
+  return raw(kill_one(call, *to.process, info));
+}
+
+}  // namespace
+
+/// In this order. EINVAL: flags; EBADF: no pidfd, no directory of /proc; EFAULT, EINVAL: the
+/// information is not about that signal, or EPERM: pretends to be the kernel's; ESRCH, EPERM,
+/// EINVAL: no signal.
+std::int64_t sys_pidfd_send_signal(Call& call) {
+  const unsigned flags = call.word(3);
+  if (flags > 4 || (flags & (flags - 1)) != 0) return -EINVAL;
+  const auto to = process_descriptor_or_directory(call, call.integer(0));
+  if (!to) return raw(to.error());
+  const int signal = call.integer(1);
+  SignalInfo info = from_self(call, signal, SI_USER);
+  if (!call.is_null(2)) {
+    const auto given = load_signal_info(call, call.address(2));
+    if (!given) return raw(given.error());
+    if (given->signal != signal) return -EINVAL;
+    if (to->process != call.process().shared_from_this() && is_kernels(*given)) return -EPERM;
+    info = *given;
+  }
+  if (!is_valid_or_zero(signal)) return -EINVAL;
+  return send_through(call, *to, info);
 }
 
 }  // namespace gonzo

@@ -57,6 +57,7 @@ std::int64_t sys_clock_nanosleep(Call& call) {
   if (!time) return raw(time.error());
   if (!is_valid(*time)) return -EINVAL;
   const clockid_t clock = call.integer(0);
+  if (clock < 0) return -EINVAL;
   if ((call.integer(1) & TIMER_ABSTIME) == 0) {
     return sleep_for(call, clock, *time, call.address(3));
   }

@@ -7,8 +7,10 @@
 #include <csignal>
 
 #include "kernel/process_table.h"
+#include "kernel/signal_info_i386.h"
 #include "syscall/cpu_times.h"
 #include "syscall/handlers.h"
+#include "syscall/process_descriptor.h"
 #include "syscall/user_types.h"
 
 namespace gonzo {
@@ -16,7 +18,7 @@ namespace gonzo {
 namespace {
 
 /// si_signo to si_status.
-constexpr std::size_t kWaitInfoBytes = 28;
+constexpr std::size_t kWaitInfoBytes = 28, kI386WaitInfoBytes = 24;
 constexpr int kThreadOptions = __WNOTHREAD | __WCLONE | __WALL;
 
 struct WaitOutcome {
@@ -64,17 +66,38 @@ Result<WaitSelector> selector_of(Call& call, int pid) {
   return WaitSelector{Kind::kGroup, self.group};
 }
 
-Result<WaitSelector> selector_of_id(Call& call, int type, int id) {
+/// WNOHANG of a pidfd that does not block is told as EAGAIN.
+enum class Blocking : bool { kAsAsked, kNever };
+struct WaitTarget {
+  WaitSelector selector;
+  Blocking blocking = Blocking::kAsAsked;
+};
+
+/// One that has been waited for is nobody's child.
+Result<WaitTarget> target_of_descriptor(Call& call, int fd) {
+  constexpr int kNobody = 0;
+  if (fd < 0) return fail(Errno::kInval);
+  GONZO_ASSIGN(const auto found, process_descriptor(call, fd));
+  return WaitTarget{
+      .selector = {WaitSelector::Kind::kProcess, found.process != nullptr ? found.id : kNobody},
+      .blocking = found.is_nonblocking ? Blocking::kNever : Blocking::kAsAsked};
+}
+
+Result<WaitTarget> target_of_id(Call& call, int type, int id) {
   using Kind = WaitSelector::Kind;
   switch (type) {
     case P_ALL:
-      return WaitSelector{};
+      return WaitTarget{};
     case P_PID:
       if (id <= 0) return fail(Errno::kInval);
-      return WaitSelector{Kind::kProcess, id};
-    case P_PGID:
+      return WaitTarget{.selector = {Kind::kProcess, id}};
+    case P_PGID: {
       if (id < 0) return fail(Errno::kInval);
-      return selector_of(call, id == 0 ? 0 : -id);
+      GONZO_ASSIGN(const auto selector, selector_of(call, id == 0 ? 0 : -id));
+      return WaitTarget{.selector = selector};
+    }
+    case P_PIDFD:
+      return target_of_descriptor(call, id);
     default:
       return fail(Errno::kInval);
   }
@@ -127,24 +150,31 @@ std::int64_t sys_waitid(Call& call) {
   constexpr int kStates = WEXITED | WSTOPPED | WCONTINUED;
   if ((options & ~(WNOHANG | WNOWAIT | kStates | kThreadOptions)) != 0) return -EINVAL;
   if ((options & kStates) == 0) return -EINVAL;
-  const auto selector = selector_of_id(call, call.integer(0), call.integer(1));
-  if (!selector) return raw(selector.error());
+  const auto target = target_of_id(call, call.integer(0), call.integer(1));
+  if (!target) return raw(target.error());
+  const bool never_blocks = target->blocking == Blocking::kNever;
   const auto outcome = wait_for(call,
-                                {.selector = *selector,
+                                {.selector = target->selector,
                                  .exited = (options & WEXITED) != 0,
                                  .stopped = (options & WSTOPPED) != 0,
                                  .continued = (options & WCONTINUED) != 0,
                                  .keep = (options & WNOWAIT) != 0},
-                                options);
+                                never_blocks ? options | WNOHANG : options);
   if (!outcome) return raw(outcome.error());
   const auto& report = outcome->report;
   if (!report && outcome->interrupted != 0) return outcome->interrupted;
+  if (!report && never_blocks && (options & WNOHANG) == 0) return -EAGAIN;
   if (report) {
     if (const std::int64_t stored = store_usage(call, 4, report->usage); stored < 0) return stored;
   }
   if (call.is_null(2)) return 0;
   // Linux writes these fields only, and zeros when there is nothing to tell.
   const SignalInfo info = report ? info_of(*report) : SignalInfo{};
+  if (call.is_i386()) {
+    const auto narrow = I386SignalInfo::of(info);
+    return raw(call.memory().copy_out(
+        call.address(2), std::as_bytes(std::span(&narrow, 1)).first(kI386WaitInfoBytes)));
+  }
   return raw(call.memory().copy_out(call.address(2),
                                     std::as_bytes(std::span(&info, 1)).first(kWaitInfoBytes)));
 }

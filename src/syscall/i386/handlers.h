@@ -4,11 +4,14 @@
 #include <cstdint>
 
 #include "syscall/call.h"
+#include <gonzo/machine/user_descriptor.h>
 
 namespace gonzo {
 
 // thread_area.cc
 std::int64_t i386_set_thread_area(Call& call);
+/// What set_thread_area and clone may be given. EINVAL.
+Result<void> check_segment(const UserDescriptor& user);
 std::int64_t i386_get_thread_area(Call& call);
 
 // signal_calls.cc

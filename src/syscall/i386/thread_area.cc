@@ -25,6 +25,12 @@ Result<unsigned> tls_index(std::uint32_t entry) {
 
 }  // namespace
 
+Result<void> check_segment(const UserDescriptor& user) {
+  if (!is_allowed(user)) return fail(Errno::kInval);
+  GONZO_TRY(tls_index(user.entry_number));
+  return {};
+}
+
 /// ESRCH: all three entries are in use. ENOSYS: from a program on 64-bit page tables, where the
 /// machine has no place that the guest cannot have.
 std::int64_t i386_set_thread_area(Call& call) {
