@@ -9,6 +9,7 @@
 
 #include "syscall/handlers.h"
 #include "syscall/sleep.h"
+#include "syscall/user_types.h"
 
 namespace gonzo {
 
@@ -19,8 +20,19 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned kCompat = 0x80000000;  // MSG_CMSG_COMPAT: between the kernel and itself
 constexpr unsigned kMostMessages = UIO_MAXIOV;
 
+/// struct mmsghdr in the caller's layout.
+struct EntryLayout {
+  std::size_t bytes = sizeof(mmsghdr), length_at = offsetof(mmsghdr, msg_len);
+
+  static EntryLayout of(const Call& call) {
+    constexpr std::size_t kNarrowHeader = 28;  // struct compat_msghdr
+    if (!call.is_i386()) return {};
+    return {.bytes = kNarrowHeader + sizeof(unsigned), .length_at = kNarrowHeader};
+  }
+};
+
 VirtAddr entry(const Call& call, unsigned index) {
-  return VirtAddr(call[1] + std::uint64_t{index} * sizeof(mmsghdr));
+  return VirtAddr(call[1] + index * EntryLayout::of(call).bytes);
 }
 
 /// One message, by sendmsg or recvmsg; how long it was is stored beside it.
@@ -29,7 +41,7 @@ std::int64_t one(const Call& call, SyscallHandlerFunction handler, unsigned inde
   single.arguments = {call[0], entry(call, index).value, static_cast<unsigned>(flags)};
   const std::int64_t result = handler(single);
   if (result < 0) return result;
-  const VirtAddr length(entry(call, index).value + offsetof(mmsghdr, msg_len));
+  const VirtAddr length = entry(call, index) + EntryLayout::of(call).length_at;
   return raw(call.memory().store(length, static_cast<unsigned>(result)));
 }
 
@@ -46,7 +58,6 @@ std::int64_t look_at_socket(const Call& call) {
 }  // namespace
 
 std::int64_t sys_sendmmsg(Call& call) {
-  if (call.is_i386()) return -ENOSYS;
   if ((call.word(3) & kCompat) != 0) return -EINVAL;
   if (const std::int64_t error = look_at_socket(call); error < 0) return error;
   const unsigned count = std::min(call.word(2), kMostMessages);
@@ -58,11 +69,10 @@ std::int64_t sys_sendmmsg(Call& call) {
 }
 
 std::int64_t sys_recvmmsg(Call& call) {
-  if (call.is_i386()) return -ENOSYS;
   if ((call.word(3) & kCompat) != 0) return -EINVAL;
   std::optional<Clock::time_point> deadline;
   if (!call.is_null(4)) {
-    const auto time = call.memory().load<timespec>(call.address(4));
+    const auto time = load_longs<timespec>(call, call.address(4));
     if (!time) return raw(time.error());
     if (!is_valid(*time)) return -EINVAL;
     deadline = Clock::now() + std::chrono::seconds(std::min(time->tv_sec, 9'000'000'000L / 2)) +
@@ -87,7 +97,7 @@ std::int64_t sys_recvmmsg(Call& call) {
     const auto left = std::max(*deadline - Clock::now(), Clock::duration(0));
     const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
     const timespec rest{whole.count(), (left - whole).count()};
-    if (auto stored = call.memory().store(call.address(4), rest); !stored) {
+    if (auto stored = store_longs(call, call.address(4), rest); !stored) {
       return raw(stored.error());
     }
   }

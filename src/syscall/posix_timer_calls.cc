@@ -27,6 +27,23 @@ struct Event {
 };
 static_assert(sizeof(Event) == 64);
 
+/// i386's (Linux: compat_sigevent).
+struct NarrowEvent {
+  std::uint32_t value;
+  std::int32_t signal, notify, thread;
+  std::array<std::int32_t, 12> padding;
+};
+static_assert(sizeof(NarrowEvent) == 64);
+
+Result<Event> load_event(Call& call, VirtAddr from) {
+  if (!call.is_i386()) return call.memory().load<Event>(from);
+  GONZO_ASSIGN(const auto narrow, call.memory().load<NarrowEvent>(from));
+  return Event{.value = narrow.value,
+               .signal = narrow.signal,
+               .notify = narrow.notify,
+               .thread = narrow.thread};
+}
+
 /// Those of CPU time would have to interrupt guest code that runs: EOPNOTSUPP.
 Result<void> can_tick(clockid_t clock) {
   switch (clock) {
@@ -36,6 +53,7 @@ Result<void> can_tick(clockid_t clock) {
     case CLOCK_TAI:
       return {};
     default: {
+      if (clock < 0) return fail(Errno::kInval);
       timespec time{};
       return fail(::clock_gettime(clock, &time) == 0 ? Errno::kOpNotSupp : Errno::kInval);
     }
@@ -89,10 +107,9 @@ nanoseconds left_until(clockid_t clock, const timespec& deadline) {
 }  // namespace
 
 std::int64_t sys_timer_create(Call& call) {
-  if (call.is_i386()) return -ENOSYS;
   Event event;
   if (!call.is_null(1)) {
-    const auto given = call.memory().load<Event>(call.address(1));
+    const auto given = load_event(call, call.address(1));
     if (!given) return raw(given.error());
     event = *given;
   }
