@@ -37,7 +37,7 @@ constexpr const char* kRunFooter =
     "  gonzo run -- cat /proc/self/maps         Gonzo's own areas, in Linux's format\n"
     "  gonzo run --stats -- sort -u words       faults, frames, page tables, times\n"
     "  gonzo run --strace=log -- make           every system call, into a file\n"
-    "  gonzo run --memory 64M -- sort big       a machine with little memory\n"
+    "  gonzo run --memory 64M --swap 1G -- sort big    a machine with little memory\n"
     "  gonzo run --fault-around 1 -- true       4 KiB a fault, as Linux without large folios";
 
 /// What CLI11 fills in, before it is checked.
@@ -52,6 +52,8 @@ struct RawOptions {
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;
   std::string vma_index{name_of(kDefaultVmaIndex)};
+  std::vector<std::string> swap;
+  std::string reclaim{kDefaultPolicy};
 };
 
 class RunFormatter : public CLI::Formatter {
@@ -71,12 +73,32 @@ std::string index_names() {
   return names;
 }
 
+std::string policy_list() {
+  std::string names;
+  for (const std::string_view name : policy_names()) {
+    if (!names.empty()) names += ", ";
+    names += name;
+  }
+  return names;
+}
+
 void describe_run(CLI::App& run, RawOptions& raw) {
   run.formatter(std::make_shared<RunFormatter>());
   run.footer(kRunFooter);
   run.set_help_flag("-h,--help", "This text")->group("Other");
   run.add_option("--memory", raw.memory, "Physical memory of the machine (K, M, G), 1M or more")
       ->type_name("SIZE")
+      ->capture_default_str()
+      ->group("Machine");
+  run.add_option("--swap", raw.swap,
+                 "Where pages go when memory is short: SIZE (a temporary file), file:PATH[:SIZE],\n"
+                 "zram:SIZE[:lz4|zstd], zswap:POOL:DEVICE or redis://HOST[:PORT]; several, each\n"
+                 "with ,prio=N or ,latency=TIME")
+      ->type_name("DEVICE")
+      ->allow_extra_args(false)
+      ->group("Machine");
+  run.add_option("--reclaim", raw.reclaim, "Which pages go first: " + policy_list())
+      ->type_name("NAME")
       ->capture_default_str()
       ->group("Machine");
   run.add_option("--fault-around", raw.fault_around,
@@ -160,6 +182,16 @@ std::expected<RunOptions, Exit> checked(const RawOptions& raw, std::vector<std::
   }
   options.fault_around = raw.fault_around;
   options.fail_frame = raw.fail_frame;
+  for (const std::string& text : raw.swap) {
+    auto request = parse_swap(text);
+    if (!request) return std::unexpected(complain(fmt::format("--swap {}", request.error())));
+    options.swap.push_back(std::move(*request));
+  }
+  if (std::ranges::find(policy_names(), raw.reclaim) == policy_names().end()) {
+    return std::unexpected(complain(
+        fmt::format("--reclaim {}: no such policy: use one of {}", raw.reclaim, policy_list())));
+  }
+  options.reclaim = raw.reclaim;
   const auto index = parse_vma_index(raw.vma_index);
   if (!index) {
     return std::unexpected(complain(

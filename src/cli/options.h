@@ -9,6 +9,8 @@
 
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/paging/paging_format.h>
+#include <gonzo/reclaim/reclaim_policy.h>
+#include <gonzo/swap/swap_text.h>
 #include <gonzo/vma/vma_index.h>
 
 namespace gonzo {
@@ -22,6 +24,8 @@ struct RunOptions {
   std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
+  std::vector<SwapRequest> swap;
+  std::string reclaim{kDefaultPolicy};
   VmaIndexKind vma_index = kDefaultVmaIndex;
   Overcommit overcommit = Overcommit::kHeuristic;
   std::optional<PagingFormat> paging;  ///< none: by the program's kind

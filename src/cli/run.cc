@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "syscall/trace.h"
 #include <gonzo/base/bytes.h>
 #include <gonzo/base/check.h>
+#include <gonzo/swap/swap_text.h>
 
 namespace gonzo {
 
@@ -165,6 +167,28 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   return report.status().shell_status();
 }
 
+/// Where temporary files go that may be large.
+std::string swap_directory() {
+  const char* const chosen = std::getenv("TMPDIR");
+  return chosen != nullptr && *chosen != 0 ? chosen : "/var/tmp";
+}
+
+/// What goes wrong is said in `problem`.
+Result<void> add_swap_devices(const std::vector<SwapRequest>& requests, FrameAllocator& frames,
+                              SwapSpace& swap, std::string& problem) {
+  unsigned zram_number = 0;
+  for (const SwapRequest& request : requests) {
+    auto device = open_swap(
+        request, {.frames = frames, .directory = swap_directory(), .zram_number = zram_number++});
+    if (!device) {
+      problem = fmt::format("--swap {}", device.error());
+      return fail(Errno::kInval);
+    }
+    GONZO_TRY(swap.add(std::move(*device), request.priority));
+  }
+  return {};
+}
+
 /// Every frame must be back.
 int settle(System& system, int status) {
   const std::string leaked = system.shut_down();
@@ -197,11 +221,23 @@ int run_program(const RunOptions& options) {
   }
   auto inheritance = Inheritance::take_from_host();
   if (!inheritance) return own_failure("cannot take over descriptors", inheritance.error());
-  auto system = System::create(
-      {.memory_bytes = options.memory_bytes,
-       .memory = {.anonymous_fault_around = options.fault_around, .overcommit = options.overcommit},
-       .vma_index = options.vma_index,
-       .paging = options.paging});
+  System::Config config{
+      .memory_bytes = options.memory_bytes,
+      .memory = {.anonymous_fault_around = options.fault_around, .overcommit = options.overcommit},
+      .vma_index = options.vma_index,
+      .paging = options.paging,
+      .reclaim = {.policy = options.reclaim}};
+  std::string problem;
+  if (!options.swap.empty()) {
+    config.add_swap = [&](FrameAllocator& frames, SwapSpace& swap) {
+      return add_swap_devices(options.swap, frames, swap, problem);
+    };
+  }
+  auto system = System::create(config);
+  if (!problem.empty()) {
+    say(problem);
+    return exit_code::kOwnFailure;
+  }
   if (!system) {
     return own_failure(
         fmt::format("cannot make a machine with {}", bytes_text(options.memory_bytes)),

@@ -42,6 +42,11 @@ void RunStats::add(Task& last) {
     frames = system.frames().stats();
     cached_pages = cache.pages.resident;
     cached_files = cache.files;
+    if (system.reclaimer() != nullptr) {
+      has_swap = true;
+      reclaim = system.reclaimer()->stats();
+      swap = system.swap()->totals();
+    }
   }
   memory.minor_faults = minor;
   memory.major_faults = major;
@@ -78,6 +83,14 @@ std::string RunStats::text() const {
     row(fmt::format("  {}", kStateNames[state]), pages_text(frames.by_state[state]));
   }
   row("page cache", fmt::format("{} of {} files", pages_text(cached_pages), cached_files));
+  if (has_swap) {
+    row("swap", fmt::format("{} pages out, {} in; {} of {} in use", swap.written, swap.read,
+                            swap.slots - swap.free, swap.slots));
+    row("reclaim", fmt::format("{} pages looked at, {} evicted, {} came back; {} stalls, {:.1f} ms",
+                               reclaim.policy.pgscan.total(), reclaim.policy.pgsteal.total(),
+                               reclaim.policy.workingset_refault.total(), reclaim.allocstall,
+                               milliseconds(reclaim.stalled)));
+  }
   row("system calls", std::to_string(loop.syscalls));
   row("traps", fmt::format("{}: {} system calls, {} page faults, {} exceptions, {} interrupts",
                            machine.traps, loop.syscalls, loop.page_faults, loop.exceptions,
@@ -113,6 +126,17 @@ std::string RunStats::json() const {
         {"peak_used", frames.peak_used},
         {"by_state", states}}},
       {"page_cache", {{"pages", cached_pages}, {"files", cached_files}}},
+      {"swap",
+       {{"total", swap.slots},
+        {"free", swap.free},
+        {"pswpin", swap.read},
+        {"pswpout", swap.written}}},
+      {"reclaim",
+       {{"pgscan", reclaim.policy.pgscan.total()},
+        {"pgsteal", reclaim.policy.pgsteal.total()},
+        {"workingset_refault", reclaim.policy.workingset_refault.total()},
+        {"allocstall", reclaim.allocstall},
+        {"stalled_ms", milliseconds(reclaim.stalled)}}},
       {"system_calls", loop.syscalls},
       {"traps",
        {{"total", machine.traps},

@@ -15,6 +15,9 @@ struct RunStats {
   MachineCounters machine;
   std::uint64_t cached_pages = 0, cached_files = 0;
   std::uint64_t processes = 0;
+  bool has_swap = false;
+  ReclaimStats reclaim;
+  SwapSpace::Totals swap;
 
   /// A process that ends, its memory still being there: what is counted, of all; what is there now,
   /// at the end of the first.

@@ -11,7 +11,7 @@ bool CommitLedger::charge(std::uint64_t pages, const CommitClaimant& claimant) {
     case Overcommit::kAlways:
       break;
     case Overcommit::kHeuristic:
-      if (pages > config_.memory_pages) return false;
+      if (pages > config_.memory_pages + swap_pages_.load(std::memory_order_relaxed)) return false;
       break;
     case Overcommit::kNever:
       // Charged first: of two who ask at once for the last of it, one gets it.

@@ -140,8 +140,8 @@ class Cloning {
   Result<void> open_descriptor() {
     if (!has(CLONE_PIDFD)) return {};
     const auto of = has(CLONE_THREAD) ? ProcessFile::Of::kThread : ProcessFile::Of::kProcess;
-    GONZO_ASSIGN(auto file,
-                 table_.open_file(task_->process().shared_from_this(), id_, of, /*flags=*/0));
+    GONZO_ASSIGN(auto file, table_.open_file(task_->process().shared_from_this(), id_, of,
+                                             /*status_flags=*/0));
     GONZO_ASSIGN(const int number, parent_.files().insert(std::move(file), CloseOnExec::kYes));
     const auto stored = parent_.memory().store(request_.pidfd, number);
     if (stored) {

@@ -146,12 +146,33 @@ const ZoneMemory* find_zone(const MachineMemory& memory, std::string_view name) 
   return found == memory.zones.end() ? nullptr : &*found;
 }
 
+SwapSpace::Totals swap_totals(System& system) {
+  const SwapSpace* swap = system.swap();
+  return swap != nullptr ? swap->totals() : SwapSpace::Totals{};
+}
+
+/// What the reclaimer did, by Linux's names (enum vm_event_item).
+void add_reclaim_values(System& system, StatValues& values) {
+  if (system.reclaimer() == nullptr) return;
+  const ReclaimStats stats = system.reclaimer()->stats();
+  stats.policy.for_each(
+      [&](const char* name, std::uint64_t value) { values.insert_or_assign(name, value); });
+  const SwapSpace::Totals swap = system.swap()->totals();
+  values["pswpin"] = swap.read;
+  values["pswpout"] = swap.written;
+  values["swap_ra"] = swap.read_ahead;
+  values["swap_ra_hit"] = swap.hits;
+  values["nr_swapcached"] = swap.cached;
+  values["allocstall_normal"] = stats.allocstall;
+}
+
 }  // namespace
 
 std::string proc_meminfo(System& system) {
   const MachineMemory memory = MachineMemory::of(system);
   const std::uint64_t anonymous = memory.anonymous(), shared = memory.used.shared_memory;
   const CommitLedger& commitments = system.memory().commitments();
+  const SwapSpace::Totals swap = swap_totals(system);
   const StatValues pages{
       {"MemTotal", memory.total},
       {"MemFree", memory.free},
@@ -162,6 +183,9 @@ std::string proc_meminfo(System& system) {
       {"Inactive(file)", memory.files()},
       {"Unevictable", memory.used.locked},
       {"Mlocked", memory.used.locked},
+      {"SwapCached", swap.cached},
+      {"SwapTotal", swap.slots},
+      {"SwapFree", swap.free},
       {"Dirty", memory.used.dirty_files},
       {"AnonPages", anonymous},
       {"Mapped", memory.used.mapped_objects},
@@ -201,6 +225,7 @@ std::string proc_vmstat(System& system) {
   values["nr_dirty_background_threshold"] = dirtyable / 10;
   values["pgfault"] = faults;
   values["pgmajfault"] = major_faults;
+  add_reclaim_values(system, values);
   return replace_lines(read_host("/proc/vmstat"), [&](std::string_view line) {
     const std::string_view name = first_word(line);
     return fmt::format("{} {}\n", name, value_of(values, name));
@@ -239,7 +264,8 @@ std::string proc_zoneinfo(System& system) {
   return text;
 }
 
-std::string proc_swaps(System&) {
+std::string proc_swaps(System& system) {
+  if (const SwapSpace* swap = system.swap()) return swap->swaps_text();
   const std::string text = read_host("/proc/swaps");
   return text.substr(0, text.find('\n') + 1);
 }

@@ -99,8 +99,9 @@ Result<OpenFileRef> open_environ(ProcOpening&& opening, System&) {
 /// What exec wrote down can be read for ever.
 Result<OpenFileRef> open_auxv(ProcOpening&& opening, System&) {
   GONZO_TRY(inspected_memory(*opening.subject));
+  auto text = proc_auxv(*opening.subject);
   return open_bytes(std::move(opening),
-                    [text = proc_auxv(*opening.subject)]() -> Result<std::string> { return text; });
+                    [text = std::move(text)]() -> Result<std::string> { return text; });
 }
 
 Result<OpenFileRef> open_memory(ProcOpening&& opening, System&) {

@@ -58,7 +58,18 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   system->shared_memory_ =
       std::make_unique<ShmNamespace>(*system->frames_, system->memory_->commitments());
   system->pressure_->serve(system->page_cache_.get());
+  GONZO_TRY(system->set_up_swap(config));
   return system;
+}
+
+Result<void> System::set_up_swap(const Config& config) {
+  if (!config.add_swap) return {};
+  swap_ = std::make_unique<SwapSpace>(*frames_);
+  GONZO_TRY(config.add_swap(*frames_, *swap_));
+  memory_->commitments().add_swap(swap_->totals().slots);
+  reclaimer_ = std::make_unique<Reclaimer>(*memory_, *swap_, config.reclaim);
+  memory_->serve(reclaimer_.get());
+  return {};
 }
 
 System::~System() {
@@ -105,6 +116,9 @@ std::string System::shut_down() {
   shared_memory_.reset();
   page_cache_.reset();
   machine_.reset();
+  memory_->serve(nullptr);
+  reclaimer_.reset();
+  swap_.reset();
   memory_.reset();
   frames_->drain();
   return frames_->check_all_free();

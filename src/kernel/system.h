@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,10 @@
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
+#include <gonzo/mm/reclaimer.h>
 #include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/paging_format.h>
+#include <gonzo/swap/swap_space.h>
 #include <gonzo/vma/vma_index.h>
 
 namespace gonzo {
@@ -48,6 +51,9 @@ class System {
     std::optional<PagingFormat> paging;
     MachineKind machine = MachineKind::kHost;
     SoftMachineOptions soft{};  ///< for kSoft, which needs its `load`
+    /// Adds the devices that pages go to when memory runs out. Empty: there is no swap.
+    std::function<Result<void>(FrameAllocator&, SwapSpace&)> add_swap;
+    Reclaimer::Config reclaim{};
   };
 
   /// ENOMEM, or what the host answered to the arena's or machine's creation. Call from the main
@@ -60,6 +66,9 @@ class System {
   FrameAllocator& frames() { return *frames_; }
   MemoryManager& memory() { return *memory_; }
   PageCache& page_cache() { return *page_cache_; }
+  /// Null without swap.
+  SwapSpace* swap() { return swap_.get(); }
+  Reclaimer* reclaimer() { return reclaimer_.get(); }
   Machine& machine() { return *machine_; }
   /// System V's.
   ShmNamespace& shared_memory() { return *shared_memory_; }
@@ -85,12 +94,15 @@ class System {
   class CachePressure;
 
   System();
+  Result<void> set_up_swap(const Config& config);
   VmaIndexKind vma_index_ = kDefaultVmaIndex;
   std::optional<PagingFormat> paging_;
   std::unique_ptr<Arena> arena_;  // destroyed last
   std::unique_ptr<CachePressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;
+  std::unique_ptr<SwapSpace> swap_;
   std::unique_ptr<MemoryManager> memory_;
+  std::unique_ptr<Reclaimer> reclaimer_;
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "mm/layout.h"
+#include "mm/traced_page.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -26,7 +27,9 @@ AddressSpace::AddressSpace(MemoryManager& manager, TranslationCache& cache, cons
   if (config_.mmap_base == VirtAddr()) {
     config_.mmap_base = mmap_base(map_window(*table_), config.limits.stack, guard_bytes());
   }
-  manager_.enlist(*this);
+  const MemoryManager::Enlisted enlisted = manager_.enlist(*this, config.parent);
+  id_ = enlisted.id;
+  root_ = enlisted.root;
 }
 
 AddressSpace::~AddressSpace() {
@@ -53,12 +56,22 @@ AddressSpaceCounts AddressSpace::counts() {
   counts.rss_anon = load(atomic_.rss_anon);
   counts.rss_file = load(atomic_.rss_file);
   counts.rss_shmem = load(atomic_.rss_shmem);
+  counts.swap = load(atomic_.swap);
   counts.peak_rss = std::max(load(atomic_.peak_rss), counts.rss());
   counts.minor_faults = atomic_.minor_faults.load(kRelaxed);
   counts.major_faults = atomic_.major_faults.load(kRelaxed);
   counts.table_frames = table_->table_frames();
   counts.areas = areas_->size();
   return counts;
+}
+
+void AddressSpace::map_fresh(Pfn pfn, std::uint64_t page_index) {
+  Frame& frame = frames_.frame(pfn);
+  frame.mapping = nullptr;
+  set_frame_index(frame, page_index);
+  set_frame_origin(frame, id_);
+  frame.maps.store(1, std::memory_order_relaxed);
+  manager_.note_arrival(pfn);
 }
 
 SegmentBounds AddressSpace::bounds() {

@@ -57,9 +57,9 @@ AreaUsage AddressSpace::measure(const Vma& vma) {
   AreaUsage usage;
   table_->for_each_table(vma.range(), [&](VirtAddr start, EntryRef first, unsigned count) {
     for_each_filled(start, first, count, [&](VirtAddr, EntryRef, Entry entry) {
-      if (!entry.is_mapping()) {
+      if (entry.is_swap()) {
         usage.swapped += kPageSize;
-      } else if (!entry.has(pte::kSpecial)) {
+      } else if (entry.is_mapping() && !entry.has(pte::kSpecial)) {
         add_page(usage, vma, entry, frames_.frame(entry.pfn()));
       }
     });

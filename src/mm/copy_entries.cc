@@ -10,7 +10,7 @@ namespace gonzo {
 /// The child's entry for `entry`, which lies in `slot` of the parent: the same frame, read-only on
 /// both sides. A frame that is pinned for writing is copied instead: what its pin's owner still
 /// writes is the parent's alone (Linux: copy_present_page). Blank: no frame for the copy.
-Entry AddressSpace::copy_entry(EntryRef slot, Entry entry) {
+Entry AddressSpace::copy_entry(AddressSpace& child, EntryRef slot, Entry entry) {
   if (entry.has(pte::kSpecial)) return entry.without(pte::kAccessed);
   Frame& frame = frames_.frame(entry.pfn());
   if (entry.is_writable()) {
@@ -18,7 +18,7 @@ Entry AddressSpace::copy_entry(EntryRef slot, Entry entry) {
       const auto copy = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
       if (!copy) return {};
       std::memcpy(frames_.address(*copy), frames_.address(entry.pfn()), kPageSize);
-      map_fresh(frames_.frame(*copy), frame.index);
+      child.map_fresh(*copy, frame.index);
       return Entry::map(*copy, entry.raw() & ~(pte::kFrameMask | pte::kAccessed));
     }
     // A processor may set A or D in between.
@@ -47,14 +47,18 @@ Result<void> AddressSpace::copy_entries(AddressSpace& child, const Vma& vma,
     unsigned copied = 0;
     for_each_filled(start, first, count, [&](VirtAddr address, EntryRef slot, Entry entry) {
       if (!complete || (!has_pages && !entry.is_guard())) return;
-      const Entry copy = entry.is_guard() ? entry : copy_entry(slot, entry);
+      const Entry copy = entry.is_mapping() ? copy_entry(child, slot, entry) : entry;
       if (copy.is_blank()) {
         complete = false;
         return;
       }
       target->at(static_cast<unsigned>((address - start) / kPageSize)).store(copy);
       ++copied;
-      if (copy.is_guard() || copy.has(pte::kSpecial)) return;
+      if (copy.is_swap()) {
+        share_swap(copy);
+        child.atomic_.swap.fetch_add(1, std::memory_order_relaxed);
+      }
+      if (!copy.is_mapping() || copy.has(pte::kSpecial)) return;
       change.add(frames_.frame(copy.pfn()), 1);
       if (entry.is_writable() && !copy.is_writable()) {
         if (tightened.empty()) tightened.start = address;

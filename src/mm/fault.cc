@@ -21,7 +21,17 @@ bool allows(const Vma& vma, Access access, const PageTable& table) {
 
 }  // namespace
 
+/// Where there is no frame, room is made with the lock let go, and all is looked at afresh.
 FaultOutcome AddressSpace::fault(VirtAddr address, Access access) {
+  constexpr unsigned kMostTries = 64;
+  for (unsigned tries = 0;; ++tries) {
+    const FaultOutcome outcome = try_fault(address, access);
+    if (outcome != FaultOutcome::kOutOfMemory || tries == kMostTries) return outcome;
+    if (!manager_.make_room()) return outcome;
+  }
+}
+
+FaultOutcome AddressSpace::try_fault(VirtAddr address, Access access) {
   {
     SharedLockGuard guard(lock_);
     const FaultOutcome outcome = fault_locked(address, access);

@@ -57,7 +57,7 @@ FaultOutcome AddressSpace::fault_anonymous(FaultContext& context) {
 
   const auto pfn = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kZeroed);
   if (!pfn) return FaultOutcome::kOutOfMemory;
-  map_fresh(frames_.frame(*pfn), context.index());
+  map_fresh(*pfn, context.index());
   if (context.install(Entry::map(*pfn, flags | kWrittenFlags))) {
     atomic_.rss_anon.fetch_add(1, std::memory_order_relaxed);
   } else {
@@ -101,7 +101,7 @@ FaultOutcome AddressSpace::fill_around(FaultContext& context) {
                    [&](unsigned offset, Pfn first, unsigned count) {
                      for (unsigned i = 0; i < count; ++i) {
                        const Pfn pfn = first + i;
-                       map_fresh(frames_.frame(pfn), index + offset + i);
+                       map_fresh(pfn, index + offset + i);
                        Entry blank;
                        if (slots.at(offset + i).compare_exchange(blank, Entry::map(pfn, flags))) {
                          ++filled;

@@ -9,6 +9,7 @@
 #include "mm/frame_use.h"
 #include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
+#include "mm/traced_page.h"
 
 namespace gonzo {
 namespace {
@@ -45,6 +46,7 @@ struct AddressSpace::CopySlot {
 
 FaultOutcome AddressSpace::fault_present(FaultContext& context) {
   if (context.entry.is_guard()) return FaultOutcome::kNoMapping;
+  if (context.entry.is_swap()) return fault_swap(context);
   if (!context.entry.is_present()) {
     // Claimed by another fault, which needs only a moment more.
     __builtin_ia32_pause();
@@ -68,7 +70,11 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
   if (!replace(context.slot, context.entry, claimed)) return FaultOutcome::kMinor;
   const bool blank = context.entry.has(pte::kSpecial);
   const bool reuse = !blank && is_exclusive(frames_.frame(context.entry.pfn()));
-  if (reuse) context.slot.store(written(context.entry));
+  if (reuse) {
+    // Only ours now, whoever had it first (Linux: folio_move_anon_rmap).
+    set_frame_origin(frames_.frame(context.entry.pfn()), id_);
+    context.slot.store(written(context.entry));
+  }
 
   const unsigned around = std::min(manager_.config().anonymous_fault_around, kMaxCopyRun);
   const AddressRange block = context.block(around);
@@ -139,7 +145,7 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
       if (!blank) {
         copy_guest_bytes(frames_.address(page.copy), frames_.address(page.old.pfn()), kPageSize);
       }
-      map_fresh(frames_.frame(page.copy), index);
+      map_fresh(page.copy, index);
       page.slot.store(Entry::map(page.copy, flags));
       ++change.anon;
       if (!blank) {

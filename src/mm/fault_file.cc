@@ -76,7 +76,7 @@ FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
   }
   std::memcpy(frames_.address(*copy), frames_.address(page->pfn), kPageSize);
   frames_.put(page->pfn);
-  map_fresh(frames_.frame(*copy), context.index());
+  map_fresh(*copy, context.index());
   const std::uint64_t flags = entry_flags(context.vma) | pte::kWrite | pte::kAccessed | pte::kDirty;
   if (context.install(Entry::map(*copy, flags))) {
     atomic_.rss_anon.fetch_add(1, std::memory_order_relaxed);

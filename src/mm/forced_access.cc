@@ -101,7 +101,7 @@ Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
     frames_.put(source->pfn);
   }
   note_own_pages(vma);
-  map_fresh(frames_.frame(copy), vma.page_index(page));
+  map_fresh(copy, vma.page_index(page));
   const Entry replaced = slot.exchange(Entry::map(copy, entry_flags(vma) | used));
   RssChange change{.anon = 1};
   if (old.is_blank()) table_->entry_filled(slot);

@@ -6,8 +6,21 @@ namespace gonzo {
 /// ENOMEM: no frame for the child's tables, or more than may be committed; this address space is as
 /// before, but that some entries have become read-only, which their next write mends.
 Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache, int owner) {
+  for (;;) {
+    auto made = try_fork(cache, owner);
+    if (made || made.error() != Errno::kNoMem) return made;
+    // With frames for all tables, it was not for want of them.
+    constexpr std::uint64_t kSpare = 64;
+    if (frames_.stats().free > table_->table_frames() + kSpare || !manager_.make_room()) {
+      return made;
+    }
+  }
+}
+
+Result<std::unique_ptr<AddressSpace>> AddressSpace::try_fork(TranslationCache& cache, int owner) {
   Config config = config_;
   config.owner = owner;
+  config.parent = id_;
   GONZO_ASSIGN(std::unique_ptr<AddressSpace> made, create(manager_, cache, config));
   AddressRange tightened;
   Result<void> copied;

@@ -9,13 +9,6 @@
 
 namespace gonzo {
 
-/// A frame fresh from the allocator gets its first entry. Nobody else knows it yet.
-inline void map_fresh(Frame& frame, std::uint64_t page_index) {
-  frame.mapping = nullptr;
-  frame.index = page_index;
-  frame.maps.store(1, std::memory_order_relaxed);
-}
-
 /// Anonymous, and the entry that led here is its only user: it may be written in place (Linux:
 /// PageAnonExclusive). Stays true while the address space's lock is held, but for pins of its own.
 /// The acquire pairs with the release of the owner before: his reads of the frame are over.

@@ -22,14 +22,18 @@ MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn z
       zero_pages_(zero_pages),
       zero_page_count_(zero_page_count) {}
 
-void MemoryManager::enlist(AddressSpace& space) {
-  const LockGuard guard(spaces_lock_);
-  spaces_.push_back(&space);
+SwapSpace* MemoryManager::swap() const {
+  return reclaimer_ == nullptr ? nullptr : &reclaimer_->swap();
 }
 
-void MemoryManager::strike(AddressSpace& space) {
-  const LockGuard guard(spaces_lock_);
-  std::erase(spaces_, &space);
+bool MemoryManager::make_room() {
+  constexpr std::size_t kEnough = 64;
+  constexpr unsigned kMostRounds = 16;  // Linux: MAX_RECLAIM_RETRIES
+  if (reclaimer_ == nullptr) return false;
+  for (unsigned round = 0; round < kMostRounds; ++round) {
+    if (reclaimer_->reclaim(kEnough) != 0) return true;
+  }
+  return false;
 }
 
 MemoryManager::~MemoryManager() {

@@ -12,7 +12,7 @@ namespace gonzo {
 
 /// What a walk of all entries finds, to be compared with what is kept.
 struct AddressSpace::Census {
-  std::int64_t rss_anon = 0, rss_file = 0, rss_shmem = 0;
+  std::int64_t rss_anon = 0, rss_file = 0, rss_shmem = 0, swap = 0;
   std::unordered_map<std::uint32_t, std::uint32_t> entries;  ///< by the frame of their table
 };
 
@@ -101,6 +101,13 @@ std::string AddressSpace::verify_entry(const Vma* vma, const LeafSlot& leaf, Cen
   if (entry.is_guard()) {
     return vma->has(vm_flags::kMaybeGuard) ? std::string() : complain("guards an unmarked area");
   }
+  if (entry.is_swap()) {
+    ++census.swap;
+    if (manager_.swap() == nullptr) return complain("is in swap, but there is none");
+    if (vma->is_shared()) return complain("is in swap in a shared area");
+    const SwapSlot slot{entry.swap_type(), entry.swap_offset()};
+    return manager_.swap()->count(slot) != 0 ? std::string() : complain("names a free slot");
+  }
   if (!entry.is_mapping()) return complain("is neither blank nor a mapping");
   const bool accessible = vma->has(vm_flags::kProtMask);
   if (entry.is_present() != accessible) return complain("disagrees with PROT_NONE of its area");
@@ -168,6 +175,7 @@ std::string AddressSpace::verify_census(const Census& census) {
   std::string wrong = differs("rss_anon", census.rss_anon, atomic_.rss_anon.load());
   if (wrong.empty()) wrong = differs("rss_file", census.rss_file, atomic_.rss_file.load());
   if (wrong.empty()) wrong = differs("rss_shmem", census.rss_shmem, atomic_.rss_shmem.load());
+  if (wrong.empty()) wrong = differs("swap", census.swap, atomic_.swap.load());
   return wrong.empty() ? table_->verify() : wrong;
 }
 

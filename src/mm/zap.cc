@@ -19,6 +19,14 @@ void AddressSpace::zap_range(TlbGather& gather, Vma& vma, AddressRange range, Za
         ++blanked;
         return;
       }
+      if (seen.is_swap()) {
+        if (what == Zap::kObjectPages) return;
+        slot.store(Entry());
+        ++blanked;
+        forget_swap(seen);
+        atomic_.swap.fetch_sub(1, std::memory_order_relaxed);
+        return;
+      }
       if (what == Zap::kObjectPages && frames_.frame(seen.pfn()).state == FrameState::kAnonymous) {
         return;
       }

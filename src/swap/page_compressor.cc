@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <new>
+#include <tuple>
 
 #include <gonzo/base/thread_number.h>
 
@@ -89,8 +90,9 @@ void CompressorPool::give(std::unique_ptr<PageCompressor> compressor) {
   std::atomic<PageCompressor*>& spare = spares_[thread_number() % kSpares];
   PageCompressor* none = nullptr;
   if (spare.compare_exchange_strong(none, compressor.get(), std::memory_order_release,
-                                    std::memory_order_relaxed))
-    compressor.release();
+                                    std::memory_order_relaxed)) {
+    std::ignore = compressor.release();  // the pool's now
+  }
 }
 
 }  // namespace gonzo

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include <gonzo/swap/redis_swap_device.h>
@@ -98,8 +99,10 @@ std::string RedisSwapDevice::key(std::uint64_t slot) const {
 }
 
 bool RedisSwapDevice::open(std::string& last_error) {
-  const timeval timeout{.tv_sec = config_.timeout_milliseconds / 1000,
-                        .tv_usec = config_.timeout_milliseconds % 1000 * 1000};
+  constexpr unsigned kPerSecond = 1000;
+  const long rest = config_.timeout_milliseconds % kPerSecond;
+  const timeval timeout{.tv_sec = config_.timeout_milliseconds / kPerSecond,
+                        .tv_usec = rest * 1000};
   Context made(redisConnectWithTimeout(config_.host.c_str(), config_.port, timeout));
   if (made == nullptr || made->err != 0) {
     last_error = made == nullptr ? "no memory" : made->errstr;
@@ -200,7 +203,7 @@ void RedisSwapDevice::discard(std::uint64_t slot) {
   stored_count_.fetch_sub(1, std::memory_order_relaxed);
   discards_.push_back(slot);
   if (discards_.size() < kDiscards) return;
-  static_cast<void>(with_connection([] { return Result<void>(); }));
+  std::ignore = with_connection([] { return Result<void>(); });
   // Without a connection they are the server's to keep.
   discards_.clear();
 }
@@ -212,7 +215,7 @@ void RedisSwapDevice::delete_all() {
     if (discards_.size() < kDiscards) continue;
     if (!with_connection([] { return Result<void>(); })) return;
   }
-  static_cast<void>(with_connection([] { return Result<void>(); }));
+  std::ignore = with_connection([] { return Result<void>(); });
 }
 
 SwapDeviceStats RedisSwapDevice::stats() const {

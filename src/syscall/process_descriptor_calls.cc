@@ -1,5 +1,6 @@
 // pidfd_open(2), pidfd_getfd(2), kcmp(2). Linux: kernel/pid.c, kernel/kcmp.c.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/kcmp.h>
 #include <sys/syscall.h>
 #include <unistd.h>

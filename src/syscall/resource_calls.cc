@@ -186,6 +186,10 @@ std::int64_t sys_sysinfo(Call& call) {
   info.freeram = frames.free * kPageSize;
   info.sharedram = info.bufferram = 0;
   info.totalswap = info.freeswap = 0;
+  if (const SwapSpace* swap = call.process().system().swap()) {
+    info.totalswap = swap->totals().slots * kPageSize;
+    info.freeswap = swap->totals().free * kPageSize;
+  }
   info.totalhigh = info.freehigh = 0;
   info.procs = static_cast<std::uint16_t>(call.processes().task_count());
   info.mem_unit = 1;

@@ -10,7 +10,7 @@ status "help" 0 "$GONZO" help
 grep -q 'run' "$work/out" || fail "help does not name run"
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --vma-index --overcommit --paging; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --vma-index --overcommit --paging --swap --reclaim; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"
@@ -41,6 +41,14 @@ done
 status "--machine soft" 125 "$GONZO" run --machine soft true
 one_line "--machine soft" 'executes no instructions'
 status "--machine none" 125 "$GONZO" run --machine none true
+for device in none -1 zram file: zram:1M:gzip zswap:1M redis:// 1G,prio=x 1G,latency=slow file:/nonexistent/swap:1M; do
+  status "--swap $device" 125 "$GONZO" run "--swap=$device" true
+  one_line "--swap $device" '^gonzo: --swap '
+done
+status "--swap, several" 0 "$GONZO" run --swap zram:8M,prio=2 --swap 8M true
+silent "--swap, several"
+status "--reclaim random" 125 "$GONZO" run --reclaim random true
+one_line "--reclaim random" 'no such policy: use one of linux, mglru'
 status "--vma-index list" 125 "$GONZO" run --vma-index list true
 one_line "--vma-index list" 'rbtree, avl, btree'
 for index in rbtree avl btree; do

@@ -42,12 +42,17 @@ class CommitLedger {
 
   Overcommit policy() const { return config_.policy; }
   unsigned ratio() const { return config_.ratio; }
+  /// More to swap to (Linux: total_swap_pages).
+  void add_swap(std::uint64_t pages) { swap_pages_.fetch_add(pages, std::memory_order_relaxed); }
+
   /// Committed_AS in /proc/meminfo.
   std::uint64_t committed() const {
     return static_cast<std::uint64_t>(committed_.load(std::memory_order_relaxed));
   }
   /// CommitLimit in /proc/meminfo (Linux: vm_commit_limit).
-  std::uint64_t limit() const { return config_.memory_pages * config_.ratio / 100; }
+  std::uint64_t limit() const {
+    return config_.memory_pages * config_.ratio / 100 + swap_pages_.load(std::memory_order_relaxed);
+  }
   /// vm.admin_reserve_kbytes and vm.user_reserve_kbytes, as a kernel sets them at its start.
   std::uint64_t admin_reserve() const;
   std::uint64_t user_reserve() const;
@@ -57,6 +62,7 @@ class CommitLedger {
 
   Config config_;
   std::atomic<std::int64_t> committed_{0};
+  std::atomic<std::uint64_t> swap_pages_{0};
 };
 
 /// What one object has of a ledger; goes back with it. Not thread-safe.

@@ -44,9 +44,9 @@ struct Frame {
   std::atomic<std::uint16_t> flags;
   std::atomic<std::uint32_t> live_entries;  ///< kPageTable: entries that are not blank
   std::uint32_t prev, next;                 ///< list links by PFN: buddy list, later LRU
-  void* mapping;                            ///< kPageCache: its object; kAnonymous: its rmap root
+  void* mapping;                            ///< kPageCache: its object
   std::uint64_t index;                      ///< page offset within `mapping`
-  std::uint64_t private_data;
+  std::uint64_t private_data;               ///< kAnonymous: the address space it began in
 
   bool has(std::uint16_t flag) const { return flags.load(std::memory_order_relaxed) & flag; }
   void set(std::uint16_t flag) { flags.fetch_or(flag, std::memory_order_relaxed); }

@@ -108,6 +108,8 @@ class AddressSpace {
     AddressSpaceLimits limits{};
     /// Whose it is: told to the objects that are mapped.
     int owner = 0;
+    /// For fork: the id() of the one that it is a copy of.
+    std::uint64_t parent = 0;
   };
 
   /// `cache` is told of every entry that becomes stricter; it outlives the address space. ENOMEM.
@@ -248,6 +250,14 @@ class AddressSpace {
   };
   Result<AreaInfo> area_at(VirtAddr address) GONZO_EXCLUDES(lock_);
 
+  /// Never used again; what the machine's frames know their address space by.
+  std::uint64_t id() const { return id_; }
+
+  // For MemoryManager: mm/swap_out.cc.
+  /// Counts the entries that map these pages, and those that were used since the last time.
+  void harvest_references(std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
+  void unmap_to_swap(std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
+
   PageTable& page_table() { return *table_; }
   MemoryManager& manager() { return manager_; }
   /// Areas, entries, frame counts and counters against each other; empty, or the first
@@ -257,14 +267,20 @@ class AddressSpace {
  private:
   /// Made by fault() once for each fault, passed down to the file of its kind.
   struct FaultContext;
-  struct CopySlot;   ///< mm/fault_cow.cc
-  struct RssChange;  ///< mm/rss_change.h
-  struct Census;     ///< mm/verify.cc
+  struct CopySlot;     ///< mm/fault_cow.cc
+  struct RssChange;    ///< mm/rss_change.h
+  struct Census;       ///< mm/verify.cc
+  struct PagePlace;    ///< mm/swap_out.cc
+  struct SwappedPage;  ///< mm/fault_swap.cc
 
   AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
                std::unique_ptr<PageTable> table);
 
+  Result<std::unique_ptr<AddressSpace>> try_fork(TranslationCache& cache, int owner)
+      GONZO_EXCLUDES(lock_);
+
   // Faults: mm/fault*.cc.
+  FaultOutcome try_fault(VirtAddr address, Access access) GONZO_EXCLUDES(lock_);
   FaultOutcome fault_locked(VirtAddr address, Access access) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_anonymous(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   void map_zero_pages(const FaultContext& context, std::uint64_t flags)
@@ -280,6 +296,8 @@ class AddressSpace {
   bool map_resident(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_present(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  FaultOutcome fault_swap(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  SwappedPage bring_back(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   bool claim_like(Entry target, CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome copy_claimed(const FaultContext& context, std::span<CopySlot> pages, unsigned target)
@@ -306,7 +324,16 @@ class AddressSpace {
       GONZO_REQUIRES(lock_);
   Result<void> copy_entries(AddressSpace& child, const Vma& vma, AddressRange& tightened)
       GONZO_REQUIRES(lock_);
-  Entry copy_entry(EntryRef slot, Entry entry);
+  Entry copy_entry(AddressSpace& child, EntryRef slot, Entry entry);
+  /// A frame fresh from the allocator gets its first entry, here. Nobody else knows it yet.
+  void map_fresh(Pfn pfn, std::uint64_t page_index);
+  // Swap entries: mm/fault_swap.cc.
+  void forget_swap(Entry entry);
+  void share_swap(Entry entry);
+  bool is_page_at(const TracedPage& page, VirtAddr address, PagePlace& place) const;
+  PagePlace find_page(const TracedPage& page) const GONZO_REQUIRES_SHARED(lock_);
+  void unmap_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place)
+      GONZO_REQUIRES(lock_);
   Result<void> copy_areas(AddressSpace& child, AddressRange& tightened)
       GONZO_REQUIRES(lock_, child.lock_);
   /// The entry flags of a present page of `vma` (Linux: vm_page_prot); without W when writes must
@@ -482,11 +509,12 @@ class AddressSpace {
 
   /// Changed by faults that run at once (Linux: rss_stat).
   struct AtomicCounts {
-    std::atomic<std::int64_t> rss_anon{0}, rss_file{0}, rss_shmem{0}, peak_rss{0};
+    std::atomic<std::int64_t> rss_anon{0}, rss_file{0}, rss_shmem{0}, peak_rss{0}, swap{0};
     std::atomic<std::uint64_t> minor_faults{0}, major_faults{0};
   };
 
   MemoryManager& manager_;
+  std::uint64_t id_ = 0, root_ = 0;  ///< MemoryManager::enlist's
   FrameAllocator& frames_;
   TranslationCache& cache_;
   Config config_;

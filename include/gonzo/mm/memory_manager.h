@@ -5,18 +5,23 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <unordered_map>
 #include <vector>
 
 #include <gonzo/base/address.h>
+#include <gonzo/base/function_ref.h>
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/mm/reclaimer.h>
 
 namespace gonzo {
 
 class AddressSpace;
 class MappedObject;
+struct TracedPage;
 
 class MemoryManager {
  public:
@@ -77,9 +82,37 @@ class MemoryManager {
   /// Pages [first, end) became a hole: private copies stay.
   void unmap_hole(const MappedObject& object, std::uint64_t first, std::uint64_t end)
       GONZO_EXCLUDES(spaces_lock_);
-  /// For AddressSpace: from its making to its end.
-  void enlist(AddressSpace& space) GONZO_EXCLUDES(spaces_lock_);
+  /// For AddressSpace: from its making to its end. `parent`: the id() of the one that it is a copy
+  /// of, 0 for none.
+  struct Enlisted {
+    std::uint64_t id, root;  ///< root: of the first that it is a copy of, itself if it is none
+  };
+  Enlisted enlist(AddressSpace& space, std::uint64_t parent) GONZO_EXCLUDES(spaces_lock_);
   void strike(AddressSpace& space) GONZO_EXCLUDES(spaces_lock_);
+
+  // Reverse mapping of anonymous memory: mm/family.cc.
+
+  static constexpr std::size_t kMostTraced = 32;
+  /// Which of the pages were used since they were asked for last; forgotten by this (Linux:
+  /// folio_referenced). At most kMostTraced. Thread-safe.
+  void harvest_references(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
+  /// Takes the pages out of all entries that map them, which name the slot from now on, and puts
+  /// them into the swap cache. Those that can be: not the locked and the pinned. Each page with
+  /// `entries` afterwards has a reference of the caller's (Linux: try_to_unmap). Thread-safe.
+  void unmap_to_swap(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
+
+  // Room: there is none to make without a reclaimer.
+
+  /// Before the first address space, or after the last (null).
+  void serve(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+  /// Null when there is no swap.
+  SwapSpace* swap() const;
+  /// An anonymous frame has become a page of a program.
+  void note_arrival(Pfn pfn, Shadow returning = {}) {
+    if (reclaimer_ != nullptr) reclaimer_->added(pfn, returning);
+  }
+  /// For who found no frame, with no address space's lock held: true if it is worth another try.
+  bool make_room();
 
  private:
   MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
@@ -91,8 +124,26 @@ class MemoryManager {
   Pfn zero_pages_;  ///< the first
   unsigned zero_page_count_;
   std::atomic<std::uint64_t> next_shared_inode_{1};
+  /// An address space, or one that has ended but has copies: they may hold pages that were its own.
+  struct Kin {
+    AddressSpace* space = nullptr;
+    std::uint64_t parent = 0, root = 0;
+    std::vector<std::uint64_t> children;
+  };
+  /// `visit` those that may map a page of `origin`'s, itself first, until it returns false.
+  void for_each_heir(std::uint64_t origin, FunctionRef<bool(AddressSpace&)> visit)
+      GONZO_REQUIRES(spaces_lock_);
+  void forget_kin(std::uint64_t id) GONZO_REQUIRES(spaces_lock_);
+  /// `visit` with the pages that may be mapped there, until all of them are done.
+  void trace(std::span<TracedPage> pages, FunctionRef<bool(const TracedPage&)> is_done,
+             FunctionRef<void(AddressSpace&, std::span<TracedPage* const>)> visit)
+      GONZO_EXCLUDES(spaces_lock_);
+
+  Reclaimer* reclaimer_ = nullptr;
   Mutex spaces_lock_;  ///< before each address space's
   std::vector<AddressSpace*> spaces_ GONZO_GUARDED_BY(spaces_lock_);
+  std::unordered_map<std::uint64_t, Kin> kin_ GONZO_GUARDED_BY(spaces_lock_);
+  std::uint64_t last_id_ GONZO_GUARDED_BY(spaces_lock_) = 0;
 };
 
 }  // namespace gonzo

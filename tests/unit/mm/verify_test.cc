@@ -47,7 +47,7 @@ TEST_F(VerifyTest, EntryAgainstItsArea) {
   expect_wrong_with(page(0), right.without(pte::kNoExecute), "PROT_EXEC");
   expect_wrong_with(page(1), entry(page(1)).with(pte::kWrite), "zero page writable");
   expect_wrong_with(page(0), right.without(pte::kWrite).with(pte::kSpecial), "not a zero page");
-  expect_wrong_with(page(0), Entry::swap(1, 2), "neither blank nor a mapping");
+  expect_wrong_with(page(0), Entry::swap(1, 2), "is in swap, but there is none");
 }
 
 TEST_F(VerifyTest, Counters) {

@@ -1,0 +1,95 @@
+// Makes room: lets a policy choose pages, writes them to swap and frees their frames.
+// Linux: mm/vmscan.c (shrink_node, shrink_folio_list), as far as anonymous memory goes.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gonzo/base/address.h>
+#include <gonzo/base/lock.h>
+#include <gonzo/reclaim/reclaim_policy.h>
+#include <gonzo/swap/swap_space.h>
+
+namespace gonzo {
+
+class MemoryManager;
+
+/// Linux: the members of enum vm_event_item by these names.
+struct ReclaimStats {
+  PolicyStats policy;
+  std::uint64_t allocstall = 0;  ///< calls of reclaim()
+  std::uint64_t unwritten = 0;   ///< pages that the swap device refused
+  std::chrono::nanoseconds stalled{0};
+};
+
+/// Thread-safe.
+class Reclaimer {
+ public:
+  struct Config {
+    std::string_view policy = kDefaultPolicy;
+    unsigned swappiness = 60;  ///< as /proc/sys/vm/swappiness
+  };
+  /// Both outlive it. The policy's name is one of policy_names().
+  Reclaimer(MemoryManager& manager, SwapSpace& swap, const Config& config);
+  ~Reclaimer();
+  Reclaimer(const Reclaimer&) = delete;
+  Reclaimer& operator=(const Reclaimer&) = delete;
+
+  /// Frees about `wanted` frames, or fewer when no more can be had; the number. Blocks on the swap
+  /// device. The caller holds no lock of an address space (Linux: try_to_free_pages).
+  std::size_t reclaim(std::size_t wanted) GONZO_EXCLUDES(lock_);
+
+  /// An anonymous frame has become a page of a program; `returning`: what its swap slot remembered.
+  /// Nobody needs to say when it goes. Cheap: told to the policy in batches (Linux: lru_add_drain).
+  void added(Pfn pfn, Shadow returning = {}) GONZO_EXCLUDES(lock_);
+
+  SwapSpace& swap() { return swap_; }
+  ReclaimStats stats() const GONZO_EXCLUDES(lock_);
+  std::string verify() const GONZO_EXCLUDES(lock_);
+
+ private:
+  struct Arrival {
+    Pfn pfn;
+    Shadow returning;
+  };
+  static constexpr std::size_t kListed = 64;
+  struct alignas(64) Arrivals {
+    SpinLock lock;
+    std::size_t count GONZO_GUARDED_BY(lock) = 0;
+    std::array<Arrival, kListed> list GONZO_GUARDED_BY(lock);
+  };
+  static constexpr std::size_t kStripes = 8;
+  static constexpr std::size_t kBatch = 32;  // Linux: SWAP_CLUSTER_MAX
+
+  bool is_anonymous(Pfn pfn) const;
+  void take_in(std::span<const Arrival> arrivals) GONZO_EXCLUDES(lock_);
+  void take_in_locked(const Arrival& arrival) GONZO_REQUIRES(lock_);
+  void drain() GONZO_EXCLUDES(lock_);
+  std::size_t isolate(ScanPass& pass, std::span<Pfn> out) GONZO_EXCLUDES(lock_);
+  std::size_t judge(std::span<const Pfn> pages, std::span<Pfn> victims) GONZO_EXCLUDES(lock_);
+  std::size_t evict(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
+  bool settle(Pfn pfn, SwapSlot slot, bool written) GONZO_EXCLUDES(lock_);
+  void keep(std::span<const Pfn> pages, Kept why) GONZO_EXCLUDES(lock_);
+  void end_isolation(Pfn pfn) GONZO_REQUIRES(lock_);
+
+  MemoryManager& manager_;
+  SwapSpace& swap_;
+  const unsigned swappiness_;
+  std::array<Arrivals, kStripes> arrivals_;
+  mutable Mutex lock_;  ///< a leaf
+  std::unique_ptr<ReclaimPolicy> policy_ GONZO_GUARDED_BY(lock_);
+  /// By frame: isolated for this object; and arrived anew meanwhile.
+  std::vector<bool> isolated_ GONZO_GUARDED_BY(lock_), again_ GONZO_GUARDED_BY(lock_);
+  std::atomic<std::uint64_t> stalls_{0}, unwritten_{0};
+  std::atomic<std::int64_t> stalled_{0};  ///< nanoseconds
+};
+
+}  // namespace gonzo

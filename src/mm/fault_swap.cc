@@ -1,0 +1,88 @@
+// A page that is in swap. Linux: do_swap_page (mm/memory.c), swap_free, free_swap_and_cache.
+#include <tuple>
+
+#include "mm/fault_context.h"
+#include "mm/traced_page.h"
+
+namespace gonzo {
+namespace {
+
+SwapSlot slot_of(Entry entry) { return {entry.swap_type(), entry.swap_offset()}; }
+
+}  // namespace
+
+/// The page's frame, from the cache or from the device, with a reference of ours.
+struct AddressSpace::SwappedPage {
+  Pfn pfn;
+  Shadow shadow;
+  FaultOutcome outcome = FaultOutcome::kMinor;
+};
+
+AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) {
+  SwapSpace& swap = *manager_.swap();
+  const SwapSlot slot = slot_of(context.entry);
+  const auto found = swap.look_up_or_start(slot);
+  if (!found) return {};  // the entry has changed: the access is tried again
+  if (found->kind == SwapSpace::Lookup::Kind::kCached) return {.pfn = found->pfn};
+
+  const auto pfn = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
+  if (!pfn) {
+    swap.finish_read(slot, fail(Errno::kNoMem));
+    return {.outcome = FaultOutcome::kOutOfMemory};
+  }
+  // Others whose entries name the slot will find this frame: then it is all the family's.
+  Frame& frame = frames_.frame(*pfn);
+  set_frame_origin(frame, swap.count(slot) == 1 ? id_ : root_);
+  set_frame_index(frame, context.index());
+  if (const auto read = swap.read_in(slot, *pfn); !read) {
+    swap.finish_read(slot, fail(read.error()));
+    frames_.put(*pfn);
+    return {.outcome = FaultOutcome::kBeyondObject};
+  }
+  swap.finish_read(slot, *pfn);
+  return {.pfn = *pfn, .shadow = Shadow{found->shadow}, .outcome = FaultOutcome::kMajor};
+}
+
+FaultOutcome AddressSpace::fault_swap(FaultContext& context) {
+  const SwappedPage page = bring_back(context);
+  if (page.pfn.is_none()) return page.outcome;
+  Frame& frame = frames_.frame(page.pfn);
+  frame.maps.fetch_add(1, std::memory_order_relaxed);
+  const Entry swapped = context.entry;
+  const Entry present = Entry::map(page.pfn, entry_flags(context.vma) | pte::kAccessed);
+  if (!context.slot.compare_exchange(context.entry, present)) {
+    frame.maps.fetch_sub(1, std::memory_order_relaxed);
+    frames_.put(page.pfn);
+    return FaultOutcome::kMinor;  // another thread was first
+  }
+  atomic_.rss_anon.fetch_add(1, std::memory_order_relaxed);
+  atomic_.swap.fetch_sub(1, std::memory_order_relaxed);
+  SwapSpace& swap = *manager_.swap();
+  if (swap.free(slot_of(swapped)) == SwapSpace::SlotState::kCached) {
+    swap.erase_unused(slot_of(swapped), page.pfn);
+  } else if (page.outcome == FaultOutcome::kMajor) {
+    // Others read it for themselves: a frame that the cache holds too cannot leave again.
+    swap.erase(slot_of(swapped), page.pfn);
+  }
+  manager_.note_arrival(page.pfn, page.shadow);
+  if (context.access == Access::kWrite) {
+    context.entry = present;
+    std::ignore = fault_present(context);
+  }
+  return page.outcome;
+}
+
+/// An entry that named a slot is no more.
+void AddressSpace::forget_swap(Entry entry) {
+  SwapSpace& swap = *manager_.swap();
+  const SwapSlot slot = slot_of(entry);
+  if (swap.free(slot) != SwapSpace::SlotState::kCached) return;
+  if (const auto cached = swap.find(slot)) {
+    swap.erase_unused(slot, *cached);
+    frames_.put(*cached);
+  }
+}
+
+void AddressSpace::share_swap(Entry entry) { manager_.swap()->duplicate(slot_of(entry)); }
+
+}  // namespace gonzo

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Programs that need more memory than their machine has.   pressure.sh GONZO GUESTS
+GONZO=$1 GUESTS=$2
+. "$(dirname "$0")/lib.sh"
+export LC_ALL=C
+ulimit -c 0
+
+# A checksum for each page, at a quarter of what it needs.
+for policy in linux mglru clock fifo lru 2q arc s3fifo sieve; do
+  gonzo_options=(--memory 4M --swap 64M --reclaim "$policy")
+  same "pressure, $policy" "$GUESTS/pressure" 16 800
+done
+for devices in zram:64M,prio=1 zswap:1M:64M "file:$work/swap:64M" 64M,latency=20us; do
+  gonzo_options=(--memory 5M --swap "$devices")
+  same "pressure, $devices" "$GUESTS/pressure" 16 800
+done
+gonzo_options=(--memory 8M --swap zram:8M,prio=2 --swap 256M)
+same "pressure, two devices" "$GUESTS/pressure-static" 48 1000
+if [ -x "$GUESTS/pressure-m32" ]; then same "pressure, i386" "$GUESTS/pressure-m32" 24 1000; fi
+seq 400000 | sort -R --random-source=/dev/zero >"$work/lines"
+gonzo_options=(--memory 16M --swap 512M)
+same "sort" sort "$work/lines"
+same "a shell and its children" bash -c 'for i in 1 2 3; do seq 30000 | sort -r | tail -1 & done; wait'
+gonzo_options=()
+
+# Figures that add up.
+status "figures" 0 "$GONZO" run --memory 4M --swap 64M --stats=json "$GUESTS/pressure-static" 16 100
+checks=$((checks + 1))
+grep -Eq '"pswpin":[1-9][0-9]*,"pswpout":[1-9]' "$work/err" || fail "figures: $(cat "$work/err")"
+equal "SwapTotal" "65536 kB" "$("$GONZO" run --swap 64M awk '/SwapTotal/ { print $2, $3 }' /proc/meminfo)"
+
+# Without swap, or with too little of it, it dies, and that is told.
+status "no swap" 137 "$GONZO" run --memory 4M --overcommit always "$GUESTS/pressure-static" 16 100
+status "too little swap" 137 "$GONZO" run --memory 4M --swap 4M --overcommit always "$GUESTS/pressure-static" 16 100
+one_line "too little swap" 'killed by SIGKILL'
+finish

@@ -1,0 +1,296 @@
+// Address spaces larger than memory: what leaves for swap comes back.
+#include <sys/mman.h>
+
+#include <cctype>
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "unit/mm/guest.h"
+#include "unit/swap/fake_device.h"
+#include <gonzo/mm/reclaimer.h>
+#include <gonzo/swap/failing_swap_device.h>
+#include <gonzo/swap/swap_space.h>
+
+namespace gonzo::test {
+namespace {
+
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+class SwapTest : public Guest {
+ protected:
+  static constexpr std::uint64_t kFrames = 512;
+  static constexpr std::uint64_t kSlots = 4096;
+
+  void SetUp() override { start_with(kDefaultPolicy); }
+  void start_with(std::string_view policy) {
+    start({.bytes = kFrames * kPageSize});
+    swap_ = std::make_unique<SwapSpace>(*frames_);
+    auto device = std::make_unique<FailingSwapDevice>(
+        std::make_unique<FakeDevice>(std::make_shared<FakeMedium>(), kSlots));
+    device_ = device.get();
+    ASSERT_TRUE(swap_->add(std::move(device)).has_value());
+    manager_->commitments().add_swap(kSlots);
+    reclaimer_ = std::make_unique<Reclaimer>(*manager_, *swap_, Reclaimer::Config{policy});
+    manager_->serve(reclaimer_.get());
+  }
+  void TearDown() override {
+    end();
+    stop();
+  }
+  void end() {
+    if (!swap_) return;
+    if (space_) {
+      EXPECT_EQ(space_->verify(), "");
+    }
+    EXPECT_EQ(reclaimer_->verify(), "");
+    EXPECT_EQ(swap_->verify(), "");
+    space_.reset();
+    EXPECT_EQ(swap_->totals().free, kSlots);
+    manager_->serve(nullptr);
+    reclaimer_.reset();
+    swap_.reset();
+  }
+  std::unique_ptr<AddressSpace> fork(AddressSpace& space) {
+    auto child = space.fork(child_cache_, 0);
+    EXPECT_TRUE(child.has_value());
+    return child ? std::move(*child) : nullptr;
+  }
+  static int value_of(std::uint64_t page) { return static_cast<int>((page * 7 + 1) & 0x7f); }
+  void fill(std::uint64_t pages) {
+    for (std::uint64_t i = 0; i < pages; ++i) poke(page(i), value_of(i));
+  }
+  void expect_filled(AddressSpace& space, std::uint64_t pages) {
+    for (std::uint64_t i = 0; i < pages; ++i) ASSERT_EQ(peek(space, page(i)), value_of(i)) << i;
+  }
+  /// Everything that can leave; what was used needs a second look, or a third.
+  void push_out() {
+    for (int round = 0; round < 8; ++round) reclaimer_->reclaim(kFrames);
+  }
+
+  NoTranslationCache child_cache_;
+  FailingSwapDevice* device_ = nullptr;
+  std::unique_ptr<SwapSpace> swap_;
+  std::unique_ptr<Reclaimer> reclaimer_;
+};
+
+TEST_F(SwapTest, HoldsMoreThanMemory) {
+  map(3 * kFrames);
+  fill(3 * kFrames);
+  EXPECT_GT(space_->counts().swap, 2 * kFrames);
+  EXPECT_EQ(space_->verify(), "");
+  expect_filled(*space_, 3 * kFrames);
+  const AddressSpaceCounts counts = space_->counts();
+  EXPECT_GT(counts.major_faults, 0U);
+  EXPECT_EQ(counts.swap + counts.rss_anon, 3 * kFrames);
+}
+
+TEST_F(SwapTest, APageThatCameBackIsWritableAgain) {
+  map(1);
+  poke(page(0), 1);
+  push_out();
+  EXPECT_TRUE(entry(page(0)).is_swap());
+  EXPECT_EQ(write_fault(page(0)), FaultOutcome::kMajor);
+  EXPECT_TRUE(entry(page(0)).is_writable());
+  EXPECT_EQ(swap_->totals().free, kSlots);
+  poke(page(0), 2);
+  push_out();
+  EXPECT_EQ(peek(page(0)), 2);
+}
+
+TEST_F(SwapTest, UnmappingGivesSlotsBack) {
+  map(16);
+  fill(16);
+  push_out();
+  EXPECT_EQ(swap_->totals().free, kSlots - 16);
+  EXPECT_TRUE(space_->unmap(page(0), 4 * kPageSize).has_value());
+  EXPECT_TRUE(space_->advise(page(4), 4 * kPageSize, MADV_DONTNEED).has_value());
+  EXPECT_EQ(swap_->totals().free, kSlots - 8);
+  EXPECT_EQ(peek(page(4)), 0);
+  EXPECT_EQ(peek(page(8)), value_of(8));
+}
+
+TEST_F(SwapTest, AChildSharesWhatIsInSwap) {
+  map(64);
+  fill(64);
+  push_out();
+  const auto child = fork(*space_);
+  EXPECT_EQ(child->counts().swap, 64U);
+  poke(page(1), 99);
+  expect_filled(*child, 64);
+  EXPECT_EQ(child->verify(), "");
+  EXPECT_EQ(peek(page(1)), 99);
+}
+
+TEST_F(SwapTest, SharedFramesLeaveAllTheirEntries) {
+  map(32);
+  fill(32);
+  const auto child = fork(*space_);
+  const auto grandchild = fork(*child);
+  push_out();
+  EXPECT_EQ(space_->counts().swap, 32U);
+  EXPECT_EQ(child->counts().swap, 32U);
+  EXPECT_EQ(grandchild->counts().swap, 32U);
+  EXPECT_EQ(swap_->totals().slots - swap_->totals().free, 32U);
+  expect_filled(*grandchild, 32);
+  expect_filled(*space_, 32);
+}
+
+TEST_F(SwapTest, FindsThePagesOfAParentThatHasEnded) {
+  map(32);
+  fill(32);
+  auto child = fork(*space_);
+  const auto grandchild = fork(*child);
+  child.reset();
+  space_.reset();
+  push_out();
+  EXPECT_EQ(grandchild->counts().swap, 32U);
+  expect_filled(*grandchild, 32);
+}
+
+TEST_F(SwapTest, FindsPagesThatHaveMoved) {
+  map(8);
+  fill(8);
+  const VirtAddr moved = *space_->remap(page(0), 8 * kPageSize, 8 * kPageSize,
+                                        MREMAP_MAYMOVE | MREMAP_FIXED, page(100));
+  push_out();
+  EXPECT_TRUE(entry(moved).is_swap());
+  const VirtAddr again =
+      *space_->remap(moved, 8 * kPageSize, 8 * kPageSize, MREMAP_MAYMOVE | MREMAP_FIXED, page(200));
+  for (std::uint64_t i = 0; i < 8; ++i) EXPECT_EQ(peek(again + i * kPageSize), value_of(i));
+}
+
+TEST_F(SwapTest, FindsPrivateCopiesOfAFile) {
+  make_object(8);
+  map_object(8, kReadWrite, MAP_PRIVATE);
+  poke(page(3), 42);
+  push_out();
+  EXPECT_TRUE(entry(page(3)).is_swap());
+  EXPECT_EQ(peek(page(3)), 42);
+}
+
+TEST_F(SwapTest, LockedAndPinnedPagesStay) {
+  map(3);
+  fill(3);
+  ASSERT_TRUE(space_->lock_memory(page(0), kPageSize, 0).has_value());
+  std::array<AddressSpace::Piece, 1> pinned;
+  ASSERT_EQ(space_->pin(page(1), kPageSize, Access::kWrite, pinned), 1U);
+  push_out();
+  EXPECT_TRUE(entry(page(0)).is_present());
+  EXPECT_TRUE(entry(page(1)).is_present());
+  EXPECT_TRUE(entry(page(2)).is_swap());
+  space_->unpin(pinned);
+}
+
+TEST_F(SwapTest, ProtectionChangesWhileAPageIsAway) {
+  map(2);
+  fill(2);
+  push_out();
+  ASSERT_TRUE(space_->protect(page(0), 2 * kPageSize, PROT_NONE).has_value());
+  EXPECT_EQ(read_fault(page(0)), FaultOutcome::kNoAccess);
+  ASSERT_TRUE(space_->protect(page(0), 2 * kPageSize, PROT_READ).has_value());
+  EXPECT_EQ(peek(page(0)), value_of(0));
+  EXPECT_EQ(write_fault(page(0)), FaultOutcome::kNoAccess);
+}
+
+TEST_F(SwapTest, AFailedReadIsOneProcessesTrouble) {
+  map(2);
+  fill(2);
+  push_out();
+  device_->fail_reads({.count = 1});
+  EXPECT_EQ(read_fault(page(0)), FaultOutcome::kBeyondObject);
+  EXPECT_EQ(peek(page(1)), value_of(1));
+  EXPECT_EQ(peek(page(0)), value_of(0));
+}
+
+TEST_F(SwapTest, AFailedWriteKeepsThePage) {
+  map(8);
+  fill(8);
+  device_->fail_writes({});
+  push_out();
+  EXPECT_GE(reclaimer_->stats().unwritten, 8U);
+  EXPECT_EQ(swap_->totals().written, 0U);
+  expect_filled(*space_, 8);
+  device_->recover();
+  push_out();
+  EXPECT_EQ(space_->counts().swap, 8U);
+}
+
+TEST_F(SwapTest, EndsWhenSwapIsFull) {
+  map(kSlots + 2 * kFrames, kReadWrite, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+  std::uint64_t filled = 0;
+  while (space_->fault(page(filled), Access::kWrite) == FaultOutcome::kMinor) ++filled;
+  EXPECT_GT(filled, kSlots);
+  EXPECT_LT(filled, kSlots + kFrames);
+  EXPECT_EQ(space_->fault(page(filled), Access::kWrite), FaultOutcome::kOutOfMemory);
+}
+
+class SwapPolicyTest : public SwapTest, public ::testing::WithParamInterface<std::string_view> {
+ protected:
+  void SetUp() override { start_with(GetParam()); }
+
+  /// What each page of each process must hold; absent: not touched.
+  struct Process {
+    std::unique_ptr<AddressSpace> space;
+    std::map<std::uint64_t, int> pages;
+  };
+};
+
+/// Processes that together have three times the memory write, read, fork, move, unmap and end.
+TEST_P(SwapPolicyTest, NothingIsLost) {
+  constexpr std::uint64_t kPages = 700;
+  std::mt19937 random(20261122);
+  const auto below = [&](std::uint64_t n) { return random() % n; };
+  std::vector<Process> processes(1);
+  processes[0].space = std::move(space_);
+  ASSERT_TRUE(processes[0]
+                  .space
+                  ->map({.hint = kBase,
+                         .length = kPages * kPageSize,
+                         .protection = kReadWrite,
+                         .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED})
+                  .has_value());
+  for (std::uint64_t at = 0; at < kPages; ++at) {
+    processes[0].pages[at] = value_of(at);
+    poke(*processes[0].space, page(at), value_of(at));
+  }
+  for (int step = 0; step < 6000; ++step) {
+    Process& process = processes[below(processes.size())];
+    const std::uint64_t at = below(kPages);
+    const std::uint64_t kind = below(100);
+    if (kind < 50) {
+      process.pages[at] = static_cast<int>(below(128));
+      poke(*process.space, page(at), process.pages[at]);
+    } else if (kind < 95) {
+      const auto known = process.pages.find(at);
+      ASSERT_EQ(peek(*process.space, page(at)), known == process.pages.end() ? 0 : known->second);
+    } else if (kind < 97 && processes.size() < 5) {
+      auto child = fork(*process.space);
+      ASSERT_NE(child, nullptr);
+      processes.push_back({std::move(child), process.pages});
+    } else if (kind < 98 && processes.size() > 1) {
+      processes.erase(processes.begin() + static_cast<std::ptrdiff_t>(below(processes.size())));
+    } else {
+      ASSERT_TRUE(process.space->advise(page(at), kPageSize, MADV_DONTNEED).has_value());
+      process.pages.erase(at);
+    }
+  }
+  for (const Process& process : processes) {
+    EXPECT_EQ(process.space->verify(), "");
+    for (const auto& [at, value] : process.pages) {
+      ASSERT_EQ(peek(*process.space, page(at)), value) << at;
+    }
+  }
+  EXPECT_GT(swap_->totals().written, kFrames);
+}
+
+std::string test_name(const ::testing::TestParamInfo<std::string_view>& policy) {
+  std::string name(policy.param);
+  std::erase_if(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Policies, SwapPolicyTest, ::testing::ValuesIn(policy_names()), test_name);
+
+}  // namespace
+}  // namespace gonzo::test
