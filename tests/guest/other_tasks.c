@@ -195,8 +195,10 @@ int main(void) {
   sharing(other);
   families(other);
   in_child(as_another_user, 12345);
-  in_child(count, 12345);
-  if (getuid() == 0) in_child(count, 0);
+  if (getuid() == 0) {
+    in_child(count, 100000 + getpid());  // a user whom nobody else counts for
+    in_child(count, 0);
+  }
   kill(other, SIGKILL);
   waitpid(other, NULL, 0);
   SHOW("of one that is gone", getpriority(PRIO_PROCESS, (id_t)other));
