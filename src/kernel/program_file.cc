@@ -7,22 +7,10 @@
 
 #include <span>
 
+#include <gonzo/base/file_descriptor.h>
+
 namespace gonzo {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 std::unexpected<ExecError> refuse(Errno error, const std::string& path, const std::string& referrer,
                                   std::string_view what) {
@@ -52,8 +40,8 @@ ExecOutcome<ProgramFile> open_program(const std::string& path, const std::string
   }
   // By the path alone first: opening a FIFO or a device to read would wait for, or start,
   // something.
-  const Descriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (place.get() < 0) return refuse_host();
+  const FileDescriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!place.is_open()) return refuse_host();
   struct stat status{};
   if (fstat(place.get(), &status) != 0) return refuse_host();
   if (S_ISDIR(status.st_mode)) return refuse(Errno::kAcces, path, referrer, "is a directory");
@@ -65,8 +53,8 @@ ExecOutcome<ProgramFile> open_program(const std::string& path, const std::string
     if (errno != EACCES) return refuse_host();
     return refuse(Errno::kAcces, path, referrer, "is not executable");
   }
-  const Descriptor readable(::open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (readable.get() < 0) return refuse_host();
+  const FileDescriptor readable(::open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!readable.is_open()) return refuse_host();
   auto file = HostFile::open(readable.get());
   if (!file) return refuse(file.error(), path, referrer, errno_text(file.error()));
 

@@ -13,11 +13,6 @@ constexpr unsigned kExec = 0x0010;
 
 }  // namespace
 
-void FileDescriptor::reset() {
-  if (fd_ >= 0) close(fd_);
-  fd_ = -1;
-}
-
 Result<FileDescriptor> create_memory_file(const char* name, std::size_t bytes) {
   int fd = memfd_create(name, MFD_CLOEXEC | kExec);
   if (fd < 0 && errno == EINVAL) fd = memfd_create(name, MFD_CLOEXEC);

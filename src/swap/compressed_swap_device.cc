@@ -28,10 +28,10 @@ Result<void> CompressedSwapDevice::write(std::uint64_t first_slot,
     const auto stored =
         store_->store(first_slot + i, pages[i], CompressedStore::Incompressible::kKeep);
     if (!stored) {
-      write_errors_.fetch_add(pages.size() - i, std::memory_order_relaxed);
+      counts_.count_write(pages.size() - i, stored);
       return stored;
     }
-    writes_.fetch_add(1, std::memory_order_relaxed);
+    counts_.count_write(1, stored);
   }
   return {};
 }
@@ -39,11 +39,12 @@ Result<void> CompressedSwapDevice::write(std::uint64_t first_slot,
 Result<void> CompressedSwapDevice::read(std::uint64_t first_slot,
                                         std::span<std::byte* const> pages) {
   for (std::size_t i = 0; i < pages.size(); ++i) {
-    if (!store_->load(first_slot + i, pages[i])) {
-      read_errors_.fetch_add(pages.size() - i, std::memory_order_relaxed);
+    const auto loaded = store_->load(first_slot + i, pages[i]);
+    if (!loaded) {
+      counts_.count_read(pages.size() - i, loaded);
       return fail(Errno::kIo);
     }
-    reads_.fetch_add(1, std::memory_order_relaxed);
+    counts_.count_read(1, loaded);
   }
   return {};
 }
@@ -52,10 +53,7 @@ void CompressedSwapDevice::discard(std::uint64_t slot) { store_->drop(slot); }
 
 SwapDeviceStats CompressedSwapDevice::stats() const {
   SwapDeviceStats stats = store_->stats();
-  stats.reads = reads_.load(std::memory_order_relaxed);
-  stats.writes = writes_.load(std::memory_order_relaxed);
-  stats.read_errors = read_errors_.load(std::memory_order_relaxed);
-  stats.write_errors = write_errors_.load(std::memory_order_relaxed);
+  counts_.report(stats);
   return stats;
 }
 

@@ -16,24 +16,6 @@
 namespace gonzo {
 namespace {
 
-/// A descriptor until somebody takes it.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int get() const { return number_; }
-  bool is_open() const { return number_ >= 0; }
-  int take() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
 /// Not every file system has O_TMPFILE.
 int open_unnamed(const std::string& directory) {
   const int descriptor = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -74,16 +56,16 @@ Result<void> write_header(int descriptor, std::uint64_t pages) {
 Result<std::unique_ptr<FileSwapDevice>> FileSwapDevice::create_temporary(
     const std::string& directory, std::uint64_t bytes, Space space) {
   if (bytes < kPageSize) return fail(Errno::kInval);
-  Descriptor file(open_unnamed(directory));
+  FileDescriptor file(open_unnamed(directory));
   if (!file.is_open()) return fail_from_host();
   GONZO_TRY(set_size(file.get(), page_floor(bytes), space));
   return std::unique_ptr<FileSwapDevice>(
-      new FileSwapDevice(file.take(), directory + "/(deleted)", 0, bytes / kPageSize));
+      new FileSwapDevice(std::move(file), directory + "/(deleted)", 0, bytes / kPageSize));
 }
 
 Result<std::unique_ptr<FileSwapDevice>> FileSwapDevice::open(const std::string& path,
                                                              std::uint64_t bytes, Space space) {
-  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
   if (!file.is_open()) return fail_from_host();
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail_from_host();
@@ -97,17 +79,15 @@ Result<std::unique_ptr<FileSwapDevice>> FileSwapDevice::open(const std::string& 
   GONZO_TRY(set_size(file.get(), pages * kPageSize, space));
   GONZO_TRY(write_header(file.get(), pages));
   return std::unique_ptr<FileSwapDevice>(
-      new FileSwapDevice(file.take(), path, kPageSize, pages - 1));
+      new FileSwapDevice(std::move(file), path, kPageSize, pages - 1));
 }
 
-FileSwapDevice::FileSwapDevice(int descriptor, std::string name, std::uint64_t header,
+FileSwapDevice::FileSwapDevice(FileDescriptor file, std::string name, std::uint64_t header,
                                std::uint64_t slots)
-    : descriptor_(descriptor), name_(std::move(name)), header_(header), slots_(slots) {
-  const int flags = ::fcntl(descriptor_, F_GETFL);
-  is_direct_ = flags >= 0 && ::fcntl(descriptor_, F_SETFL, flags | O_DIRECT) == 0;
+    : file_(std::move(file)), name_(std::move(name)), header_(header), slots_(slots) {
+  const int flags = ::fcntl(file_.get(), F_GETFL);
+  is_direct_ = flags >= 0 && ::fcntl(file_.get(), F_SETFL, flags | O_DIRECT) == 0;
 }
-
-FileSwapDevice::~FileSwapDevice() { ::close(descriptor_); }
 
 template <typename Byte, typename Move>
 Result<void> FileSwapDevice::transfer(std::uint64_t first_slot, std::span<Byte* const> pages,
@@ -131,8 +111,8 @@ Result<void> FileSwapDevice::transfer(std::uint64_t first_slot, std::span<Byte* 
       return fail(Errno::kIo);  // the file was cut
     } else if (errno == EINVAL && is_direct_.exchange(false)) {
       // Some file systems take the flag and refuse the transfer.
-      const int flags = ::fcntl(descriptor_, F_GETFL);
-      if (flags < 0 || ::fcntl(descriptor_, F_SETFL, flags & ~O_DIRECT) != 0)
+      const int flags = ::fcntl(file_.get(), F_GETFL);
+      if (flags < 0 || ::fcntl(file_.get(), F_SETFL, flags & ~O_DIRECT) != 0)
         return fail_from_host();
     } else if (errno != EINTR) {
       return fail_from_host();
@@ -145,9 +125,9 @@ Result<void> FileSwapDevice::write(std::uint64_t first_slot,
                                    std::span<const std::byte* const> pages) {
   const auto result =
       transfer(first_slot, pages, [&](const iovec* pieces, int count, off_t offset) {
-        return ::pwritev(descriptor_, pieces, count, offset);
+        return ::pwritev(file_.get(), pieces, count, offset);
       });
-  (result ? writes_ : write_errors_).fetch_add(pages.size(), std::memory_order_relaxed);
+  counts_.count_write(pages.size(), result);
   if (!result && result.error() != Errno::kNoSpc && static_cast<int>(result.error()) != EDQUOT)
     return fail(Errno::kIo);
   return result ? result : fail(Errno::kNoSpc);
@@ -156,17 +136,16 @@ Result<void> FileSwapDevice::write(std::uint64_t first_slot,
 Result<void> FileSwapDevice::read(std::uint64_t first_slot, std::span<std::byte* const> pages) {
   const auto result =
       transfer(first_slot, pages, [&](const iovec* pieces, int count, off_t offset) {
-        return ::preadv(descriptor_, pieces, count, offset);
+        return ::preadv(file_.get(), pieces, count, offset);
       });
-  (result ? reads_ : read_errors_).fetch_add(pages.size(), std::memory_order_relaxed);
+  counts_.count_read(pages.size(), result);
   return result ? result : fail(Errno::kIo);
 }
 
 SwapDeviceStats FileSwapDevice::stats() const {
-  return {.reads = reads_.load(std::memory_order_relaxed),
-          .writes = writes_.load(std::memory_order_relaxed),
-          .read_errors = read_errors_.load(std::memory_order_relaxed),
-          .write_errors = write_errors_.load(std::memory_order_relaxed)};
+  SwapDeviceStats stats;
+  counts_.report(stats);
+  return stats;
 }
 
 }  // namespace gonzo

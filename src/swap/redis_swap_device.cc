@@ -184,7 +184,7 @@ Result<void> RedisSwapDevice::write(std::uint64_t first_slot,
   LockGuard lock(lock_);
   const auto result =
       with_connection([&]() GONZO_REQUIRES(lock_) { return set(first_slot, pages); });
-  (result ? writes_ : write_errors_).fetch_add(pages.size(), std::memory_order_relaxed);
+  counts_.count_write(pages.size(), result);
   return result;
 }
 
@@ -192,7 +192,7 @@ Result<void> RedisSwapDevice::read(std::uint64_t first_slot, std::span<std::byte
   LockGuard lock(lock_);
   const auto result =
       with_connection([&]() GONZO_REQUIRES(lock_) { return get(first_slot, pages); });
-  (result ? reads_ : read_errors_).fetch_add(pages.size(), std::memory_order_relaxed);
+  counts_.count_read(pages.size(), result);
   return result;
 }
 
@@ -219,11 +219,9 @@ void RedisSwapDevice::delete_all() {
 }
 
 SwapDeviceStats RedisSwapDevice::stats() const {
-  return {.reads = reads_.load(std::memory_order_relaxed),
-          .writes = writes_.load(std::memory_order_relaxed),
-          .read_errors = read_errors_.load(std::memory_order_relaxed),
-          .write_errors = write_errors_.load(std::memory_order_relaxed),
-          .stored = stored_count_.load(std::memory_order_relaxed)};
+  SwapDeviceStats stats{.stored = stored_count_.load(std::memory_order_relaxed)};
+  counts_.report(stats);
+  return stats;
 }
 
 }  // namespace gonzo

@@ -100,7 +100,7 @@ Result<void> TieredSwapDevice::write(std::uint64_t first_slot,
     passed = i + 1;
   }
   if (result) result = write_behind(first_slot + passed, pages.subspan(passed));
-  (result ? writes_ : write_errors_).fetch_add(pages.size(), std::memory_order_relaxed);
+  counts_.count_write(pages.size(), result);
   return result;
 }
 
@@ -135,7 +135,7 @@ Result<void> TieredSwapDevice::read(std::uint64_t first_slot, std::span<std::byt
   }
   if (result && passed < pages.size())
     result = behind_->read(first_slot + passed, pages.subspan(passed));
-  (result ? reads_ : read_errors_).fetch_add(pages.size(), std::memory_order_relaxed);
+  counts_.count_read(pages.size(), result);
   return result;
 }
 
@@ -195,10 +195,7 @@ bool TieredSwapDevice::write_back() {
 
 SwapDeviceStats TieredSwapDevice::stats() const {
   SwapDeviceStats stats = store_->stats();
-  stats.reads = reads_.load(std::memory_order_relaxed);
-  stats.writes = writes_.load(std::memory_order_relaxed);
-  stats.read_errors = read_errors_.load(std::memory_order_relaxed);
-  stats.write_errors = write_errors_.load(std::memory_order_relaxed);
+  counts_.report(stats);
   stats.written_back = written_back_.load(std::memory_order_relaxed);
   return stats;
 }

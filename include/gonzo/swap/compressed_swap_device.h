@@ -1,12 +1,12 @@
 // Swap in compressed memory. Linux: drivers/block/zram.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/swap/swap_device.h>
+#include <gonzo/swap/transfer_counts.h>
 
 namespace gonzo {
 
@@ -49,7 +49,7 @@ class CompressedSwapDevice final : public SwapDevice {
 
   const std::unique_ptr<CompressedStore> store_;
   const std::string name_;
-  std::atomic<std::uint64_t> reads_{0}, writes_{0}, read_errors_{0}, write_errors_{0};
+  TransferCounts counts_;
 };
 
 }  // namespace gonzo

@@ -5,7 +5,9 @@
 #include <memory>
 #include <string>
 
+#include <gonzo/base/file_descriptor.h>
 #include <gonzo/swap/swap_device.h>
+#include <gonzo/swap/transfer_counts.h>
 
 namespace gonzo {
 
@@ -26,9 +28,6 @@ class FileSwapDevice final : public SwapDevice {
   /// Header and pages fit in it. EBUSY: another uses it as swap (flock(2)). Else as above.
   static Result<std::unique_ptr<FileSwapDevice>> open(const std::string& path, std::uint64_t bytes,
                                                       Space space);
-  ~FileSwapDevice() override;
-  FileSwapDevice(const FileSwapDevice&) = delete;
-  FileSwapDevice& operator=(const FileSwapDevice&) = delete;
 
   std::string name() const override { return name_; }
   std::string_view kind() const override { return "file"; }
@@ -42,16 +41,16 @@ class FileSwapDevice final : public SwapDevice {
   bool is_direct() const { return is_direct_.load(std::memory_order_relaxed); }
 
  private:
-  FileSwapDevice(int descriptor, std::string name, std::uint64_t header, std::uint64_t slots);
+  FileSwapDevice(FileDescriptor file, std::string name, std::uint64_t header, std::uint64_t slots);
   template <typename Byte, typename Move>
   Result<void> transfer(std::uint64_t first_slot, std::span<Byte* const> pages, Move move);
 
-  const int descriptor_;
+  const FileDescriptor file_;
   const std::string name_;
   const std::uint64_t header_;  ///< bytes before the first slot
   const std::uint64_t slots_;
   std::atomic<bool> is_direct_{false};
-  std::atomic<std::uint64_t> reads_{0}, writes_{0}, read_errors_{0}, write_errors_{0};
+  TransferCounts counts_;
 };
 
 }  // namespace gonzo

@@ -9,6 +9,7 @@
 
 #include <gonzo/base/lock.h>
 #include <gonzo/swap/swap_device.h>
+#include <gonzo/swap/transfer_counts.h>
 
 struct redisContext;
 
@@ -79,7 +80,7 @@ class RedisSwapDevice final : public SwapDevice {
   std::vector<std::uint64_t> discards_ GONZO_GUARDED_BY(lock_);
   std::vector<bool> stored_ GONZO_GUARDED_BY(lock_);  ///< slots that have a key
   std::atomic<std::uint64_t> stored_count_{0};
-  std::atomic<std::uint64_t> reads_{0}, writes_{0}, read_errors_{0}, write_errors_{0};
+  TransferCounts counts_;
 };
 
 }  // namespace gonzo

@@ -12,6 +12,7 @@
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/swap/compressed_swap_device.h>
 #include <gonzo/swap/swap_device.h>
+#include <gonzo/swap/transfer_counts.h>
 
 namespace gonzo {
 
@@ -96,7 +97,7 @@ class TieredSwapDevice final : public SwapDevice {
   const Slots slots_ GONZO_GUARDED_BY(lock_);
   std::uint32_t oldest_ GONZO_GUARDED_BY(lock_) = kNone;
   std::uint32_t newest_ GONZO_GUARDED_BY(lock_) = kNone;
-  std::atomic<std::uint64_t> reads_{0}, writes_{0}, read_errors_{0}, write_errors_{0};
+  TransferCounts counts_;
   std::atomic<std::uint64_t> written_back_{0};
 };
 
