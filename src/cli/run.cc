@@ -125,9 +125,11 @@ void EndReport::first_ends(Task& last) {
   if (options_.maps) fmt::print(stderr, "{}", last.memory().maps_text());
 }
 
-Result<void> start_first(System& system, std::shared_ptr<Process> process, const ExecResult& at) {
+Result<void> start_first(System& system, const std::shared_ptr<Process>& process,
+                         const ExecResult& at) {
   GONZO_ASSIGN(std::shared_ptr<Task> task, Task::create(*process, kFirstProcess, at));
-  system.processes().add_first(std::move(process));
+  system.processes().add_first(process);
+  process->start_cpu_limit();
   system.processes().add_task(task);
   return system.tasks().start({.task = std::move(task)});
 }

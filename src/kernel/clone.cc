@@ -115,6 +115,7 @@ class Cloning {
           child_, parent_.process(),
           has(CLONE_PARENT) ? ProcessTable::Kinship::kSister : ProcessTable::Kinship::kChild,
           request_.exit_signal);
+      child_->start_cpu_limit();
     }
     table_.add_task(task_);
     if (const auto opened = open_descriptor(); !opened) {

@@ -1,10 +1,8 @@
 #include "kernel/exit.h"
 
 #include <linux/futex.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <tuple>
 
 #include "kernel/futex.h"
@@ -99,27 +97,13 @@ void leave_memory(Task& task) {
   if (task.memory().store(word, std::uint32_t{0})) wake_one(task, word, FutexScope::kShared);
 }
 
-/// Linux: MAKE_THREAD_CPUCLOCK.
-std::chrono::nanoseconds thread_cpu_time(pid_t thread) {
-  constexpr unsigned kPerThreadScheduled = 6;  // CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
-  const auto clock =
-      static_cast<clockid_t>((~static_cast<unsigned>(thread) << 3) | kPerThreadScheduled);
-  timespec time{};
-  if (thread == 0 || clock_gettime(clock, &time) != 0) return {};
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 Usage usage_of(Process& process) {
   const auto memory = process.memory_ref();
   if (memory == nullptr) return {};
   const AddressSpaceCounts counts = memory->space().counts();
-  const std::chrono::nanoseconds user = memory->machine().counters().guest_time;
-  std::chrono::nanoseconds runner = process.ended_runner_time();
-  process.for_each_task([&](Task& task) { runner += thread_cpu_time(task.host_thread()); });
-  return {.user = user,
-          // While it waits for the guest on another processor, the runner spins: that is not the
-          // guest's.
-          .system = std::max(runner - user, std::chrono::nanoseconds(0)),
+  const CpuTime time = process.cpu_time();
+  return {.user = time.user,
+          .system = time.system,
           .peak_rss_pages = std::max(counts.peak_rss, counts.rss()),
           .minor_faults = counts.minor_faults,
           .major_faults = counts.major_faults};
@@ -128,8 +112,7 @@ Usage usage_of(Process& process) {
 void end_task(Task& task) {
   Process& process = task.process();
   leave_memory(task);
-  process.add_runner_time(thread_cpu_time(gettid()));
-  task.set_host_thread(0);  // counted now, and not to be kicked any more
+  task.set_host_thread(0);
   // Before the others can see it gone: with the last of them goes the space that it ran in.
   if (!process.is_last(task)) task.replace_thread(nullptr);
   if (process.detach(task) == Process::Detached::kWasLast) return end_process(task);

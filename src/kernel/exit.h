@@ -1,10 +1,6 @@
 // The end of threads and processes. Linux: kernel/exit.c.
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
-
 #include "kernel/task.h"
 #include "kernel/usage.h"
 
@@ -17,9 +13,6 @@ void end_task(Task& task);
 
 /// What the process has used so far, its children not.
 Usage usage_of(Process& process);
-
-/// Of a host thread of the runner by its number. 0: it is gone.
-std::chrono::nanoseconds thread_cpu_time(pid_t thread);
 
 /// exec and exit: what of this thread lives in the memory that it leaves (Linux: mm_release).
 void leave_memory(Task& task);

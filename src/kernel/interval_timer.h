@@ -1,4 +1,4 @@
-// alarm(2) and setitimer(2) by real time. Linux: signal_struct's real_timer, kernel/time/itimer.c.
+// alarm(2) and setitimer(2). Linux: signal_struct's real_timer and it, kernel/time/itimer.c.
 #pragma once
 
 #include "kernel/repeating_timer.h"
@@ -7,12 +7,18 @@ namespace gonzo {
 
 class Process;
 
-/// Sends SIGALRM to its process. What it missed is not made up for. Thread-safe.
+/// Sends its signal to its process. What it missed is not made up for. Thread-safe.
 class IntervalTimer final : public RepeatingTimer {
  public:
-  IntervalTimer(DeadlineQueue& queue, std::weak_ptr<Process> process)
-      : RepeatingTimer(queue, {.resolution = std::chrono::microseconds(1), .least_gap = {}}),
-        process_(std::move(process)) {}
+  /// As setitimer(2) numbers them.
+  enum class Kind : std::uint8_t {
+    kReal,     ///< SIGALRM
+    kVirtual,  ///< the process's user time: SIGVTALRM
+    kProfile,  ///< its CPU time: SIGPROF
+  };
+  static constexpr unsigned kKinds = 3;
+
+  IntervalTimer(DeadlineQueue& queue, const std::weak_ptr<Process>& process, Kind kind);
 
   /// The setting before.
   Setting set(const Setting& wanted) GONZO_EXCLUDES(lock_);
@@ -21,6 +27,7 @@ class IntervalTimer final : public RepeatingTimer {
   void notify(std::int64_t missed) override;
 
   const std::weak_ptr<Process> process_;
+  const Kind kind_;
 };
 
 }  // namespace gonzo

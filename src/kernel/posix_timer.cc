@@ -22,12 +22,12 @@ int clamped(std::int64_t count) { return static_cast<int>(std::min<std::int64_t>
 }  // namespace
 
 PosixTimer::PosixTimer(DeadlineQueue& queue, std::weak_ptr<Process> process, int number,
-                       clockid_t clock, const Notice& notice)
-    : RepeatingTimer(queue, {.resolution = Duration(1), .least_gap = kLeastInterval}),
+                       const Setup& setup)
+    : RepeatingTimer(queue, setup.clock, {.resolution = Duration(1), .least_gap = kLeastInterval}),
       process_(std::move(process)),
       number_(number),
-      clock_(clock),
-      notice_(notice) {}
+      clock_id_(setup.clock_id),
+      notice_(setup.notice) {}
 
 PosixTimer::Setting PosixTimer::set(Arming arming, const Setting& wanted) {
   const LockGuard guard(lock_);
@@ -75,13 +75,13 @@ void PosixTimer::send(int missed) {
 }
 
 Result<int> PosixTimers::create(DeadlineQueue& queue, const std::weak_ptr<Process>& process,
-                                clockid_t clock, const PosixTimer::Notice& notice) {
+                                const PosixTimer::Setup& setup) {
   const LockGuard guard(lock_);
   if (timers_.size() == INT_MAX) return fail(Errno::kAgain);
   while (timers_.contains(next_)) next_ = next_ == INT_MAX ? 0 : next_ + 1;
   const int number = next_;
   next_ = next_ == INT_MAX ? 0 : next_ + 1;
-  timers_.emplace(number, std::make_shared<PosixTimer>(queue, process, number, clock, notice));
+  timers_.emplace(number, std::make_shared<PosixTimer>(queue, process, number, setup));
   return number;
 }
 

@@ -26,10 +26,15 @@ class PosixTimer final : public RepeatingTimer {
     std::optional<std::uint64_t> value;  ///< si_value; none: the timer's number
   };
 
-  PosixTimer(DeadlineQueue& queue, std::weak_ptr<Process> process, int number, clockid_t clock,
-             const Notice& notice);
+  struct Setup {
+    clockid_t clock_id;  ///< as the program knows it
+    std::shared_ptr<const TimerClock> clock;
+    Notice notice;
+  };
 
-  clockid_t clock() const { return clock_; }
+  PosixTimer(DeadlineQueue& queue, std::weak_ptr<Process> process, int number, const Setup& setup);
+
+  clockid_t clock_id() const { return clock_id_; }
   /// The setting before. What is in the past goes off at once.
   Setting set(Arming arming, const Setting& wanted) GONZO_EXCLUDES(lock_);
   /// What the signal that was taken last had missed (timer_getoverrun).
@@ -43,7 +48,7 @@ class PosixTimer final : public RepeatingTimer {
 
   const std::weak_ptr<Process> process_;
   const int number_;
-  const clockid_t clock_;
+  const clockid_t clock_id_;
   const Notice notice_;
   int counted_ GONZO_GUARDED_BY(lock_) = 0;  ///< what the signal sent last has missed
   int taken_ GONZO_GUARDED_BY(lock_) = 0;    ///< the same of the one before
@@ -54,8 +59,8 @@ class PosixTimers {
  public:
   ~PosixTimers() { clear(); }
   /// EAGAIN: too many.
-  Result<int> create(DeadlineQueue& queue, const std::weak_ptr<Process>& process, clockid_t clock,
-                     const PosixTimer::Notice& notice) GONZO_EXCLUDES(lock_);
+  Result<int> create(DeadlineQueue& queue, const std::weak_ptr<Process>& process,
+                     const PosixTimer::Setup& setup) GONZO_EXCLUDES(lock_);
   /// EINVAL.
   Result<std::shared_ptr<PosixTimer>> find(int number) const GONZO_EXCLUDES(lock_);
   Result<void> remove(int number) GONZO_EXCLUDES(lock_);

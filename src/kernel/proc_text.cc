@@ -199,15 +199,21 @@ void fill_identity(const ProcSubject& subject, StatFields& fields) {
   if (subject.is_leader()) fields.set_id(38, family.exit_signal);
 }
 
-/// Of the whole process; of one thread the host knows.
+/// Of the whole process; of one thread its CPU time, the rest the host knows.
 void fill_usage(const ProcSubject& subject, StatFields& fields) {
-  constexpr std::chrono::milliseconds kTick(10);  // USER_HZ: 100
-  if (subject.form() == ProcSubject::Form::kThread) return;
-  const ProcessTable::Identity family = identity_of(subject);
-  const Usage used = family.is_zombie ? family.usage : usage_of(subject.process());
-  const auto ticks = [&](std::chrono::nanoseconds time) {
+  const auto ticks = [](std::chrono::nanoseconds time) {
+    constexpr std::chrono::milliseconds kTick(10);  // USER_HZ: 100
     return static_cast<std::uint64_t>(time / kTick);
   };
+  if (subject.form() == ProcSubject::Form::kThread) {
+    const auto task = subject.task();
+    const CpuTime time = task != nullptr ? task->cpu_time() : CpuTime{};
+    fields.set(14, ticks(time.user));
+    fields.set(15, ticks(time.system));
+    return;
+  }
+  const ProcessTable::Identity family = identity_of(subject);
+  const Usage used = family.is_zombie ? family.usage : usage_of(subject.process());
   fields.set(10, used.minor_faults);
   fields.set(11, family.children_usage.minor_faults);
   fields.set(12, used.major_faults);

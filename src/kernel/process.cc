@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <ctime>
 
 #include "kernel/host_futex.h"
@@ -99,6 +100,7 @@ void Process::set_limit(unsigned resource, const ResourceLimit& limit) {
     const LockGuard guard(limits_lock_);
     limits_[resource] = limit;
   }
+  if (resource == RLIMIT_CPU) start_cpu_limit();
   if (resource == RLIMIT_NOFILE) {
     if (const auto files = files_ref()) {
       files->set_limit(static_cast<unsigned>(std::min(limit.soft, kMostDescriptors)));
@@ -168,12 +170,49 @@ void Process::end_vfork() {
   vfork_end_.reset();
 }
 
-IntervalTimer& Process::real_timer() {
+IntervalTimer& Process::interval_timer(IntervalTimer::Kind kind) {
   const LockGuard guard(lock_);
-  if (real_timer_ == nullptr) {
-    real_timer_ = std::make_shared<IntervalTimer>(system_.deadlines(), weak_from_this());
+  auto& timer = interval_timers_[static_cast<std::size_t>(kind)];
+  if (timer == nullptr) {
+    timer = std::make_shared<IntervalTimer>(system_.deadlines(), weak_from_this(), kind);
   }
-  return *real_timer_;
+  return *timer;
+}
+
+void Process::start_cpu_limit() {
+  const ResourceLimit limit = limits()[RLIMIT_CPU];
+  std::shared_ptr<CpuLimit> timer;
+  {
+    const LockGuard guard(lock_);
+    if (cpu_limit_ == nullptr && limit.soft != kUnlimited) {
+      cpu_limit_ = std::make_shared<CpuLimit>(system_.deadlines(), weak_from_this());
+    }
+    timer = cpu_limit_;
+  }
+  if (timer != nullptr) timer->set(limit);
+}
+
+int Process::exceed_cpu_limit(std::chrono::nanoseconds used) {
+  const auto seconds = static_cast<std::uint64_t>(used / std::chrono::seconds(1));
+  int signal = 0;
+  {
+    const LockGuard guard(limits_lock_);
+    ResourceLimit& limit = limits_[RLIMIT_CPU];
+    if (limit.soft != kUnlimited && seconds >= limit.hard) return SIGKILL;
+    if (seconds >= limit.soft) {
+      signal = SIGXCPU;
+      ++limit.soft;
+    }
+  }
+  start_cpu_limit();
+  return signal;
+}
+
+CpuTime Process::cpu_time() const {
+  const LockGuard guard(lock_);
+  CpuTime time = ended_time_;
+  for (Task* task : tasks_) time += task->cpu_time();
+  return time;
 }
 
 void Process::signals_changed(SignalSet arrived) {
@@ -188,7 +227,10 @@ void Process::signals_changed(SignalSet arrived) {
 
 void Process::release() {
   end_vfork();
-  if (real_timer_ != nullptr) real_timer_->set({});
+  for (const auto& timer : interval_timers_) {
+    if (timer != nullptr) timer->set({});
+  }
+  if (cpu_limit_ != nullptr) cpu_limit_->set({});
   posix_timers_.clear();
   std::shared_ptr<ProcessMemory> memory;  // torn down after the lock
   std::shared_ptr<FileTable> files;
@@ -214,6 +256,7 @@ bool Process::is_last(const Task& task) const {
 Process::Detached Process::detach(Task& task) {
   const LockGuard guard(lock_);
   if (std::erase(tasks_, &task) == 0) return Detached::kNot;
+  ended_time_ += task.cpu_time();
   if (task.tid() == pid_) {
     leader_status_ = task.exit_status().value_or(ExitStatus{});
     ended_leader_ = {task.name(), task.credentials()};

@@ -1,6 +1,7 @@
 // A process: what its threads share. Linux: the shared halves of task_struct (mm, files, signal).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "kernel/completion.h"
+#include "kernel/cpu_limit.h"
+#include "kernel/cpu_time.h"
 #include "kernel/credentials.h"
 #include "kernel/exit_status.h"
 #include "kernel/file_table.h"
@@ -111,14 +114,16 @@ class Process : public std::enable_shared_from_this<Process> {
   /// The end: memory and descriptors are given back. No task runs any more.
   void release() GONZO_EXCLUDES(lock_);
 
-  /// ITIMER_REAL. Once the process is in the process table.
-  IntervalTimer& real_timer() GONZO_EXCLUDES(lock_);
+  /// setitimer's. Once the process is in the process table.
+  IntervalTimer& interval_timer(IntervalTimer::Kind kind) GONZO_EXCLUDES(lock_);
+  /// RLIMIT_CPU counts from now on, if there is one. Once the process is in the process table.
+  void start_cpu_limit() GONZO_EXCLUDES(limits_lock_, lock_);
+  /// `used` may be past RLIMIT_CPU: the signal for that, or 0. The soft limit is then a second
+  /// more.
+  int exceed_cpu_limit(std::chrono::nanoseconds used) GONZO_EXCLUDES(limits_lock_, lock_);
 
-  /// What host threads of its tasks spent that have ended. Thread-safe.
-  void add_runner_time(std::chrono::nanoseconds time) { runner_time_ += time.count(); }
-  std::chrono::nanoseconds ended_runner_time() const {
-    return std::chrono::nanoseconds(runner_time_.load());
-  }
+  /// Of all its threads, those that ended too. Thread-safe.
+  CpuTime cpu_time() const GONZO_EXCLUDES(lock_);
   /// signalfd's files of this process show what pends.
   SignalFiles& signal_files() { return signal_files_; }
   /// After signals were added (`arrived`) or taken.
@@ -179,8 +184,8 @@ class Process : public std::enable_shared_from_this<Process> {
   std::shared_ptr<const ProgramImage> image_ = std::make_shared<ProgramImage>();
   SignalSet initial_signal_mask_ = 0;
   std::shared_ptr<Completion> vfork_end_;
-  std::shared_ptr<IntervalTimer> real_timer_;
-  std::atomic<std::int64_t> runner_time_{0};  ///< nanoseconds
+  std::array<std::shared_ptr<IntervalTimer>, IntervalTimer::kKinds> interval_timers_;
+  std::shared_ptr<CpuLimit> cpu_limit_;
   PosixTimers posix_timers_;
   SignalFiles signal_files_;
   ProcessFiles process_files_;
@@ -191,6 +196,7 @@ class Process : public std::enable_shared_from_this<Process> {
   std::optional<ExitStatus> group_exit_ GONZO_GUARDED_BY(lock_);
   ExitStatus leader_status_ GONZO_GUARDED_BY(lock_);
   Ended ended_leader_ GONZO_GUARDED_BY(lock_);
+  CpuTime ended_time_ GONZO_GUARDED_BY(lock_);        ///< of threads that have ended
   Task* survivor_ GONZO_GUARDED_BY(lock_) = nullptr;  ///< of exec
   int stop_signal_ GONZO_GUARDED_BY(lock_) = 0;
   std::size_t stopped_tasks_ GONZO_GUARDED_BY(lock_) = 0;

@@ -4,12 +4,10 @@
 
 namespace gonzo {
 
-using Clock = DeadlineQueue::Clock;
-
 RepeatingTimer::Setting RepeatingTimer::get_locked() const {
-  if (ticket_ == 0) return {.interval = interval_};
-  return {.left = std::max(Duration(when_ - Clock::now()), pace_.resolution),
-          .interval = interval_};
+  const auto now = ticket_ != 0 ? clock_->now() : std::nullopt;
+  if (!now) return {.interval = interval_};
+  return {.left = std::max(when_ - *now, pace_.resolution), .interval = interval_};
 }
 
 RepeatingTimer::Setting RepeatingTimer::get() const {
@@ -23,16 +21,19 @@ RepeatingTimer::Setting RepeatingTimer::replace(Arming arming, const Setting& wa
   ticket_ = 0;
   ++generation_;
   interval_ = wanted.interval;
-  if (arming == Arming::kStart) {
-    when_ = Clock::now() + wanted.left;
-    arm();
+  const auto now = arming == Arming::kStart ? clock_->now() : std::nullopt;
+  if (now) {
+    when_ = *now + wanted.left;
+    arm(wanted.left);
   }
   return before;
 }
 
-void RepeatingTimer::arm() {
+void RepeatingTimer::arm(Duration left) {
+  const Duration wait = left > Duration(0) ? clock_->soonest(left) : left;
   ticket_ = queue_.add(
-      when_, [self = shared_from_this(), generation = generation_] { self->go_off(generation); });
+      DeadlineQueue::Clock::now() + wait,
+      [self = shared_from_this(), generation = generation_] { self->go_off(generation); });
 }
 
 void RepeatingTimer::go_off(std::uint64_t generation) {
@@ -41,10 +42,13 @@ void RepeatingTimer::go_off(std::uint64_t generation) {
     const LockGuard guard(lock_);
     if (generation != generation_) return;  // set anew meanwhile
     ticket_ = 0;
+    const auto now = clock_->now();
+    if (!now) return;
+    if (*now < when_) return arm(when_ - *now);
     if (interval_ > Duration(0)) {
-      missed = (Clock::now() + pace_.least_gap - when_) / interval_;
+      missed = (*now + pace_.least_gap - when_) / interval_;
       when_ += (missed + 1) * interval_;
-      arm();
+      arm(when_ - *now);
     }
   }
   notify(missed);

@@ -33,8 +33,27 @@ Task::~Task() { process_.detach(*this); }
 
 std::unique_ptr<MachineThread> Task::replace_thread(std::unique_ptr<MachineThread> thread) {
   const LockGuard guard(thread_lock_);
+  if (thread_ != nullptr) {
+    const MachineThreadTimes times = thread_->times();
+    replaced_times_.guest += times.guest;
+    replaced_times_.waited += times.waited;
+  }
   std::swap(thread_, thread);
   return thread;
+}
+
+CpuTime Task::cpu_time() {
+  const LockGuard guard(thread_lock_);
+  MachineThreadTimes times = replaced_times_;
+  if (thread_ != nullptr) {
+    const MachineThreadTimes present = thread_->times();
+    times.guest += present.guest;
+    times.waited += present.waited;
+  }
+  const auto runner = ended_runner_time_ + host_thread_time(host_thread());
+  told_time_.user = std::max(told_time_.user, times.guest);
+  told_time_.system = std::max(told_time_.system, runner - times.waited);
+  return told_time_;
 }
 
 void Task::set_signal_mask(SignalSet mask) {
@@ -70,7 +89,11 @@ void Task::notify() {
 }
 
 void Task::set_host_thread(pid_t thread) {
-  host_thread_.store(thread != 0 ? thread : kEnded);
+  {
+    const LockGuard guard(thread_lock_);
+    if (thread == 0) ended_runner_time_ = host_thread_time(host_thread());
+    host_thread_.store(thread != 0 ? thread : kEnded);
+  }
   host_thread_.notify_all();
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "kernel/cpu_time.h"
 #include "kernel/exec.h"
 #include "kernel/exit_status.h"
 #include "kernel/pending_signals.h"
@@ -93,13 +94,17 @@ class Task {
   void call_attention() { attention_.store(1); }
   /// The same, and the guest's code or a blocking call is broken off. Thread-safe.
   void notify() GONZO_EXCLUDES(thread_lock_);
+  /// So far. Thread-safe.
+  CpuTime cpu_time() GONZO_EXCLUDES(thread_lock_);
   /// For interruptible_call.h.
   std::atomic<std::uint32_t>& attention() { return attention_; }
   std::atomic<bool>& blocking() { return blocking_; }
-  /// The host thread that runs it: kicked out of blocking calls.
-  void set_host_thread(pid_t thread);
+  /// The host thread that runs it: kicked out of blocking calls. 0: it will run no more, and what
+  /// it used is what it has used by now.
+  void set_host_thread(pid_t thread) GONZO_EXCLUDES(thread_lock_);
   /// 0: not yet, or no more.
   pid_t host_thread() const { return std::max(host_thread_.load(), 0); }
+  bool has_ended() const { return host_thread_.load() < 0; }
   /// Waits until a task that was just made has its host thread. 0: no more.
   pid_t await_host_thread() const;
 
@@ -126,6 +131,11 @@ class Task {
   std::atomic<int> tid_;
   Mutex thread_lock_;  ///< who interrupts the thread must not meet its replacement
   std::unique_ptr<MachineThread> thread_;
+  /// Of its threads before this one.
+  MachineThreadTimes replaced_times_ GONZO_GUARDED_BY(thread_lock_);
+  /// Once it has no host thread any more.
+  std::chrono::nanoseconds ended_runner_time_ GONZO_GUARDED_BY(thread_lock_){0};
+  CpuTime told_time_ GONZO_GUARDED_BY(thread_lock_);  ///< which never becomes less
   std::optional<ExitStatus> exit_status_;
   std::atomic<SignalSet> signal_mask_;
   std::atomic<SignalSet> awaited_{0};

@@ -5,12 +5,12 @@
 #include <chrono>
 #include <optional>
 
-#include "kernel/exit.h"
 #include "kernel/process_table.h"
 #include "kernel/system.h"
 #include "kernel/vdso.h"
 #include "syscall/handlers.h"
 #include "syscall/pass_through.h"
+#include "syscall/sleep.h"
 #include "syscall/table.h"
 #include "syscall/user_types.h"
 
@@ -27,44 +27,29 @@ std::optional<timespec> time_of(Call& call, clockid_t clock) {
   return machine != nullptr ? machine->now(clock) : std::nullopt;
 }
 
-/// The CPU time of a process or thread by its number, as a clock's number says it. Linux:
-/// posix_cpu_clock_get. EINVAL: nobody's, another process's thread, a device.
-Result<std::chrono::nanoseconds> cpu_clock(Call& call, clockid_t clock) {
-  constexpr int kPerThread = 4, kKindMask = 3, kKinds = 3, kNumberAt = 3;
-  const int id = ~(clock >> kNumberAt);
-  if ((clock & kKindMask) == kKinds) return fail(Errno::kInval);
-  if ((clock & kPerThread) == 0) {
-    const auto process = call.processes().find(id != 0 ? id : call.process().pid());
-    if (process == nullptr) return fail(Errno::kInval);
-    const Usage used = usage_of(*process);
-    return used.user + used.system;
-  }
-  const auto task = call.processes().find_task(id != 0 ? id : call.task.tid());
-  if (task == nullptr || &task->process() != &call.process()) return fail(Errno::kInval);
-  return thread_cpu_time(task->await_host_thread());
-}
-
 }  // namespace
 
-// Clocks of processes and threads have negative numbers, which to the host mean its own.
+// To the host, clocks of CPU time would be its own.
 
 std::int64_t sys_clock_gettime(Call& call) {
-  if (call.integer(0) < 0) {
-    const auto used = cpu_clock(call, call.integer(0));
+  if (const auto number = CpuClockNumber::decode(call.integer(0))) {
+    const auto used = cpu_time(call, *number);
     if (!used) return raw(used.error());
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*used);
-    return raw(
-        store_longs(call, call.address(1), timespec{whole.count(), (*used - whole).count()}));
+    return raw(store_longs(call, call.address(1), to_timespec(*used)));
   }
+  if (call.integer(0) < 0) return -EINVAL;
   const auto time = time_of(call, call.integer(0));
   if (!time) return PassThrough(call).run();
   return raw(store_longs(call, call.address(1), *time));
 }
 
 std::int64_t sys_clock_getres(Call& call) {
-  if (call.integer(0) >= 0) return PassThrough(call).run();
-  if (const auto used = cpu_clock(call, call.integer(0)); !used) return raw(used.error());
-  return call.is_null(1) ? 0 : raw(store_longs(call, call.address(1), timespec{0, 1}));
+  const auto number = CpuClockNumber::decode(call.integer(0));
+  if (!number) return call.integer(0) < 0 ? -EINVAL : PassThrough(call).run();
+  if (const auto used = cpu_time(call, *number); !used) return raw(used.error());
+  timespec resolution{};
+  clock_getres(CpuClockNumber{.kind = number->kind}.encode(), &resolution);
+  return call.is_null(1) ? 0 : raw(store_longs(call, call.address(1), resolution));
 }
 
 std::int64_t sys_gettimeofday(Call& call) {
@@ -95,7 +80,13 @@ std::int64_t sys_time(Call& call) {
 
 /// clock_settime, adjtimex, clock_adjtime: the host's word counts, and is seen at once.
 std::int64_t sys_set_clock(Call& call) {
-  if (call.row.number != SYS_adjtimex && call.integer(0) < 0) return -EINVAL;
+  if (call.row.number != SYS_adjtimex) {
+    if (const auto number = CpuClockNumber::decode(call.integer(0))) {
+      const bool is_numbered = call.integer(0) < 0;
+      return is_numbered && cpu_time(call, *number) ? -EPERM : -EINVAL;
+    }
+    if (call.integer(0) < 0) return -EINVAL;
+  }
   const std::int64_t result = PassThrough(call).run();
   if (VdsoClock* const machine = machine_clock(call)) machine->clock_was_set();
   return result;

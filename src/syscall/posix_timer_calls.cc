@@ -44,18 +44,22 @@ Result<Event> load_event(Call& call, VirtAddr from) {
                .thread = narrow.thread};
 }
 
-/// Those of CPU time would have to interrupt guest code that runs: EOPNOTSUPP.
-Result<void> can_tick(clockid_t clock) {
+/// EINVAL: no such clock, or nobody's; EOPNOTSUPP: it has no timers.
+Result<std::shared_ptr<const TimerClock>> clock_for(Call& call, clockid_t clock) {
+  if (const auto number = CpuClockNumber::decode(clock)) {
+    return CpuTimeClock::find(call.task, *number);
+  }
   switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_MONOTONIC:
     case CLOCK_BOOTTIME:
     case CLOCK_TAI:
-      return {};
+      return std::make_shared<const RealTimeClock>();
     default: {
-      if (clock < 0) return fail(Errno::kInval);
+      // Numbers below zero that are no CPU clock's are a device's.
       timespec time{};
-      return fail(::clock_gettime(clock, &time) == 0 ? Errno::kOpNotSupp : Errno::kInval);
+      const bool exists = clock < 0 || ::clock_gettime(clock, &time) == 0;
+      return fail(exists ? Errno::kOpNotSupp : Errno::kInval);
     }
   }
 }
@@ -83,25 +87,17 @@ Result<PosixTimer::Notice> notice_from(Call& call, const Event& event) {
   return notice;
 }
 
-constexpr long kLongest = 9'000'000'000;  // seconds that nanoseconds can hold
-
-nanoseconds duration_of(const timespec& time) {
-  return seconds(std::min(time.tv_sec, kLongest)) + nanoseconds(time.tv_nsec);
-}
-
-timespec to_timespec(nanoseconds time) {
-  const auto whole = std::chrono::duration_cast<seconds>(time);
-  return {whole.count(), (time - whole).count()};
-}
-
 itimerspec to_itimerspec(const PosixTimer::Setting& setting) {
   return {.it_interval = to_timespec(setting.interval), .it_value = to_timespec(setting.left)};
 }
 
-nanoseconds left_until(clockid_t clock, const timespec& deadline) {
+nanoseconds left_until(const PosixTimer& timer, const timespec& deadline) {
   timespec now{};
-  ::clock_gettime(clock, &now);
-  return std::max(duration_of(deadline) - duration_of(now), nanoseconds(0));
+  const bool counts_cpu = CpuClockNumber::decode(timer.clock_id()).has_value();
+  if (!counts_cpu) ::clock_gettime(timer.clock_id(), &now);
+  const nanoseconds passed =
+      counts_cpu ? timer.clock().now().value_or(nanoseconds(0)) : to_duration(now);
+  return std::max(to_duration(deadline) - passed, nanoseconds(0));
 }
 
 }  // namespace
@@ -113,13 +109,15 @@ std::int64_t sys_timer_create(Call& call) {
     if (!given) return raw(given.error());
     event = *given;
   }
-  if (const auto ticks = can_tick(call.integer(0)); !ticks) return raw(ticks.error());
+  const auto clock = clock_for(call, call.integer(0));
+  if (!clock) return raw(clock.error());
   auto notice = notice_from(call, event);
   if (!notice) return raw(notice.error());
   if (call.is_null(1)) notice->value.reset();
   PosixTimers& timers = call.process().posix_timers();
-  const auto number = timers.create(call.process().system().deadlines(),
-                                    call.process().weak_from_this(), call.integer(0), *notice);
+  const auto number =
+      timers.create(call.process().system().deadlines(), call.process().weak_from_this(),
+                    {call.integer(0), *clock, *notice});
   if (!number) return raw(number.error());
   const auto stored = call.memory().store(call.address(2), *number);
   if (!stored) std::ignore = timers.remove(*number);
@@ -133,13 +131,14 @@ std::int64_t sys_timer_settime(Call& call) {
   if (!is_valid(wanted->it_value) || !is_valid(wanted->it_interval)) return -EINVAL;
   const auto timer = call.process().posix_timers().find(call.integer(0));
   if (!timer) return raw(timer.error());
+  if (!(*timer)->clock().now()) return -ESRCH;  // whose time it counted has ended
   const timespec& value = wanted->it_value;
   const bool starts = value.tv_sec != 0 || value.tv_nsec != 0;
   const bool absolute = (call.integer(1) & TIMER_ABSTIME) != 0;
   const auto before =
       (*timer)->set(starts ? PosixTimer::Arming::kStart : PosixTimer::Arming::kStop,
-                    {.left = absolute ? left_until((*timer)->clock(), value) : duration_of(value),
-                     .interval = duration_of(wanted->it_interval)});
+                    {.left = absolute ? left_until(**timer, value) : to_duration(value),
+                     .interval = to_duration(wanted->it_interval)});
   return call.is_null(3) ? 0 : raw(store_longs(call, call.address(3), to_itimerspec(before)));
 }
 

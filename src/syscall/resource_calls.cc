@@ -143,7 +143,13 @@ std::int64_t sys_getrusage(Call& call) {
   switch (call.integer(0)) {
     case RUSAGE_SELF:
     case kThread: {
-      usage = to_rusage(usage_of(call.process()));
+      Usage used = usage_of(call.process());
+      if (call.integer(0) == kThread) {
+        const CpuTime time = call.task.cpu_time();
+        used.user = time.user;
+        used.system = time.system;
+      }
+      usage = to_rusage(used);
       rusage runner{};
       getrusage(RUSAGE_THREAD, &runner);
       usage.ru_inblock = runner.ru_inblock;

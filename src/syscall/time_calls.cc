@@ -23,7 +23,9 @@ std::int64_t sleep_on(Call& call, const RelativeSleep& sleep) {
   const std::int64_t result = sleep_until(call, sleep.clock, sleep.deadline);
   if (result != -EINTR) return result;
   if (sleep.remaining.value != 0) {
-    const timespec left = time_left(sleep.clock, sleep.deadline);
+    const auto now = time_now(call, sleep.clock);
+    if (!now) return raw(now.error());
+    const timespec left = time_left(*now, sleep.deadline);
     if (auto stored = store_longs(call, sleep.remaining, left); !stored) {
       return raw(stored.error());
     }
@@ -38,9 +40,14 @@ std::int64_t sleep_on(Call& call, const RelativeSleep& sleep) {
 }
 
 std::int64_t sleep_for(Call& call, clockid_t clock, const timespec& duration, VirtAddr remaining) {
-  const auto deadline = deadline_after(clock, duration);
-  if (!deadline) return raw(deadline.error());
-  return sleep_on(call, {clock, *deadline, remaining});
+  const auto now = time_now(call, clock);
+  if (!now) return raw(now.error());
+  return sleep_on(call, {clock, after(*now, duration), remaining});
+}
+
+/// While it sleeps, its time would never come.
+bool is_own_thread(const Call& call, const CpuClockNumber& clock) {
+  return clock.of == CpuClockNumber::Of::kThread && (clock.id == 0 || clock.id == call.task.tid());
 }
 
 }  // namespace
@@ -57,7 +64,9 @@ std::int64_t sys_clock_nanosleep(Call& call) {
   if (!time) return raw(time.error());
   if (!is_valid(*time)) return -EINVAL;
   const clockid_t clock = call.integer(0);
-  if (clock < 0) return -EINVAL;
+  if (clock == CLOCK_THREAD_CPUTIME_ID) return -EOPNOTSUPP;
+  const auto number = CpuClockNumber::decode(clock);
+  if (number ? is_own_thread(call, *number) : clock < 0) return -EINVAL;
   if ((call.integer(1) & TIMER_ABSTIME) == 0) {
     return sleep_for(call, clock, *time, call.address(3));
   }

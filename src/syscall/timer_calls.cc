@@ -14,8 +14,12 @@ using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-/// A process's time is told by what its machine says when it stops: too seldom for a timer.
-constexpr bool is_supported(int which) { return which == ITIMER_REAL; }
+/// EINVAL.
+Result<IntervalTimer*> timer_of(Call& call) {
+  const unsigned which = call.word(0);
+  if (which >= IntervalTimer::kKinds) return fail(Errno::kInval);
+  return &call.process().interval_timer(static_cast<IntervalTimer::Kind>(which));
+}
 
 itimerval to_itimerval(const IntervalTimer::Setting& setting) {
   return {.it_interval = to_timeval(setting.interval), .it_value = to_timeval(setting.left)};
@@ -33,7 +37,8 @@ Result<nanoseconds> duration_of(const timeval& time) {
 }  // namespace
 
 std::int64_t sys_alarm(Call& call) {
-  const auto before = call.process().real_timer().set({.left = seconds(call.word(0))}).left;
+  IntervalTimer& timer = call.process().interval_timer(IntervalTimer::Kind::kReal);
+  const auto before = timer.set({.left = seconds(call.word(0))}).left;
   // Linux rounds to the nearest second, but never down to none.
   constexpr auto kHalf = std::chrono::milliseconds(500);
   const auto whole = std::chrono::duration_cast<seconds>(before + kHalf).count();
@@ -41,8 +46,9 @@ std::int64_t sys_alarm(Call& call) {
 }
 
 std::int64_t sys_getitimer(Call& call) {
-  if (!is_supported(call.integer(0))) return -EINVAL;
-  return raw(store_longs(call, call.address(1), to_itimerval(call.process().real_timer().get())));
+  const auto timer = timer_of(call);
+  if (!timer) return raw(timer.error());
+  return raw(store_longs(call, call.address(1), to_itimerval((*timer)->get())));
 }
 
 std::int64_t sys_setitimer(Call& call) {
@@ -53,8 +59,9 @@ std::int64_t sys_setitimer(Call& call) {
     wanted = *given;
   }
   const auto left = duration_of(wanted.it_value), interval = duration_of(wanted.it_interval);
-  if (!left || !interval || !is_supported(call.integer(0))) return -EINVAL;
-  const auto before = call.process().real_timer().set({.left = *left, .interval = *interval});
+  const auto timer = timer_of(call);
+  if (!left || !interval || !timer) return -EINVAL;
+  const auto before = (*timer)->set({.left = *left, .interval = *interval});
   if (call.is_null(2)) return 0;
   return raw(store_longs(call, call.address(2), to_itimerval(before)));
 }

@@ -80,6 +80,12 @@ struct MachineCounters {
   std::chrono::nanoseconds guest_time{0};  ///< wall time between handing over and trap
 };
 
+/// CPU time for one guest thread; zeros from a machine that runs no code of its own.
+struct MachineThreadTimes {
+  std::chrono::nanoseconds guest{0};   ///< that the machine spent on the guest's code
+  std::chrono::nanoseconds waited{0};  ///< that callers of run() spent on watching for its traps
+};
+
 /// One address space on the machine. The page table and the machine outlive it, it outlives its
 /// threads.
 class MachineSpace : public TranslationCache {
@@ -102,6 +108,8 @@ class MachineThread {
   /// Extended state (x87, SSE, AVX) as XSAVE lays it out, empty when the machine has none. For
   /// signal frames, fork.
   virtual std::span<std::byte> extended_state() = 0;
+  /// So far. From any thread.
+  virtual MachineThreadTimes times() { return {}; }
 };
 
 class Machine {

@@ -4,8 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "machine/host/host_clock.h"
+#include <gonzo/base/cpu_clock_number.h>
 #include <gonzo/machine/user_descriptor.h>
 
 namespace gonzo {
@@ -198,7 +201,9 @@ Result<StubThread*> HostSpace::acquire_thread() {
   LockGuard guard(mutex_);
   if (is_gone()) return fail(Errno::kSrch);
   StubThread* thread = find_thread(StubThread::State::kIdle);
-  if (thread == nullptr) {
+  if (thread != nullptr) {
+    thread->before = all_times(*thread);
+  } else {
     StubThread* maker = find_thread(StubThread::State::kStopped);
     if (maker == nullptr) return fail(Errno::kAgain);
     GONZO_ASSIGN(thread, add_thread(*maker));
@@ -253,6 +258,43 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
 void HostSpace::release_thread(StubThread& thread) {
   LockGuard guard(mutex_);
   thread.state = StubThread::State::kIdle;
+}
+
+// ---- CPU time ----
+
+/// The host tells a thread's exact time to its own process only, so a stopped thread asks for us.
+std::optional<std::chrono::nanoseconds> HostSpace::ask_cpu_time(const StubThread& thread) {
+  if (is_gone()) return std::nullopt;
+  const pid_t id = thread.link.thread();
+  if (threads_.size() == 1) return process_cpu_time(process_);
+  StubThread* asker = find_thread(StubThread::State::kStopped);
+  if (asker == nullptr) asker = find_thread(StubThread::State::kIdle);
+  if (asker == nullptr) return thread_cpu_time(process_, id);
+  constexpr auto kThread = CpuClockNumber::Of::kThread;
+  const auto clock = static_cast<std::uint32_t>(CpuClockNumber{.id = id, .of = kThread}.encode());
+  gonzo_mailbox& mailbox = asker->link.mailbox();
+  gonzo_command& command = mailbox.commands[0];
+  command = {.argument = clock, .operation = GONZO_OP_CLOCK};
+  mailbox.command_count = 1;
+  if (!run_commands(*asker)) return std::nullopt;
+  // The guest can write there.
+  constexpr std::uint64_t kMostSeconds = 1U << 31, kSecond = 1'000'000'000;
+  return std::chrono::seconds(std::min(command.address, kMostSeconds)) +
+         std::chrono::nanoseconds(std::min(command.length, kSecond));
+}
+
+MachineThreadTimes HostSpace::all_times(StubThread& thread) {
+  thread.cpu_time = std::max(thread.cpu_time, ask_cpu_time(thread).value_or(thread.cpu_time));
+  const auto spun = parts_.clock.duration(thread.link.stub_spinning());
+  return {.guest = std::max(thread.cpu_time - spun, std::chrono::nanoseconds(0)),
+          .waited = parts_.clock.duration(thread.link.own_spinning())};
+}
+
+MachineThreadTimes HostSpace::times(StubThread& thread) {
+  LockGuard guard(mutex_);
+  const MachineThreadTimes now = all_times(thread);
+  return {.guest = std::max(now.guest - thread.before.guest, std::chrono::nanoseconds(0)),
+          .waited = std::max(now.waited - thread.before.waited, std::chrono::nanoseconds(0))};
 }
 
 }  // namespace gonzo

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,10 @@ struct StubThread {
   State state = State::kIdle;  ///< guarded by the space's lock
   /// What its entries of the GDT are; used by whoever drives the thread.
   std::array<std::uint64_t, segment::kTlsEntries> tls{};
+  /// The host's CPU time of it as last seen, and what the two sides had used before it came to its
+  /// present guest thread; guarded by the space's lock.
+  std::chrono::nanoseconds cpu_time{0};
+  MachineThreadTimes before;
 };
 
 /// A page fault that the shadow may have caused.
@@ -87,6 +92,8 @@ class HostSpace final : public MachineSpace {
   /// The host refused a mapping: makes room. kGone when that does not help.
   Entry recover() GONZO_EXCLUDES(mutex_);
   std::uint32_t error_code(const ShadowFault& fault) const GONZO_EXCLUDES(mutex_);
+  /// Of a thread that was acquired, since then.
+  MachineThreadTimes times(StubThread& thread) GONZO_EXCLUDES(mutex_);
   /// Kills the process, for a thread that found nonsense in its slot.
   void kill_process();
   /// Makes a running thread trap soon. Async-signal-safe.
@@ -100,6 +107,9 @@ class HostSpace final : public MachineSpace {
   bool run_commands(StubThread& thread) GONZO_REQUIRES(mutex_);
   bool make_room() GONZO_REQUIRES(mutex_);
   StubThread* find_thread(StubThread::State state) GONZO_REQUIRES(mutex_);
+  std::optional<std::chrono::nanoseconds> ask_cpu_time(const StubThread& thread)
+      GONZO_REQUIRES(mutex_);
+  MachineThreadTimes all_times(StubThread& thread) GONZO_REQUIRES(mutex_);
   Result<StubThread*> add_thread(StubThread& maker) GONZO_REQUIRES(mutex_);
 
   HostParts& parts_;

@@ -23,6 +23,7 @@ class HostThread final : public MachineThread {
   Trap run() override;
   void interrupt() override;
   std::span<std::byte> extended_state() override;
+  MachineThreadTimes times() override { return space_.times(stub_); }
 
  private:
   HostThread(HostSpace& space, StubThread& stub, const CpuRegisters& registers)

@@ -30,6 +30,10 @@ SpinBudget::Outcome outcome_of(std::uint64_t patience, bool slept) {
   return slept ? SpinBudget::Outcome::kGaveUp : SpinBudget::Outcome::kSpun;
 }
 
+void add(std::atomic<std::uint64_t>& sum, std::uint64_t ticks) {
+  sum.store(sum.load(std::memory_order_relaxed) + ticks, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 ProcessState process_state(pid_t process) {
@@ -57,6 +61,7 @@ void StubLink::give_turn(gonzo_action action) {
   const bool together =
       action == GONZO_ACTION_RESUME ? company_.join(thread()) : company_.is_together();
   const std::uint64_t patience = std::exchange(stub_patience_, together ? 0 : stub_wait_.ticks());
+  add(stub_spinning_, std::min(worked, patience));
   mailbox_.action = action;
   mailbox_.spin_ticks = static_cast<std::uint32_t>(stub_patience_);
   given_at_ = __rdtsc();
@@ -74,16 +79,18 @@ StubLink::Wake StubLink::wait_for_trap(const std::atomic<bool>& kicked) {
 
 StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
   const std::uint64_t limit = company_.is_together() ? 0 : wait_.ticks();
-  std::uint64_t now = 0;
+  std::uint64_t now = given_at_;
   do {
     const std::uint32_t turn = __atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE);
     if (!is_away(turn)) {
+      add(own_spinning_, std::min(now - given_at_, limit));
       came_back(outcome_of(limit, false));
       return turn & GONZO_TURN_DIED ? Wake::kDead : Wake::kTurn;
     }
     _mm_pause();
     now = __rdtsc();
   } while (now - given_at_ < limit);
+  add(own_spinning_, limit);
   const Wake wake = sleep(kicked);
   came_back(outcome_of(limit, true));
   return wake;

@@ -53,6 +53,9 @@ class StubLink {
   pid_t thread() const { return static_cast<pid_t>(owner_); }
   /// Ticks of the time-stamp counter between giving the turn and its return.
   std::uint64_t ticks_away() const { return returned_at_ - given_at_; }
+  /// Ticks that each side spent on spinning, so far. From any thread.
+  std::uint64_t own_spinning() const { return own_spinning_.load(std::memory_order_relaxed); }
+  std::uint64_t stub_spinning() const { return stub_spinning_.load(std::memory_order_relaxed); }
 
  private:
   bool is_away(std::uint32_t turn) const { return (turn & GONZO_TURN_OWNER) == owner_; }
@@ -70,6 +73,7 @@ class StubLink {
   CpuCompany company_;
   std::uint64_t given_at_ = 0;
   std::uint64_t returned_at_ = 0;
+  std::atomic<std::uint64_t> own_spinning_{0}, stub_spinning_{0};  ///< written by one thread
 };
 
 }  // namespace gonzo

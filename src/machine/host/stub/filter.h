@@ -52,6 +52,7 @@ static const struct sock_filter kFilter[] = {
     GONZO_ALLOW(SYS_rt_sigprocmask),
     GONZO_ALLOW(SYS_set_robust_list),
     GONZO_ALLOW(SYS_gettid),
+    GONZO_ALLOW(SYS_clock_gettime),
     GONZO_ALLOW(SYS_getppid),
     GONZO_ALLOW(SYS_exit_group),
     /* A thread, or the zygote's copy: a guest that jumped here must not double its process, whose

@@ -50,6 +50,7 @@ enum gonzo_operation {
   GONZO_OP_SPAWN,   /* zygote only; argument: slot. Result: process id */
   GONZO_OP_THREAD,  /* argument: slot. Result: thread id */
   GONZO_OP_TLS,     /* address, length: a struct user_desc for the thread itself */
+  GONZO_OP_CLOCK,   /* argument: a clock of the process's. address, length: its struct timespec */
 };
 
 struct gonzo_command {

@@ -148,7 +148,7 @@ static long set_thread_area(const struct gonzo_command* command) {
   return result;
 }
 
-static long execute_one(const Mailbox* mailbox, const struct gonzo_command* command) {
+static long execute_one(const Mailbox* mailbox, struct gonzo_command* command) {
   const long address = (long)command->address;
   const long length = (long)command->length;
   int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
@@ -171,6 +171,8 @@ static long execute_one(const Mailbox* mailbox, const struct gonzo_command* comm
       return spawn_thread(mailbox, command->argument);
     case GONZO_OP_TLS:
       return set_thread_area(command);
+    case GONZO_OP_CLOCK:
+      return CALL2(SYS_clock_gettime, command->argument, &command->address);
     default:
       return -22; /* EINVAL */
   }
