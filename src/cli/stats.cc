@@ -42,6 +42,9 @@ void RunStats::add(Task& last) {
     frames = system.frames().stats();
     cached_pages = cache.pages.resident;
     cached_files = cache.files;
+    const StallClock::Figures stalls = system.memory().stalls().figures();
+    stalled_some = stalls.some.total();
+    stalled_full = stalls.full.total();
     if (system.reclaimer() != nullptr) {
       has_swap = true;
       reclaim = system.reclaimer()->stats();
@@ -91,6 +94,8 @@ std::string RunStats::text() const {
                                reclaim.policy.workingset_refault.total(), reclaim.allocstall,
                                milliseconds(reclaim.stalled)));
   }
+  row("memory stalls", fmt::format("{:.1f} ms of some task, {:.1f} ms of all",
+                                   milliseconds(stalled_some), milliseconds(stalled_full)));
   row("system calls", std::to_string(loop.syscalls));
   row("traps", fmt::format("{}: {} system calls, {} page faults, {} exceptions, {} interrupts",
                            machine.traps, loop.syscalls, loop.page_faults, loop.exceptions,
@@ -137,6 +142,7 @@ std::string RunStats::json() const {
         {"workingset_refault", reclaim.policy.workingset_refault.total()},
         {"allocstall", reclaim.allocstall},
         {"stalled_ms", milliseconds(reclaim.stalled)}}},
+      {"memory_stall_ns", {{"some", stalled_some.count()}, {"full", stalled_full.count()}}},
       {"system_calls", loop.syscalls},
       {"traps",
        {{"total", machine.traps},

@@ -1,6 +1,8 @@
 // The figures of a run.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "kernel/run_loop.h"
@@ -18,6 +20,8 @@ struct RunStats {
   bool has_swap = false;
   ReclaimStats reclaim;
   SwapSpace::Totals swap;
+  /// For how long some task, and every task that had something to do, was stalled for memory.
+  std::chrono::nanoseconds stalled_some{0}, stalled_full{0};
 
   /// A process that ends, its memory still being there: what is counted, of all; what is there now,
   /// at the end of the first.

@@ -1,6 +1,7 @@
 #include "kernel/interruptible_call.h"
 
 #include "kernel/interruptible_window.h"
+#include "kernel/system.h"
 
 // From gonzo_call_begin on, a signal handler that finds the thread in here moves it to
 // gonzo_call_cancel: the look at the flag and the call cannot be torn apart. As glibc does it for
@@ -53,6 +54,7 @@ std::int64_t interruptible_call(Task& task, long number,
                                 const std::array<std::uint64_t, 6>& arguments) {
   static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
   // Whoever sets `attention` looks at `blocking` afterwards.
+  const StallClock::Wait wait(task.process().system().memory().stalls());
   task.blocking().store(true);
   const long result = gonzo_interruptible_call(&task.attention(), number, arguments.data());
   task.blocking().store(false);

@@ -9,6 +9,7 @@
 
 #include "kernel/host_futex.h"
 #include "kernel/privilege.h"
+#include "kernel/system.h"
 #include "kernel/task.h"
 
 namespace gonzo {
@@ -333,7 +334,10 @@ void Process::wait_killably(Task& task, Completion& completion) {
     if (group_exit_) return;
     task.killable_wait = &completion;
   }
-  completion.wait();
+  {
+    const StallClock::Wait wait(system_.memory().stalls());
+    completion.wait();
+  }
   const LockGuard guard(lock_);
   task.killable_wait = nullptr;
 }
@@ -371,6 +375,7 @@ void Process::wait_while_stopped(FunctionRef<void(int signal)> stopped) {
     if (++stopped_tasks_ == tasks_.size()) signal = stop_signal_;
   }
   if (signal != 0) stopped(signal);
+  const StallClock::Wait wait(system_.memory().stalls());
   while (is_stopped()) wait_while(&stop_word_, 1);
 }
 

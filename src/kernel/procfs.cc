@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "kernel/file_table.h"
+#include "kernel/host_directory.h"
 #include "kernel/host_text.h"
 #include "kernel/proc_machine_text.h"
+#include "kernel/proc_pressure.h"
 #include "kernel/proc_sysvipc.h"
 #include "kernel/proc_text.h"
 #include "kernel/process_file.h"
@@ -262,13 +264,8 @@ Result<OpenFileRef> open_tasks(ProcOpening&& opening, System&) {
 Result<OpenFileRef> open_root(ProcOpening&& opening, System& system) {
   return open_directory(std::move(opening), [&system] {
     constexpr std::uint64_t kFirstProcess = 256;  // Linux: FIRST_PROCESS_ENTRY
-    std::vector<DirectoryEntry> entries;
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
-    if (directory == nullptr) return entries;
-    while (const dirent* entry = readdir(directory.get())) {
-      if (parse_number(entry->d_name)) continue;
-      entries.push_back({entry->d_name, entry->d_ino, entry->d_type, entries.size()});
-    }
+    std::vector<DirectoryEntry> entries =
+        list_host("/proc", [](std::string_view name) { return !parse_number(name); });
     std::vector<int> pids;
     for (const auto& process : system.processes().all()) pids.push_back(process->pid());
     append_numbers(entries, pids, kFirstProcess, DT_DIR);
@@ -438,6 +435,14 @@ ProcNode machine_file(Task& task, ProcOpener open, const std::string& path) {
                         {.open = open, .name = path, .host_path = path, .subject = std::nullopt});
 }
 
+ProcNode find_pressure(Task& task, Path path, const std::string& name) {
+  if (path.empty()) return machine_file(task, open_pressure, name);
+  if (path.size() == 1 && path[0] == "memory") {
+    return machine_file(task, open_pressure_memory, name);
+  }
+  return ProcNode::absent();
+}
+
 /// Below /proc, where no process is meant.
 std::optional<ProcNode> find_of_machine(Task& task, Path path) {
   const std::string name = join("/proc", path);
@@ -448,6 +453,7 @@ std::optional<ProcNode> find_of_machine(Task& task, Path path) {
       return machine_file(task, open, name);
     }
   }
+  if (path[0] == "pressure") return find_pressure(task, path.subspan(1), name);
   if (path.size() == 2 && path[0] == "sysvipc" && path[1] == "shm") {
     return machine_file(task, open_machine<proc_sysvipc_shm>, name);
   }

@@ -28,13 +28,20 @@ Result<std::unique_ptr<Machine>> create_machine(const System::Config& config, Ar
 /// Clean file pages give way before an allocation fails.
 class System::CachePressure final : public PressureHandler {
  public:
-  void serve(PageCache* cache) { cache_ = cache; }
+  void serve(PageCache& cache, StallClock& stalls) {
+    cache_ = &cache;
+    stalls_ = &stalls;
+  }
+  void stop() { cache_ = nullptr; }
   bool make_room(std::size_t frames) override {
-    return cache_ != nullptr && cache_->shrink(frames) != 0;
+    if (cache_ == nullptr) return false;
+    const StallClock::Stall stall(*stalls_);
+    return cache_->shrink(frames) != 0;
   }
 
  private:
   PageCache* cache_ = nullptr;
+  StallClock* stalls_ = nullptr;
 };
 
 System::System() = default;
@@ -57,7 +64,7 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
       *system->frames_, PageCache::Config{.commitments = &system->memory_->commitments()});
   system->shared_memory_ =
       std::make_unique<ShmNamespace>(*system->frames_, system->memory_->commitments());
-  system->pressure_->serve(system->page_cache_.get());
+  system->pressure_->serve(*system->page_cache_, system->memory_->stalls());
   GONZO_TRY(system->set_up_swap(config));
   return system;
 }
@@ -73,7 +80,7 @@ Result<void> System::set_up_swap(const Config& config) {
 }
 
 System::~System() {
-  if (pressure_ != nullptr) pressure_->serve(nullptr);
+  if (pressure_ != nullptr) pressure_->stop();
 }
 
 Result<PagingFormat> System::paging_format(ProgramAbi abi) const {
@@ -104,7 +111,7 @@ Result<Vdso*> System::vdso() {
 }
 
 std::string System::shut_down() {
-  pressure_->serve(nullptr);
+  pressure_->stop();
   deadlines_.reset();
   tasks_.reset();
   processes_.reset();

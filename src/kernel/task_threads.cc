@@ -93,6 +93,7 @@ void TaskThreads::live(const Start& start) {
   task.set_host_thread(gettid());
   if (start.directory == Directory::kOwn) unshare(CLONE_FS);
   unblock_own_signals();
+  const StallClock::Task counted(task.process().system().memory().stalls());
   if (start.child_tid.value != 0) std::ignore = task.memory().store(start.child_tid, task.tid());
   RunCounters counters;
   run_task(task, *syscalls_, counters);

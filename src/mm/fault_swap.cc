@@ -19,6 +19,7 @@ struct AddressSpace::SwappedPage {
 };
 
 AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) {
+  const StallClock::Stall stall(manager_.stalls());
   SwapSpace& swap = *manager_.swap();
   const SwapSlot slot = slot_of(context.entry);
   const auto found = swap.look_up_or_start(slot);

@@ -30,6 +30,7 @@ bool MemoryManager::make_room() {
   constexpr std::size_t kEnough = 64;
   constexpr unsigned kMostRounds = 16;  // Linux: MAX_RECLAIM_RETRIES
   if (reclaimer_ == nullptr) return false;
+  const StallClock::Stall stall(stalls_);
   for (unsigned round = 0; round < kMostRounds; ++round) {
     if (reclaimer_->reclaim(kEnough) != 0) return true;
   }

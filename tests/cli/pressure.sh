@@ -29,6 +29,17 @@ checks=$((checks + 1))
 grep -Eq '"pswpin":[1-9][0-9]*,"pswpout":[1-9]' "$work/err" || fail "figures: $(cat "$work/err")"
 equal "SwapTotal" "65536 kB" "$("$GONZO" run --swap 64M awk '/SwapTotal/ { print $2, $3 }' /proc/meminfo)"
 
+# For how long it waited: a thousand pages at least came back, a tenth of a millisecond each.
+status "stalls" 0 "$GONZO" run --memory 4M --swap 64M,latency=100us --stats=json "$GUESTS/pressure-static" 16 100
+stalls=$(grep -o '"memory_stall_ns":{[^}]*}' "$work/err" | tr -dc '0-9,')
+checks=$((checks + 1))
+[ "${stalls%,*}" -gt 100000000 ] && [ "${stalls%,*}" -ge "${stalls#*,}" ] && [ "${stalls#*,}" -gt 0 ] ||
+  fail "stalls: some,full: $stalls"
+if [ -r /proc/pressure/memory ]; then
+  equal "no stalls" "some total=0 full total=0 " \
+    "$("$GONZO" run awk '{ print $1, $NF }' /proc/pressure/memory | tr '\n' ' ')"
+fi
+
 # Without swap, or with too little of it, it dies, and that is told.
 status "no swap" 137 "$GONZO" run --memory 4M --overcommit always "$GUESTS/pressure-static" 16 100
 status "too little swap" 137 "$GONZO" run --memory 4M --swap 4M --overcommit always "$GUESTS/pressure-static" 16 100

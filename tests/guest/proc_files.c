@@ -127,6 +127,18 @@ static void comm(void) {
   SHOW("bad pointer", write(fd, (void *)8, 5));
 }
 
+// How long memory was short. The host may have none, or a kernel without.
+static void pressure(void) {
+  show_shape("/proc/pressure/memory");
+  struct stat status;
+  if (stat("/proc/pressure/memory", &status) != 0) return;
+  printf("size %ld, mode %o\n", (long)status.st_size, status.st_mode);
+  const int fd = open("/proc/pressure/memory", O_RDONLY);
+  SHOW("not for writing", write(fd, "some 150000 1000000", 20));
+  close(fd);
+  SHOW("no such resource", open("/proc/pressure/patience", O_RDONLY));
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   names();
@@ -136,5 +148,6 @@ int main(void) {
   show_keys("/proc/self/status");
   show_shape("/proc/self/statm");
   show_keys("/proc/self/smaps_rollup");
+  pressure();
   return 0;
 }

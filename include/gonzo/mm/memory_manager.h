@@ -15,6 +15,7 @@
 #include <gonzo/base/result.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/frame/stall_clock.h>
 #include <gonzo/mm/reclaimer.h>
 
 namespace gonzo {
@@ -56,6 +57,8 @@ class MemoryManager {
   const Config& config() const { return config_; }
   /// What all address spaces and shared memory objects were promised.
   CommitLedger& commitments() { return commitments_; }
+  /// For how long tasks were held up because memory was short.
+  StallClock& stalls() { return stalls_; }
   /// A frame of zeros that any number of entries may map read-only. Neighbouring addresses get
   /// neighbouring frames, so that a machine can map a run of them at once (Linux: ZERO_PAGE, of
   /// which MIPS has several, by address too). Never freed or counted by entries.
@@ -121,6 +124,7 @@ class MemoryManager {
   FrameAllocator& frames_;
   Config config_;
   CommitLedger commitments_;
+  StallClock stalls_;
   Pfn zero_pages_;  ///< the first
   unsigned zero_page_count_;
   std::atomic<std::uint64_t> next_shared_inode_{1};
