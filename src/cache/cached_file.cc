@@ -22,8 +22,11 @@ CacheCounts& CacheCounts::operator+=(const CacheCounts& other) {
 }
 
 CachedFile::CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file,
-                       const FileStatus& status, ReadAheadLimits limits, CommitCharge charge)
+                       const FileStatus& status, ReadAheadLimits limits, CommitCharge charge,
+                       ObjectRegistry* objects)
     : frames_(frames),
+      objects_(objects),
+      number_(objects != nullptr ? objects->enter(*this) : 0),
       is_memory_(file->is_memory()),
       file_(std::move(file)),
       size_(status.size),
@@ -36,6 +39,7 @@ CachedFile::CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file
 }
 
 CachedFile::~CachedFile() {
+  if (objects_ != nullptr) objects_->leave(number_);
   std::ignore = write_back(0, kEveryPage);
   drop(0, kEveryPage, Drop::kAll, SIZE_MAX);
 }
@@ -172,7 +176,8 @@ void CachedFile::set_dirty(std::uint64_t index, Pfn pfn) {
   if (frame.has(frame_flags::kDirty)) return;
   frame.set(frame_flags::kDirty);
   index_.set_mark(index, PageMark::kDirty);
-  ++counts_.dirty;
+  if (counts_.dirty++ == 0) dirty_since_ = std::chrono::steady_clock::now();
+  if (objects_ != nullptr && !is_memory_) objects_->count_dirty(1);
 }
 
 void CachedFile::note_use(std::uint64_t index, Pfn pfn, PageIntent intent) {
@@ -189,6 +194,7 @@ void CachedFile::clear_dirty(std::uint64_t index, Pfn pfn) {
   frame.clear(frame_flags::kDirty);
   index_.clear_mark(index, PageMark::kDirty);
   --counts_.dirty;
+  if (objects_ != nullptr && !is_memory_) objects_->count_dirty(-1);
 }
 
 void CachedFile::remove(std::uint64_t index, Pfn pfn, PageIndex::SpareNodes& spare) {

@@ -7,6 +7,7 @@
 #include "cache/pages.h"
 #include <gonzo/base/check.h>
 #include <gonzo/cache/cached_file.h>
+#include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
 namespace {
@@ -182,7 +183,8 @@ PageWindow CachedFile::insert_run(const ReadBatch& batch, std::uint64_t index,
     frame.clear(frame_flags::kUptodate | frame_flags::kDirty);
     if (is_memory_) frame.set(frame_flags::kSwapBacked);
     frame.mapping = this;
-    frame.index = page;
+    set_frame_index(frame, page);
+    set_frame_origin(frame, number_);
     index_.insert(page, pfn, nodes);
   }
   return run;
@@ -227,6 +229,8 @@ Result<void> CachedFile::fill(ReadBatch& batch, std::uint64_t index, std::uint64
 /// caller's page and its reference.
 ObjectPage CachedFile::publish(ReadBatch& batch, std::uint64_t index, PageIntent intent) {
   ObjectPage asked{.pfn = Pfn::none(), .major = true};
+  std::array<Pfn, kMostPages> arrived;
+  std::size_t arrivals = 0;
   {
     PageIndex::SpareNodes nodes;
     LockGuard guard(lock_);
@@ -240,6 +244,7 @@ ObjectPage CachedFile::publish(ReadBatch& batch, std::uint64_t index, PageIntent
         continue;
       }
       frames_.frame(pfn).set(frame_flags::kUptodate);
+      arrived[arrivals++] = pfn;
       if (page != index) {
         ++counts_.read_ahead;
         continue;
@@ -255,6 +260,9 @@ ObjectPage CachedFile::publish(ReadBatch& batch, std::uint64_t index, PageIntent
   }
   reads_finished_.notify_all();
   batch.discard(frames_);
+  if (objects_ != nullptr) {
+    for (const Pfn pfn : std::span(arrived).first(arrivals)) objects_->page_arrived(pfn);
+  }
   return asked;
 }
 

@@ -46,6 +46,16 @@ Result<void> CachedFile::write_back(std::uint64_t first, std::uint64_t end) {
   return write_back_locked(first, end);
 }
 
+Result<void> CachedFile::write_dirty(std::uint64_t first, std::uint64_t end) {
+  LockGuard guard(writeback_lock_);
+  return write_back_locked(first, end);
+}
+
+std::optional<std::chrono::steady_clock::time_point> CachedFile::dirty_since() const {
+  LockGuard guard(lock_);
+  return counts_.dirty != 0 ? std::optional(dirty_since_) : std::nullopt;
+}
+
 /// Makes dirty what may have been stored to since it was last written.
 void CachedFile::suspect_writable(std::uint64_t first, std::uint64_t end) {
   constexpr int kPagesPerHold = 64;

@@ -17,7 +17,7 @@ Result<CachedFileRef> PageCache::open(std::shared_ptr<BackingFile> file) {
     GONZO_ASSIGN(const FileStatus status, file->status());
     if (config_.most_files != 0) forget_idle_over(config_.most_files - 1);
     CachedFileRef created(new CachedFile(frames_, std::move(file), status, config_.read_ahead,
-                                         CommitCharge(config_.commitments)));
+                                         CommitCharge(config_.commitments), config_.objects));
     found = table_.emplace(identity, Slot{.file = std::move(created)}).first;
   } else if (is_idle(found->second)) {
     GONZO_TRY(found->second.file->reopen(std::move(file)));
@@ -36,11 +36,11 @@ CachedFileRef PageCache::find(const FileIdentity& identity) const {
 
 std::size_t PageCache::shrink(std::size_t frames) {
   std::size_t freed = 0;
-  const auto files = files_by_age();
-  for (const auto& file : files) {
+  const auto known = files();
+  for (const auto& file : known) {
     if (freed < frames) freed += file->invalidate(0, kEveryPage, frames - freed);
   }
-  for (const auto& file : files) {
+  for (const auto& file : known) {
     if (freed >= frames) break;
     // Where writing failed, memory has the only copy: not to be dropped without need.
     if (file->counts().dirty == 0 || !file->write_back(0, kEveryPage)) continue;
@@ -51,13 +51,13 @@ std::size_t PageCache::shrink(std::size_t frames) {
 
 std::size_t PageCache::drop_clean() {
   std::size_t freed = 0;
-  for (const auto& file : files_by_age()) freed += file->invalidate(0, kEveryPage);
+  for (const auto& file : files()) freed += file->invalidate(0, kEveryPage);
   return freed;
 }
 
 Result<void> PageCache::sync_all() {
   Result<void> outcome;
-  for (const auto& file : files_by_age()) {
+  for (const auto& file : files()) {
     const auto written = file->write_back(0, kEveryPage);
     if (!written && outcome) outcome = written;
   }
@@ -87,14 +87,14 @@ PageCacheStats PageCache::stats() const {
 }
 
 std::string PageCache::verify() const {
-  for (const auto& file : files_by_age()) {
+  for (const auto& file : files()) {
     std::string wrong = file->verify();
     if (!wrong.empty()) return file->name().path + ": " + wrong;
   }
   return {};
 }
 
-std::vector<CachedFileRef> PageCache::files_by_age() const {
+std::vector<CachedFileRef> PageCache::files() const {
   std::vector<std::pair<std::uint64_t, CachedFileRef>> slots;
   {
     LockGuard guard(lock_);

@@ -228,7 +228,8 @@ int run_program(const RunOptions& options) {
       .memory = {.anonymous_fault_around = options.fault_around, .overcommit = options.overcommit},
       .vma_index = options.vma_index,
       .paging = options.paging,
-      .reclaim = {.policy = options.reclaim}};
+      .reclaim = {.policy = options.reclaim},
+      .log = [](std::string_view line) { say(std::string(line)); }};
   std::string problem;
   if (!options.swap.empty()) {
     config.add_swap = [&](FrameAllocator& frames, SwapSpace& swap) {

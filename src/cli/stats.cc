@@ -45,11 +45,9 @@ void RunStats::add(Task& last) {
     const StallClock::Figures stalls = system.memory().stalls().figures();
     stalled_some = stalls.some.total();
     stalled_full = stalls.full.total();
-    if (system.reclaimer() != nullptr) {
-      has_swap = true;
-      reclaim = system.reclaimer()->stats();
-      swap = system.swap()->totals();
-    }
+    has_swap = system.swap() != nullptr;
+    if (has_swap) swap = system.swap()->totals();
+    reclaim = system.reclaimer().stats();
   }
   memory.minor_faults = minor;
   memory.major_faults = major;

@@ -68,7 +68,8 @@ std::size_t FrameAllocator::Impl::zones_for(FrameState state) const {
 std::uint64_t FrameAllocator::Impl::kept(std::size_t zone, std::size_t best,
                                          Reserve reserve) const {
   if (config_.pressure == nullptr || reserve == Reserve::kUse) return 0;
-  return watermarks_[zone].min + (zone == best ? 0 : watermarks_[zone].reserve);
+  const Watermarks& marks = watermarks_[zone];
+  return (reserve == Reserve::kPlenty ? marks.low : marks.min) + (zone == best ? 0 : marks.reserve);
 }
 
 ThreadLists& FrameAllocator::Impl::own_lists() {
@@ -107,9 +108,12 @@ Result<Pfn> FrameAllocator::Impl::allocate(unsigned order, FrameState state, Zer
 }
 
 FrameAllocator::Impl::Grant FrameAllocator::Impl::take(unsigned order, FrameState state) {
-  const Grant grant = take(order, state, Reserve::kKeep);
-  if (!grant.first.is_none() || !may_use_reserve(state)) [[likely]]
+  Grant grant = take(order, state, Reserve::kPlenty);
+  if (!grant.first.is_none() || config_.pressure == nullptr) [[likely]]
     return grant;
+  config_.pressure->note_shortage();
+  grant = take(order, state, Reserve::kKeep);
+  if (!grant.first.is_none() || !may_use_reserve(state)) return grant;
   return take(order, state, Reserve::kUse);
 }
 
@@ -125,7 +129,7 @@ FrameAllocator::Impl::Grant FrameAllocator::Impl::take(unsigned order, FrameStat
     }
     // No batches from the reserve: what lies in lists is anybody's.
     const std::uint64_t keep = kept(zone, best, reserve);
-    const Grant grant = order == 0 && reserve == Reserve::kKeep
+    const Grant grant = order == 0 && reserve != Reserve::kUse
                             ? take_batch(lists, zone, keep, state)
                             : take_block(lists, zone, order, keep, state);
     if (!grant.first.is_none()) return grant;
@@ -250,6 +254,8 @@ void FrameAllocator::Impl::release_single(Pfn pfn, FrameState was) {
   ThreadLists& lists = own_lists();
   const std::size_t zone = zone_of(pfn);
   while (!lists.push(zone, pfn, was)) [[unlikely]] {
+    // Who only frees must not remember for ever how many frames others had then.
+    note_peak(lists);
     std::array<Pfn, ThreadLists::kSpill> oldest;
     const std::size_t count = lists.spill(zone, oldest);
     zones_[zone]->give(std::span(oldest).first(count));

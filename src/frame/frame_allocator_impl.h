@@ -25,8 +25,8 @@ class FrameAllocator::Impl {
     void operator()(Frame* frames) const { std::free(frames); }
   };
   using Descriptors = std::unique_ptr<Frame[], FreeDeleter>;
-  /// Whether the last frames of a zone may go too (Linux: ALLOC_NO_WATERMARKS).
-  enum class Reserve : std::uint8_t { kKeep, kUse };
+  /// How many of a zone's last frames stay (Linux: ALLOC_WMARK_LOW, _MIN, ALLOC_NO_WATERMARKS).
+  enum class Reserve : std::uint8_t { kPlenty, kKeep, kUse };
   /// What becomes of a block: one thing, or as many as it has frames.
   enum class Shape : std::uint8_t { kBlock, kSingles };
 

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "kernel/file_table.h"
+#include "kernel/host_text.h"
 
 namespace gonzo {
 namespace {
@@ -52,6 +53,12 @@ SignalSet read_blocked() {
   return blocked;
 }
 
+int read_oom_adjustment() {
+  int adjustment = 0;
+  std::istringstream(read_host("/proc/self/oom_score_adj")) >> adjustment;
+  return adjustment;
+}
+
 Result<Inheritance::Descriptor> take_descriptor(int number) {
   GONZO_ASSIGN(const int high, duplicate_high(number));
   return Inheritance::Descriptor{number, std::make_shared<OpenFile>(high)};
@@ -74,6 +81,7 @@ Result<Inheritance> Inheritance::take_from_host() {
   }
   inheritance.ignored_signals = read_ignored();
   inheritance.blocked_signals = read_blocked();
+  inheritance.oom_adjustment = read_oom_adjustment();
 
   GONZO_ASSIGN(const std::vector<int> numbers, open_descriptors());
   for (const int number : numbers) {

@@ -19,6 +19,7 @@ struct Inheritance {
   ResourceLimits limits = kDefaultLimits;
   SignalSet ignored_signals = 0;  ///< nohup
   SignalSet blocked_signals = 0;
+  int oom_adjustment = 0;  ///< oom_score_adj
 
   /// Takes the runner's own: every descriptor that exec left open moves to a high host number
   /// (standard input and output become /dev/null for the runner, standard error stays for its

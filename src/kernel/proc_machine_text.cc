@@ -153,17 +153,18 @@ SwapSpace::Totals swap_totals(System& system) {
 
 /// What the reclaimer did, by Linux's names (enum vm_event_item).
 void add_reclaim_values(System& system, StatValues& values) {
-  if (system.reclaimer() == nullptr) return;
-  const ReclaimStats stats = system.reclaimer()->stats();
+  const ReclaimStats stats = system.reclaimer().stats();
   stats.policy.for_each(
       [&](const char* name, std::uint64_t value) { values.insert_or_assign(name, value); });
-  const SwapSpace::Totals swap = system.swap()->totals();
+  const SwapSpace::Totals swap = swap_totals(system);
   values["pswpin"] = swap.read;
   values["pswpout"] = swap.written;
   values["swap_ra"] = swap.read_ahead;
   values["swap_ra_hit"] = swap.hits;
   values["nr_swapcached"] = swap.cached;
   values["allocstall_normal"] = stats.allocstall;
+  values["pageoutrun"] = stats.pageoutrun;
+  values["pgsteal_kswapd"] = stats.pgsteal_kswapd;
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ std::string proc_sysvipc_shm(System& system) {
                    permissions.key, status.id, permissions.mode, status.bytes, status.creator_pid,
                    status.last_pid, status.attachments, permissions.user, permissions.group,
                    permissions.creator_user, permissions.creator_group, status.attached_at,
-                   status.detached_at, status.changed_at, status.resident_pages * kPageSize, 0);
+                   status.detached_at, status.changed_at, status.resident_pages * kPageSize,
+                   status.swapped_pages * kPageSize);
   }
   return text;
 }

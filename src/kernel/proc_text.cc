@@ -378,23 +378,6 @@ std::string proc_personality(const ProcSubject&) {
   return fmt::format("{:08x}\n", static_cast<unsigned>(ADDR_NO_RANDOMIZE));
 }
 
-/// Linux: oom_badness, proc_oom_score. How willing the program is to be chosen is the host's to
-/// keep, which has the means to check who may change it.
-std::string proc_oom_score(const ProcSubject& subject) {
-  constexpr long kNever = -1000;
-  const auto memory = subject.memory();
-  if (memory == nullptr) return "0\n";
-  const AddressSpaceCounts counts = memory->space().counts();
-  const auto total =
-      static_cast<long>(std::max<std::uint64_t>(subject.system().frames().frame_count(), 1));
-  long adjustment = 0;
-  std::istringstream(read_host("/proc/self/oom_score_adj")) >> adjustment;
-  if (adjustment == kNever) return "0\n";
-  const auto pages = static_cast<long>(counts.rss() + counts.swap + lower_tables(counts));
-  const long badness = pages + adjustment * (total / 1000);
-  return fmt::format("{}\n", (1000 + badness * 1000 / total) * 2 / 3);
-}
-
 /// Linux: clear_refs_write. Soft-dirty bits are not kept, as in a kernel without them, which takes
 /// the request and does nothing.
 Result<std::uint64_t> proc_clear_refs(const ProcSubject& subject, std::string_view text) {

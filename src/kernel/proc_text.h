@@ -21,7 +21,6 @@ std::string proc_environ(AddressSpace& memory);
 
 /// Of whoever it is about at the moment; what is left of one that has ended.
 using ProcText = std::string (*)(const ProcSubject&);
-std::string proc_oom_score(const ProcSubject& subject);
 std::string proc_personality(const ProcSubject& subject);
 std::string proc_children(const ProcSubject& subject);
 /// Lines that are the same for runner and guest (credentials, processors) come from the host's

@@ -47,6 +47,8 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
     process->limits_ = inheritance.limits;
   }
   process->initial_signal_mask_ = inheritance.blocked_signals;
+  process->oom_adjustment = inheritance.oom_adjustment;
+  process->least_oom_adjustment = std::min(inheritance.oom_adjustment, 0);
   process->actions_ = std::make_shared<SignalActions>();
   process->actions_->ignore(inheritance.ignored_signals);
   GONZO_ASSIGN(process->memory_, ProcessMemory::create(system, system.default_paging_format(),
@@ -67,6 +69,8 @@ Result<std::unique_ptr<Process>> Process::fork(int pid, const ProcessSharing& sh
   }
   child->image_ = image_;
   child->is_dumpable = is_dumpable.load();
+  child->oom_adjustment = oom_adjustment.load();
+  child->least_oom_adjustment = least_oom_adjustment.load();
   child->files_ = sharing.files == Sharing::kShare ? files_ : std::make_shared<FileTable>(*files_);
   child->actions_ =
       sharing.actions == Sharing::kShare ? actions_ : std::make_shared<SignalActions>(*actions_);

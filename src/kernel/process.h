@@ -163,6 +163,9 @@ class Process : public std::enable_shared_from_this<Process> {
   void wake_for_signal(int signal) GONZO_EXCLUDES(lock_);
 
   std::atomic<bool> is_dumpable{true};  ///< PR_SET_DUMPABLE
+  /// oom_score_adj: -1000, never, to 1000; and the least that it may be given without privilege
+  /// (Linux: oom_score_adj_min).
+  std::atomic<int> oom_adjustment{0}, least_oom_adjustment{0};
 
   /// What its first task starts with (nohup and its like).
   SignalSet initial_signal_mask() const { return initial_signal_mask_; }

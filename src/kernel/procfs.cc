@@ -18,6 +18,7 @@
 #include "kernel/host_directory.h"
 #include "kernel/host_text.h"
 #include "kernel/proc_machine_text.h"
+#include "kernel/proc_oom.h"
 #include "kernel/proc_pressure.h"
 #include "kernel/proc_sysvipc.h"
 #include "kernel/proc_text.h"
@@ -50,6 +51,18 @@ Result<OpenFileRef> open_comm(ProcOpening&& opening, System&) {
   const ProcSubject subject = *opening.subject;
   return open_text(std::move(opening), current<proc_comm>(subject),
                    [subject](std::string_view bytes) { return proc_set_comm(subject, bytes); });
+}
+
+Result<OpenFileRef> open_oom_adj(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_text(std::move(opening), current<proc_oom_adj>(subject),
+                   [subject](std::string_view text) { return write_oom_adj(subject, text); });
+}
+
+Result<OpenFileRef> open_oom_score_adj(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_text(std::move(opening), current<proc_oom_score_adj>(subject),
+                   [subject](std::string_view text) { return write_oom_score_adj(subject, text); });
 }
 
 Result<OpenFileRef> open_cmdline(ProcOpening&& opening, System&) {
@@ -143,7 +156,9 @@ constexpr std::array kProcessFiles{
     NamedFile{"maps", open_areas<proc_maps>},
     NamedFile{"mem", open_memory},
     NamedFile{"numa_maps", open_areas<proc_numa_maps>},
+    NamedFile{"oom_adj", open_oom_adj},
     NamedFile{"oom_score", open_current<proc_oom_score>},
+    NamedFile{"oom_score_adj", open_oom_score_adj},
     NamedFile{"pagemap", open_page_words},
     NamedFile{"personality", open_current<proc_personality>},
     NamedFile{"smaps", open_areas<proc_smaps>},

@@ -18,6 +18,7 @@ constexpr int kIndexes = 1 << 15;
 constexpr std::uint16_t kMostSequence = std::numeric_limits<int>::max() / kIndexes;
 
 constexpr std::uint16_t kPermissionBits = 0777;
+constexpr std::uint64_t kWhole = ~std::uint64_t{0};
 constexpr std::uint64_t kMostFileBytes = std::numeric_limits<std::int64_t>::max();
 
 /// Linux: hstates of x86-64; 0 asks for the default, 2 MiB.
@@ -74,8 +75,9 @@ Result<int> ShmNamespace::create(key_t key, std::uint64_t bytes, int flags,
     return fail(is_huge_page_size(flags) ? Errno::kNoMem : Errno::kInval);
   }
   if (bytes > kMostFileBytes) return fail(Errno::kInval);
-  CommitCharge charge(commitments_);
-  const bool reserved = (flags & SHM_NORESERVE) == 0 || commitments_.policy() == Overcommit::kNever;
+  CommitCharge charge(memory_.commitments());
+  const bool reserved =
+      (flags & SHM_NORESERVE) == 0 || memory_.commitments().policy() == Overcommit::kNever;
   if (reserved && !charge.grow(pages, caller.claimant)) return fail(Errno::kNoMem);
   if (used_ >= limits_.segments) return fail(Errno::kNoSpc);
 
@@ -95,7 +97,7 @@ Result<int> ShmNamespace::create(key_t key, std::uint64_t bytes, int flags,
                  .changed_at = std::time(nullptr),
                  .creator_pid = caller.pid};
   slot.segment =
-      ShmSegmentRef(new ShmSegment(*this, frames_, slot.status, std::move(charge),
+      ShmSegmentRef(new ShmSegment(*this, memory_, slot.status, std::move(charge),
                                    reserved ? ShmemCommit::kWhole : ShmemCommit::kByTouched));
   ++used_;
   pages_ += pages;
@@ -226,12 +228,14 @@ Result<void> ShmNamespace::set_locked(int id, Locking locking, const IpcCaller& 
   slot->charged_lock = pages;
   locked_pages_ += pages;
   status.permissions.mode |= SHM_LOCKED;
+  slot->segment->set_locked(true);
   return {};
 }
 
 void ShmNamespace::unlock_memory(Slot& slot) {
   locked_pages_ -= std::exchange(slot.charged_lock, 0);
   slot.status.permissions.mode &= static_cast<std::uint16_t>(~SHM_LOCKED);
+  slot.segment->set_locked(false);
 }
 
 ShmNamespace::Totals ShmNamespace::totals() const {
@@ -240,6 +244,7 @@ ShmNamespace::Totals ShmNamespace::totals() const {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].segment == nullptr) continue;
     totals.resident_pages += slots_[i].segment->resident_pages();
+    totals.swapped_pages += slots_[i].segment->swapped_pages(0, kWhole);
     totals.highest_index = static_cast<int>(i);
   }
   return totals;
@@ -252,6 +257,7 @@ std::vector<ShmStatus> ShmNamespace::list() const {
     if (slot.segment == nullptr) continue;
     all.push_back(slot.status);
     all.back().resident_pages = slot.segment->resident_pages();
+    all.back().swapped_pages = slot.segment->swapped_pages(0, kWhole);
   }
   return all;
 }

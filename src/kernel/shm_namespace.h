@@ -10,6 +10,7 @@
 #include "kernel/shm_segment.h"
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
+#include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
 
@@ -27,15 +28,13 @@ class ShmNamespace {
   };
   struct Totals {
     std::size_t segments = 0;
-    std::uint64_t pages = 0, resident_pages = 0;
+    std::uint64_t pages = 0, resident_pages = 0, swapped_pages = 0;
     int highest_index = 0;  ///< 0 also when there is none
   };
 
-  /// `frames` and `commitments` outlive this, and this all that was attached.
-  ShmNamespace(FrameAllocator& frames, CommitLedger& commitments)
-      : ShmNamespace(frames, commitments, Limits{}) {}
-  ShmNamespace(FrameAllocator& frames, CommitLedger& commitments, const Limits& limits)
-      : frames_(frames), commitments_(commitments), limits_(limits) {}
+  /// `memory` outlives this, and this all that was attached.
+  explicit ShmNamespace(MemoryManager& memory) : ShmNamespace(memory, Limits{}) {}
+  ShmNamespace(MemoryManager& memory, const Limits& limits) : memory_(memory), limits_(limits) {}
   ShmNamespace(const ShmNamespace&) = delete;
   ShmNamespace& operator=(const ShmNamespace&) = delete;
 
@@ -69,7 +68,7 @@ class ShmNamespace {
       GONZO_EXCLUDES(lock_);
   /// Gone with its last attachment; its key is free at once. EINVAL: no such id. EPERM.
   Result<void> remove(int id, const IpcCaller& caller) GONZO_EXCLUDES(lock_);
-  /// Nothing is ever paged out: locking is remembered and counted. EINVAL: no such id. EPERM:
+  /// Pages of a locked segment do not leave memory; none is brought in. EINVAL: no such id. EPERM:
   /// neither owner nor privileged, or no RLIMIT_MEMLOCK at all. ENOMEM: beyond it.
   enum class Locking : std::uint8_t { kLock, kUnlock };
   Result<void> set_locked(int id, Locking locking, const IpcCaller& caller) GONZO_EXCLUDES(lock_);
@@ -101,8 +100,7 @@ class ShmNamespace {
   ShmSegmentRef drop_if_doomed(Slot& slot) GONZO_REQUIRES(lock_);
   void unlock_memory(Slot& slot) GONZO_REQUIRES(lock_);
 
-  FrameAllocator& frames_;
-  CommitLedger& commitments_;
+  MemoryManager& memory_;
   const Limits limits_;
   std::atomic<std::uint64_t> next_attachment_{1};
   mutable Mutex lock_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernel/shm_namespace.h"
+#include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
 namespace {
@@ -20,11 +21,16 @@ ObjectName name_of(const ShmStatus& status) {
 
 }  // namespace
 
-ShmSegment::ShmSegment(ShmNamespace& home, FrameAllocator& frames, const ShmStatus& status,
+ShmSegment::ShmSegment(ShmNamespace& home, MemoryManager& memory, const ShmStatus& status,
                        CommitCharge charge, ShmemCommit commit)
-    : SharedMemory(frames, status.bytes, name_of(status), std::move(charge), commit),
+    : SharedMemory(memory.frames(), status.bytes, name_of(status), std::move(charge), commit,
+                   &memory.objects()),
       home_(home),
       id_(status.id) {}
+
+void ShmSegment::evict(std::span<DepartingPage> pages) {
+  if (!is_locked_.load(std::memory_order_relaxed)) SharedMemory::evict(pages);
+}
 
 void ShmSegment::area_opened(const AreaNotice& notice) { home_.area_opened(*this, notice.owner); }
 void ShmSegment::area_closed(const AreaNotice& notice) { home_.area_closed(*this, notice.owner); }

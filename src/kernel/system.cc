@@ -1,5 +1,8 @@
 #include "kernel/system.h"
 
+#include "kernel/flusher.h"
+#include "kernel/kswapd.h"
+#include "kernel/oom_killer.h"
 #include "kernel/process_table.h"
 #include "kernel/shm_namespace.h"
 #include "kernel/task_threads.h"
@@ -25,22 +28,31 @@ Result<std::unique_ptr<Machine>> create_machine(const System::Config& config, Ar
 
 }  // namespace
 
-/// Clean file pages give way before an allocation fails.
-class System::CachePressure final : public PressureHandler {
+/// File pages that nobody uses give way before an allocation fails, for it may be made under locks
+/// that the reclaimer needs.
+class System::MemoryPressure final : public PressureHandler {
  public:
-  void serve(PageCache& cache, StallClock& stalls) {
+  void serve(PageCache& cache, Kswapd& kswapd, StallClock& stalls) {
     cache_ = &cache;
+    kswapd_ = &kswapd;
     stalls_ = &stalls;
   }
-  void stop() { cache_ = nullptr; }
+  void stop() {
+    cache_ = nullptr;
+    kswapd_ = nullptr;
+  }
   bool make_room(std::size_t frames) override {
     if (cache_ == nullptr) return false;
     const StallClock::Stall stall(*stalls_);
     return cache_->shrink(frames) != 0;
   }
+  void note_shortage() override {
+    if (kswapd_ != nullptr) kswapd_->wake();
+  }
 
  private:
   PageCache* cache_ = nullptr;
+  Kswapd* kswapd_ = nullptr;
   StallClock* stalls_ = nullptr;
 };
 
@@ -51,7 +63,7 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   system->vma_index_ = config.vma_index;
   system->paging_ = config.paging;
   GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
-  system->pressure_ = std::make_unique<CachePressure>();
+  system->pressure_ = std::make_unique<MemoryPressure>();
   GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),
                                                         .pressure = system->pressure_.get(),
                                                         .growth = system->arena_.get()}));
@@ -60,22 +72,29 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   system->processes_ = std::make_unique<ProcessTable>();
   system->tasks_ = std::make_unique<TaskThreads>();
   system->deadlines_ = std::make_unique<DeadlineQueue>();
+  GONZO_TRY(system->set_up_reclaim(config));
   system->page_cache_ = std::make_unique<PageCache>(
-      *system->frames_, PageCache::Config{.commitments = &system->memory_->commitments()});
-  system->shared_memory_ =
-      std::make_unique<ShmNamespace>(*system->frames_, system->memory_->commitments());
-  system->pressure_->serve(*system->page_cache_, system->memory_->stalls());
-  GONZO_TRY(system->set_up_swap(config));
+      *system->frames_, PageCache::Config{.commitments = &system->memory_->commitments(),
+                                          .objects = &system->memory_->objects()});
+  system->shared_memory_ = std::make_unique<ShmNamespace>(*system->memory_);
+  system->flusher_ =
+      std::make_unique<Flusher>(*system->memory_, *system->page_cache_, Flusher::Limits{});
+  system->memory_->set_dirty_page_handler(system->flusher_.get());
+  system->pressure_->serve(*system->page_cache_, *system->kswapd_, system->memory_->stalls());
   return system;
 }
 
-Result<void> System::set_up_swap(const Config& config) {
-  if (!config.add_swap) return {};
+Result<void> System::set_up_reclaim(const Config& config) {
   swap_ = std::make_unique<SwapSpace>(*frames_);
-  GONZO_TRY(config.add_swap(*frames_, *swap_));
-  memory_->commitments().add_swap(swap_->totals().slots);
+  if (config.add_swap) {
+    GONZO_TRY(config.add_swap(*frames_, *swap_));
+    memory_->commitments().add_swap(swap_->totals().slots);
+  }
   reclaimer_ = std::make_unique<Reclaimer>(*memory_, *swap_, config.reclaim);
   memory_->serve(reclaimer_.get());
+  kswapd_ = std::make_unique<Kswapd>(*reclaimer_);
+  oom_killer_ = std::make_unique<OomKiller>(*this, config.log);
+  memory_->set_out_of_memory_handler(oom_killer_.get());
   return {};
 }
 
@@ -112,6 +131,8 @@ Result<Vdso*> System::vdso() {
 
 std::string System::shut_down() {
   pressure_->stop();
+  kswapd_.reset();
+  flusher_.reset();
   deadlines_.reset();
   tasks_.reset();
   processes_.reset();

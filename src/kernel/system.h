@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "kernel/deadline_queue.h"
 #include "kernel/futex.h"
@@ -26,6 +27,9 @@
 namespace gonzo {
 
 class Arena;
+class Flusher;
+class Kswapd;
+class OomKiller;
 class PageCache;
 class ProcessTable;
 class ShmNamespace;
@@ -54,6 +58,9 @@ class System {
     /// Adds the devices that pages go to when memory runs out. Empty: there is no swap.
     std::function<Result<void>(FrameAllocator&, SwapSpace&)> add_swap;
     Reclaimer::Config reclaim{};
+    /// Gets what Linux writes to the kernel's log, a line without its end at a time, from any
+    /// thread; may be empty.
+    std::function<void(std::string_view)> log;
   };
 
   /// ENOMEM, or what the host answered to the arena's or machine's creation. Call from the main
@@ -67,8 +74,10 @@ class System {
   MemoryManager& memory() { return *memory_; }
   PageCache& page_cache() { return *page_cache_; }
   /// Null without swap.
-  SwapSpace* swap() { return swap_.get(); }
-  Reclaimer* reclaimer() { return reclaimer_.get(); }
+  SwapSpace* swap() { return memory_->swap(); }
+  Reclaimer& reclaimer() { return *reclaimer_; }
+  OomKiller& oom_killer() { return *oom_killer_; }
+  Flusher& flusher() { return *flusher_; }
   Machine& machine() { return *machine_; }
   /// System V's.
   ShmNamespace& shared_memory() { return *shared_memory_; }
@@ -91,14 +100,14 @@ class System {
   std::string shut_down();
 
  private:
-  class CachePressure;
+  class MemoryPressure;
 
   System();
-  Result<void> set_up_swap(const Config& config);
+  Result<void> set_up_reclaim(const Config& config);
   VmaIndexKind vma_index_ = kDefaultVmaIndex;
   std::optional<PagingFormat> paging_;
   std::unique_ptr<Arena> arena_;  // destroyed last
-  std::unique_ptr<CachePressure> pressure_;
+  std::unique_ptr<MemoryPressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;
   std::unique_ptr<SwapSpace> swap_;
   std::unique_ptr<MemoryManager> memory_;
@@ -114,6 +123,9 @@ class System {
   std::unique_ptr<ProcessTable> processes_;
   std::unique_ptr<TaskThreads> tasks_;
   std::unique_ptr<DeadlineQueue> deadlines_;
+  std::unique_ptr<Kswapd> kswapd_;
+  std::unique_ptr<OomKiller> oom_killer_;
+  std::unique_ptr<Flusher> flusher_;
 };
 
 }  // namespace gonzo

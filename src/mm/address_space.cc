@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "mm/layout.h"
-#include "mm/traced_page.h"
+#include <gonzo/frame/frame_owner.h>
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -33,15 +33,18 @@ AddressSpace::AddressSpace(MemoryManager& manager, TranslationCache& cache, cons
 }
 
 AddressSpace::~AddressSpace() {
-  manager_.strike(*this);
-  const LockGuard guard(lock_);
   {
-    TlbGather gather(frames_, cache_);
-    for (Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-      zap_range(gather, *vma, vma->range(), Zap::kEverything);
+    const LockGuard guard(lock_);
+    {
+      TlbGather gather(frames_, cache_);
+      for (Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
+        zap_range(gather, *vma, vma->range(), Zap::kEverything);
+      }
     }
+    erase_all_areas();
   }
-  erase_all_areas();
+  // Only now does nobody who looks for a page's entries come by any more.
+  manager_.strike(*this);
   manager_.commitments().release(counts_.committed);
 }
 

@@ -65,6 +65,10 @@ AreaUsage AddressSpace::measure(const Vma& vma) {
     });
     return true;
   });
+  if (vma.is_shared() && !vma.is_anonymous()) {
+    const std::uint64_t first = vma.page_index(vma.start());
+    usage.swapped += vma.object()->swapped_pages(first, first + vma.pages()) * kPageSize;
+  }
   return usage;
 }
 

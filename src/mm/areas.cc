@@ -57,13 +57,22 @@ Vma& AddressSpace::insert_area(AddressRange range, VmaAttributes attributes) {
   auto vma = std::make_unique<Vma>(range, std::move(attributes));
   if (vma->object() != nullptr) vma->object()->area_opened({vma->flags(), config_.owner});
   areas_->insert(*vma);
+  if (vma->is_anonymous()) {
+    if (vma->page_index(range.start) != range.start.page_number()) has_moved_areas_ = true;
+  } else {
+    if (areas_of(*vma->object()).empty()) vma->object()->add_mapper(*this);
+    object_areas_.insert(*vma);
+  }
   return *vma.release();
 }
 
 void AddressSpace::erase_area(Vma& vma) {
   areas_->erase(vma);
   const std::unique_ptr<Vma> owner(&vma);
-  if (vma.object() != nullptr) vma.object()->area_closed({vma.flags(), config_.owner});
+  if (vma.object() == nullptr) return;
+  object_areas_.erase(object_areas_.iterator_to(vma));
+  if (areas_of(*vma.object()).empty()) vma.object()->remove_mapper(*this);
+  vma.object()->area_closed({vma.flags(), config_.owner});
 }
 
 void AddressSpace::erase_all_areas() {

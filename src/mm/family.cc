@@ -1,11 +1,13 @@
-// From an anonymous frame to the entries that map it. Linux: mm/rmap.c, whose anon_vma stands here
-// for the address spaces that are copies of one another.
+// From a frame to the entries that map it. Linux: mm/rmap.c, whose anon_vma stands here for the
+// address spaces that are copies of one another.
 //
-// A frame's descriptor says in which address space it became a page, and which. Only fork hands it
-// on, so it is mapped there and in copies made since, most often at the same address; the count of
-// its entries says when all have been found.
+// An anonymous frame's descriptor says in which address space it became a page, and which. Only
+// fork hands it on, so it is mapped there and in copies made since, most often at the same address.
+// An object's says which object, and that knows who maps it (Linux: i_mmap). The count of its
+// entries says when all have been found.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <utility>
 
 #include "mm/traced_page.h"
@@ -16,7 +18,6 @@ namespace gonzo {
 
 MemoryManager::Enlisted MemoryManager::enlist(AddressSpace& space, std::uint64_t parent) {
   const LockGuard guard(spaces_lock_);
-  spaces_.push_back(&space);
   const std::uint64_t id = ++last_id_;
   Kin kin{.space = &space, .parent = parent, .root = id, .children = {}};
   if (parent != 0) {
@@ -31,9 +32,14 @@ MemoryManager::Enlisted MemoryManager::enlist(AddressSpace& space, std::uint64_t
 
 void MemoryManager::strike(AddressSpace& space) {
   const LockGuard guard(spaces_lock_);
-  std::erase(spaces_, &space);
   kin_.at(space.id()).space = nullptr;
   forget_kin(space.id());
+}
+
+bool MemoryManager::is_enlisted(std::uint64_t id) const {
+  const LockGuard guard(spaces_lock_);
+  const auto found = kin_.find(id);
+  return found != kin_.end() && found->second.space != nullptr;
 }
 
 /// With the last copy of one that has ended goes what stood for it.
@@ -60,31 +66,61 @@ void MemoryManager::for_each_heir(std::uint64_t origin, FunctionRef<bool(Address
   }
 }
 
-/// Pages of one address space at a time: its lock is taken, and its machine told, once for them.
-void MemoryManager::trace(std::span<TracedPage> pages, FunctionRef<bool(const TracedPage&)> is_done,
-                          FunctionRef<void(AddressSpace&, std::span<TracedPage* const>)> visit) {
+/// Who may map the pages of a group, until they are all done.
+void MemoryManager::for_each_mapper(const TracedPage& any, FunctionRef<bool(AddressSpace&)> visit,
+                                    ObjectRef& object) {
+  if (any.owner == PageOwner::kAddressSpace) return for_each_heir(any.origin, visit);
+  object = objects_.find(any.origin);
+  if (object == nullptr) return;
+  for (AddressSpace* space : object->mappers()) {
+    if (!visit(*space)) return;
+  }
+}
+
+/// Pages of one address space or object at a time: locks are taken, and machines told, once for
+/// them.
+void MemoryManager::trace(
+    std::span<TracedPage> pages, FunctionRef<bool(const TracedPage&)> is_done,
+    FunctionRef<void(AddressSpace&, MappedObject*, std::span<TracedPage* const>)> visit) {
   GONZO_CHECK(pages.size() <= kMostTraced);
   std::array<TracedPage*, kMostTraced> order;
   for (std::size_t i = 0; i < pages.size(); ++i) {
     const Frame& frame = frames_.frame(pages[i].pfn);
+    const bool is_object =
+        std::atomic_ref(frame.state).load(std::memory_order_relaxed) == FrameState::kPageCache;
+    pages[i].owner = is_object ? PageOwner::kObject : PageOwner::kAddressSpace;
     pages[i].origin = frame_origin(frame);
     pages[i].index = frame_index(frame);
     order[i] = &pages[i];
   }
+  const auto group_of = [](const TracedPage* page) { return std::pair(page->owner, page->origin); };
   const std::span<TracedPage*> all = std::span(order).first(pages.size());
-  std::ranges::sort(all, {}, [](const TracedPage* page) { return std::pair(page->origin, page); });
+  std::ranges::sort(all, {},
+                    [&](const TracedPage* page) { return std::pair(group_of(page), page); });
+  // Before the objects: what they are the last to hold goes with no lock held.
+  std::array<ObjectRef, kMostTraced> objects;
+  std::size_t groups = 0;
   const LockGuard guard(spaces_lock_);
-  for (auto first = all.begin(); first != all.end();) {
-    const std::uint64_t origin = (*first)->origin;
-    const auto end = std::find_if(first, all.end(),
-                                  [&](const TracedPage* page) { return page->origin != origin; });
-    const std::span<TracedPage* const> group(first, end);
-    for_each_heir(origin, [&](AddressSpace& space) {
-      visit(space, group);
-      return !std::ranges::all_of(group, [&](const TracedPage* page) { return is_done(*page); });
+  for (auto first = all.begin(); first != all.end(); ++groups) {
+    const auto end = std::find_if(first, all.end(), [&](const TracedPage* page) {
+      return group_of(page) != group_of(*first);
     });
+    const std::span<TracedPage* const> group(first, end);
+    ObjectRef& object = objects[groups];
+    for_each_mapper(
+        **first,
+        [&](AddressSpace& space) {
+          visit(space, object.get(), group);
+          return !std::ranges::all_of(group,
+                                      [&](const TracedPage* page) { return is_done(*page); });
+        },
+        object);
     first = end;
   }
+}
+
+bool MemoryManager::is_unmapped(const TracedPage& page) const {
+  return frames_.frame(page.pfn).maps.load(std::memory_order_relaxed) == 0;
 }
 
 void MemoryManager::harvest_references(std::span<TracedPage> pages) {
@@ -92,18 +128,30 @@ void MemoryManager::harvest_references(std::span<TracedPage> pages) {
     const auto maps = frames_.frame(page.pfn).maps.load(std::memory_order_relaxed);
     return maps <= static_cast<std::int32_t>(page.entries);
   };
-  trace(pages, is_done, [](AddressSpace& space, std::span<TracedPage* const> group) {
-    space.harvest_references(group);
-  });
+  trace(pages, is_done,
+        [](AddressSpace& space, const MappedObject* object, std::span<TracedPage* const> group) {
+          if (object == nullptr) {
+            space.harvest_references(group);
+          } else {
+            space.harvest_references(*object, group);
+          }
+        });
 }
 
 void MemoryManager::unmap_to_swap(std::span<TracedPage> pages) {
-  const auto is_done = [this](const TracedPage& page) {
-    return frames_.frame(page.pfn).maps.load(std::memory_order_relaxed) == 0;
-  };
-  trace(pages, is_done, [](AddressSpace& space, std::span<TracedPage* const> group) {
-    space.unmap_to_swap(group);
-  });
+  trace(
+      pages, [this](const TracedPage& page) { return is_unmapped(page); },
+      [](AddressSpace& space, const MappedObject* object, std::span<TracedPage* const> group) {
+        if (object == nullptr) space.unmap_to_swap(group);
+      });
+}
+
+void MemoryManager::unmap_pages(std::span<TracedPage> pages) {
+  trace(
+      pages, [this](const TracedPage& page) { return is_unmapped(page); },
+      [](AddressSpace& space, MappedObject* object, std::span<TracedPage* const> group) {
+        if (object != nullptr) space.unmap_pages(*object, group);
+      });
 }
 
 }  // namespace gonzo

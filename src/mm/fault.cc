@@ -23,11 +23,13 @@ bool allows(const Vma& vma, Access access, const PageTable& table) {
 
 /// Where there is no frame, room is made with the lock let go, and all is looked at afresh.
 FaultOutcome AddressSpace::fault(VirtAddr address, Access access) {
-  constexpr unsigned kMostTries = 64;
   for (unsigned tries = 0;; ++tries) {
     const FaultOutcome outcome = try_fault(address, access);
-    if (outcome != FaultOutcome::kOutOfMemory || tries == kMostTries) return outcome;
-    if (!manager_.make_room()) return outcome;
+    if (outcome != FaultOutcome::kOutOfMemory) {
+      if (access == Access::kWrite) manager_.balance_dirty_pages();
+      return outcome;
+    }
+    if (!manager_.make_room(config_.owner, tries)) return outcome;
   }
 }
 

@@ -9,7 +9,7 @@
 #include "mm/frame_use.h"
 #include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
-#include "mm/traced_page.h"
+#include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
 namespace {

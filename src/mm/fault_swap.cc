@@ -2,7 +2,7 @@
 #include <tuple>
 
 #include "mm/fault_context.h"
-#include "mm/traced_page.h"
+#include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
 namespace {
@@ -74,15 +74,7 @@ FaultOutcome AddressSpace::fault_swap(FaultContext& context) {
 }
 
 /// An entry that named a slot is no more.
-void AddressSpace::forget_swap(Entry entry) {
-  SwapSpace& swap = *manager_.swap();
-  const SwapSlot slot = slot_of(entry);
-  if (swap.free(slot) != SwapSpace::SlotState::kCached) return;
-  if (const auto cached = swap.find(slot)) {
-    swap.erase_unused(slot, *cached);
-    frames_.put(*cached);
-  }
-}
+void AddressSpace::forget_swap(Entry entry) { manager_.swap()->forget(slot_of(entry)); }
 
 void AddressSpace::share_swap(Entry entry) { manager_.swap()->duplicate(slot_of(entry)); }
 

@@ -6,12 +6,13 @@ namespace gonzo {
 /// ENOMEM: no frame for the child's tables, or more than may be committed; this address space is as
 /// before, but that some entries have become read-only, which their next write mends.
 Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache, int owner) {
-  for (;;) {
+  for (unsigned tries = 0;; ++tries) {
     auto made = try_fork(cache, owner);
     if (made || made.error() != Errno::kNoMem) return made;
     // With frames for all tables, it was not for want of them.
     constexpr std::uint64_t kSpare = 64;
-    if (frames_.stats().free > table_->table_frames() + kSpare || !manager_.make_room()) {
+    if (frames_.stats().free > table_->table_frames() + kSpare ||
+        !manager_.make_room(config_.owner, tries)) {
       return made;
     }
   }

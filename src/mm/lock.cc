@@ -132,18 +132,4 @@ std::uint64_t AddressSpace::locked_pages(AddressRange range) const {
   return pages;
 }
 
-/// Linux: __mm_populate, with mlock's names for its errors.
-Result<void> AddressSpace::populate_locked(AddressRange range) {
-  if (range.empty()) return {};
-  const SharedLockGuard guard(lock_);
-  for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
-       vma = areas_->next(*vma)) {
-    const auto populated = populate_area(*vma, vma->range().intersect(range));
-    if (!populated) {
-      return fail(populated.error() == Errno::kNoMem ? Errno::kAgain : Errno::kNoMem);
-    }
-  }
-  return {};
-}
-
 }  // namespace gonzo

@@ -274,7 +274,8 @@ Result<void> AddressSpace::add_shared_memory(VmaAttributes& attributes, std::uin
                                           .inode = manager_.next_shared_inode(),
                                           .path = "/dev/zero (deleted)"},
                                          std::move(charge),
-                                         reserved ? ShmemCommit::kWhole : ShmemCommit::kByTouched);
+                                         reserved ? ShmemCommit::kWhole : ShmemCommit::kByTouched,
+                                         &manager_.objects());
   // One of /dev/zero keeps the offset that was asked for, though the memory begins at 0.
   if (attributes.zero_device == nullptr) attributes.page_offset = 0;
   attributes.zero_device = nullptr;

@@ -22,19 +22,20 @@ MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn z
       zero_pages_(zero_pages),
       zero_page_count_(zero_page_count) {}
 
-SwapSpace* MemoryManager::swap() const {
-  return reclaimer_ == nullptr ? nullptr : &reclaimer_->swap();
+void MemoryManager::serve(Reclaimer* reclaimer) {
+  reclaimer_ = reclaimer;
+  swap_ = reclaimer != nullptr && reclaimer->swap().has_areas() ? &reclaimer->swap() : nullptr;
+  objects_.serve(reclaimer, swap_);
 }
 
-bool MemoryManager::make_room() {
+/// Room that others take each time is none.
+bool MemoryManager::make_room(int owner, unsigned tries) {
   constexpr std::size_t kEnough = 64;
-  constexpr unsigned kMostRounds = 16;  // Linux: MAX_RECLAIM_RETRIES
-  if (reclaimer_ == nullptr) return false;
   const StallClock::Stall stall(stalls_);
-  for (unsigned round = 0; round < kMostRounds; ++round) {
-    if (reclaimer_->reclaim(kEnough) != 0) return true;
-  }
-  return false;
+  constexpr unsigned kMostTries = 64;
+  const bool hopeful = (tries + 1) % kMostTries != 0;
+  if (hopeful && reclaimer_ != nullptr && reclaimer_->reclaim(kEnough) != 0) return true;
+  return out_of_memory_ != nullptr && out_of_memory_->out_of_memory(owner);
 }
 
 MemoryManager::~MemoryManager() {

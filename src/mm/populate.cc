@@ -20,6 +20,8 @@ Access populate_access(const Vma& vma) {
 /// large file.
 constexpr std::uint64_t kMaxPrefetch = 512;
 
+constexpr VirtAddr kNowhere(~std::uint64_t{0});
+
 }  // namespace
 
 bool AddressSpace::is_populated(VirtAddr page, Access access) const {
@@ -30,40 +32,92 @@ bool AddressSpace::is_populated(VirtAddr page, Access access) const {
 }
 
 void AddressSpace::populate(AddressRange range) {
-  const SharedLockGuard guard(lock_);
-  for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
-       vma = areas_->next(*vma)) {
-    std::ignore = populate_area(*vma, vma->range().intersect(range));
+  for (VirtAddr at = range.start; at < range.end;) {
+    // What one area refuses does not keep the next from being filled.
+    const auto populated = with_room(at, [&](VirtAddr& page) GONZO_REQUIRES_SHARED(lock_) {
+      return populate_areas({page, range.end}, page);
+    });
+    if (populated || populated.error() == Errno::kNoMem) return;
+    const SharedLockGuard guard(lock_);
+    const Vma* vma = areas_->find(at);
+    if (vma == nullptr) return;
+    at = vma->end();
   }
 }
 
-Result<void> AddressSpace::populate_area(const Vma& vma, AddressRange range) {
+/// Linux: __mm_populate, with mlock's names for its errors.
+Result<void> AddressSpace::populate_locked(AddressRange range) {
+  VirtAddr at = range.start;
+  const auto populated = with_room(at, [&](VirtAddr& page) GONZO_REQUIRES_SHARED(lock_) {
+    return populate_areas({page, range.end}, page);
+  });
+  if (populated) return {};
+  return fail(populated.error() == Errno::kNoMem ? Errno::kAgain : Errno::kNoMem);
+}
+
+Result<void> AddressSpace::populate_strictly(AddressRange range, Access access) {
+  VirtAddr at = range.start;
+  return with_room(at, [&](VirtAddr& page) GONZO_REQUIRES_SHARED(lock_) {
+    return populate_areas_strictly({page, range.end}, access, page);
+  });
+}
+
+/// Runs `fill`, which leaves in `at` the page that it could not fill, until there is a frame for
+/// each, or no hope: ENOMEM. Room is made with the lock let go.
+Result<void> AddressSpace::with_room(VirtAddr& at, FunctionRef<Result<void>(VirtAddr&)> fill) {
+  for (unsigned tries = 0;; ++tries) {
+    const VirtAddr before = at;
+    Result<void> filled;
+    {
+      const SharedLockGuard guard(lock_);
+      filled = fill(at);
+    }
+    // A hole is ENOMEM too, but no lack of frames.
+    if (filled || filled.error() != Errno::kNoMem || at == kNowhere) return filled;
+    if (at != before) tries = 0;
+    if (!manager_.make_room(config_.owner, tries)) return filled;
+  }
+}
+
+/// The areas' parts of the range, holes left out. ENOMEM with the page in `at`, EFAULT likewise.
+Result<void> AddressSpace::populate_areas(AddressRange range, VirtAddr& at) {
+  for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
+       vma = areas_->next(*vma)) {
+    GONZO_TRY(populate_area(*vma, vma->range().intersect(range), at));
+  }
+  return {};
+}
+
+Result<void> AddressSpace::populate_area(const Vma& vma, AddressRange range, VirtAddr& at) {
+  at = range.start;
   if (vma.has(kLockOnFault | kPfnMap | kIo)) return {};
   if (!vma.has(kProtMask)) return fail(Errno::kFault);
-  const Access access = populate_access(vma);
-  for (VirtAddr page = range.start; page < range.end; page += kPageSize) {
-    if (is_populated(page, access)) continue;
-    const FaultOutcome outcome = fault_locked(page, access);
+  return populate_pages(range, populate_access(vma), at);
+}
+
+Result<void> AddressSpace::populate_pages(AddressRange range, Access access, VirtAddr& at) {
+  for (at = range.start; at < range.end; at += kPageSize) {
+    if (is_populated(at, access)) continue;
+    const FaultOutcome outcome = fault_locked(at, access);
     if (outcome == FaultOutcome::kOutOfMemory) return fail(Errno::kNoMem);
     if (!mended(outcome)) return fail(Errno::kFault);
   }
   return {};
 }
 
-Result<void> AddressSpace::populate_strictly(AddressRange range, Access access) {
-  const SharedLockGuard guard(lock_);
+Result<void> AddressSpace::populate_areas_strictly(AddressRange range, Access access,
+                                                   VirtAddr& at) {
   const std::uint64_t needed = access == Access::kWrite ? kWrite : kRead;
   for (VirtAddr page = range.start; page < range.end;) {
     const Vma* vma = area_holding(page);
-    if (vma == nullptr) return fail(Errno::kNoMem);
+    if (vma == nullptr) {
+      at = kNowhere;
+      return fail(Errno::kNoMem);
+    }
     if (!vma->has(needed) || vma->has(kPfnMap | kIo)) return fail(Errno::kInval);
     const VirtAddr end = std::min(range.end, vma->end());
-    for (; page < end; page += kPageSize) {
-      if (is_populated(page, access)) continue;
-      const FaultOutcome outcome = fault_locked(page, access);
-      if (outcome == FaultOutcome::kOutOfMemory) return fail(Errno::kNoMem);
-      if (!mended(outcome)) return fail(Errno::kFault);
-    }
+    GONZO_TRY(populate_pages({page, end}, access, at));
+    page = end;
   }
   return {};
 }

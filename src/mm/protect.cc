@@ -91,7 +91,8 @@ Result<Vma*> AddressSpace::protect_area(TlbGather& gather, Vma& vma, AddressRang
   change_protection(gather, **changed, range);
   // Locked private memory has its pages to itself, now that it may be written.
   if ((old & (kWrite | kShared | kLocked)) == kLocked && (flags & kWrite) != 0) {
-    std::ignore = populate_area(**changed, range);
+    VirtAddr reached;
+    std::ignore = populate_area(**changed, range, reached);
   }
   account(old, -pages);
   account(flags, pages);

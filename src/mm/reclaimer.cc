@@ -1,8 +1,11 @@
+// The passes of reclaim: what the policy is told, and whom it chooses. Where the chosen go is in
+// evict.cc.
 #include <algorithm>
 #include <utility>
 
 #include "mm/traced_page.h"
 #include <gonzo/base/check.h>
+#include <gonzo/base/thread_number.h>
 #include <gonzo/mm/memory_manager.h>
 #include <gonzo/mm/reclaimer.h>
 
@@ -15,7 +18,9 @@ Reclaimer::Reclaimer(MemoryManager& manager, SwapSpace& swap, const Config& conf
       policy_(
           make_policy(config.policy, static_cast<std::uint32_t>(manager.frames().frame_count()))),
       isolated_(manager.frames().frame_count()),
-      again_(manager.frames().frame_count()) {
+      again_(manager.frames().frame_count()),
+      shadows_(manager.frames().frame_count()) {
+  static_assert(kBatch <= MemoryManager::kMostTraced);
   GONZO_CHECK(policy_ != nullptr);
 }
 
@@ -23,16 +28,23 @@ Reclaimer::~Reclaimer() = default;
 
 // ---- arrivals ----
 
-/// A look without a reference: old at once, unless the caller has one.
-bool Reclaimer::is_anonymous(Pfn pfn) const {
+/// None: not a page that could leave. A look without a reference: old at once, unless the caller
+/// has one.
+std::optional<PageKind> Reclaimer::kind_of(Pfn pfn) const {
   Frame& frame = manager_.frames().frame(pfn);
-  return std::atomic_ref(frame.state).load(std::memory_order_relaxed) == FrameState::kAnonymous &&
-         frame.refs.load(std::memory_order_relaxed) > 0;
+  if (frame.refs.load(std::memory_order_relaxed) <= 0) return {};
+  switch (std::atomic_ref(frame.state).load(std::memory_order_relaxed)) {
+    case FrameState::kAnonymous:
+      return PageKind::kAnonymous;
+    case FrameState::kPageCache:
+      return frame.has(frame_flags::kSwapBacked) ? PageKind::kAnonymous : PageKind::kFile;
+    default:
+      return {};
+  }
 }
 
 void Reclaimer::added(Pfn pfn, Shadow returning) {
-  // Threads seldom get frames that are close to another's.
-  Arrivals& arrivals = arrivals_[pfn.value / kListed % kStripes];
+  Arrivals& arrivals = arrivals_[thread_number() % kStripes];
   std::array<Arrival, kListed> full;
   {
     const LockGuard guard(arrivals.lock);
@@ -51,13 +63,21 @@ void Reclaimer::take_in(std::span<const Arrival> arrivals) {
 
 /// The frame may have been freed since, and be somebody else's: what counts is what it is now.
 void Reclaimer::take_in_locked(const Arrival& arrival) {
-  const std::uint32_t frame = arrival.pfn.value;
-  if (isolated_[frame]) {
-    again_[frame] = true;
+  const std::uint32_t number = arrival.pfn.value;
+  if (isolated_[number]) {
+    again_[number] = true;
     return;
   }
-  if (policy_->knows(frame)) policy_->removed(frame);
-  if (is_anonymous(arrival.pfn)) policy_->added(frame, PageKind::kAnonymous, arrival.returning);
+  if (policy_->knows(number)) policy_->removed(number);
+  const auto kind = kind_of(arrival.pfn);
+  if (!kind) return;
+  Shadow returning = arrival.returning;
+  const Frame& frame = manager_.frames().frame(arrival.pfn);
+  if (std::atomic_ref(const_cast<FrameState&>(frame.state)).load(std::memory_order_relaxed) ==
+      FrameState::kPageCache) {
+    returning = shadows_.recall(frame_origin(frame), frame_index(frame));
+  }
+  policy_->added(number, *kind, returning);
 }
 
 void Reclaimer::drain() {
@@ -83,7 +103,7 @@ std::size_t Reclaimer::isolate(ScanPass& pass, std::span<Pfn> out) {
     const std::size_t found = policy_->isolate(pass, std::span(frames).first(out.size()));
     if (found == 0) return 0;
     for (std::size_t i = 0; i < found; ++i) {
-      if (is_anonymous(Pfn(frames[i]))) {
+      if (kind_of(Pfn(frames[i]))) {
         isolated_[frames[i]] = true;
         out[kept++] = Pfn(frames[i]);
       } else {
@@ -120,7 +140,7 @@ void Reclaimer::end_isolation(Pfn pfn) {
 void Reclaimer::keep(std::span<const Pfn> pages, Kept why) {
   const LockGuard guard(lock_);
   for (const Pfn pfn : pages) {
-    if (is_anonymous(pfn)) {
+    if (kind_of(pfn)) {
       policy_->kept(pfn.value, why);
     } else {
       policy_->removed(pfn.value);
@@ -129,91 +149,72 @@ void Reclaimer::keep(std::span<const Pfn> pages, Kept why) {
   }
 }
 
+/// One pass.
+std::size_t Reclaimer::shrink(std::size_t wanted, const ScanRequest& request) {
+  ScanPass pass;
+  {
+    const LockGuard guard(lock_);
+    pass = policy_->begin(request);
+  }
+  std::array<Pfn, kBatch> pages, victims;
+  std::size_t freed = 0;
+  while (freed < wanted) {
+    const std::size_t count = isolate(pass, pages);
+    if (count == 0) break;
+    const std::size_t chosen = judge(std::span(pages).first(count), victims);
+    freed += evict(std::span(victims).first(chosen));
+  }
+  return freed;
+}
+
+/// From the first pass down; pages in use may outlast several at the end.
+std::size_t Reclaimer::try_hard(std::size_t wanted) {
+  constexpr unsigned kMostPasses = ScanRequest::kFirstPriority + 16;  // Linux: MAX_RECLAIM_RETRIES
+  drain();
+  std::size_t freed = 0;
+  for (unsigned pass = 0; pass <= kMostPasses && freed < wanted; ++pass) {
+    if (pass > ScanRequest::kFirstPriority && freed != 0) break;
+    freed += shrink(
+        wanted - freed,
+        {.priority = ScanRequest::kFirstPriority - std::min(pass, ScanRequest::kFirstPriority),
+         .swappiness = swappiness_,
+         .swap = swap_.has_free() ? SwapRoom::kAvailable : SwapRoom::kNone,
+         .least_file = frames_wanted()});
+  }
+  return freed;
+}
+
 std::size_t Reclaimer::reclaim(std::size_t wanted) {
   const auto start = std::chrono::steady_clock::now();
   stalls_.fetch_add(1, std::memory_order_relaxed);
-  drain();
-  std::size_t freed = 0;
-  for (unsigned priority = ScanRequest::kFirstPriority + 1; priority-- > 0 && freed < wanted;) {
-    ScanPass pass;
-    {
-      const LockGuard guard(lock_);
-      pass = policy_->begin(
-          {.priority = priority,
-           .swappiness = swappiness_,
-           .swap = swap_.totals().free != 0 ? SwapRoom::kAvailable : SwapRoom::kNone});
-    }
-    std::array<Pfn, kBatch> pages, victims;
-    while (freed < wanted) {
-      const std::size_t count = isolate(pass, pages);
-      if (count == 0) break;
-      const std::size_t chosen = judge(std::span(pages).first(count), victims);
-      freed += evict(std::span(victims).first(chosen));
-    }
-  }
+  const std::size_t freed = try_hard(wanted);
   stalled_.fetch_add((std::chrono::steady_clock::now() - start).count(), std::memory_order_relaxed);
   return freed;
 }
 
-// ---- eviction ----
+// ---- ahead of need ----
 
-std::size_t Reclaimer::evict(std::span<const Pfn> victims) {
-  std::array<SwapSlot, kBatch> slots;
-  const std::size_t room =
-      victims.empty() ? 0 : swap_.allocate(std::span(slots).first(victims.size())).value_or(0);
-  keep(victims.subspan(room), Kept::kBusy);
-  std::array<TracedPage, kBatch> pages;
-  for (std::size_t i = 0; i < room; ++i) pages[i] = {.pfn = victims[i], .slot = slots[i]};
-  manager_.unmap_to_swap(std::span(pages).first(room));
-
-  // Those that nothing could be done about go back; the others are written in one go.
-  std::array<Pfn, kBatch> frames;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < room; ++i) {
-    if (pages[i].entries == 0) {
-      swap_.free(slots[i]);
-      keep(victims.subspan(i, 1), Kept::kBusy);
-    } else {
-      frames[count] = pages[i].pfn;
-      slots[count++] = slots[i];
-    }
+/// How many frames are missing at the high watermarks.
+std::uint64_t Reclaimer::frames_wanted() const {
+  std::array<ZoneStats, 3> storage;
+  std::uint64_t high = 0, free = 0;
+  for (const ZoneStats& zone : manager_.frames().zone_stats(storage)) {
+    high += zone.watermark_high;
+    free += zone.free;
   }
-  std::size_t written = 0;
-  if (count != 0) {
-    written = swap_.write_out(std::span(slots).first(count), std::span(frames).first(count)).pages;
-  }
-  unwritten_.fetch_add(count - written, std::memory_order_relaxed);
-  std::size_t freed = 0;
-  for (std::size_t i = 0; i < count; ++i) freed += settle(frames[i], slots[i], i < written) ? 1 : 0;
-  return freed;
+  return high > free ? high - free : 0;
 }
 
-/// The end of a page's way out: the reference that was taken for it goes, and with it the frame,
-/// unless somebody has found it in the cache meanwhile. A page that could not be written stays in
-/// the cache until it is asked for.
-bool Reclaimer::settle(Pfn pfn, SwapSlot slot, bool written) {
-  FrameAllocator& frames = manager_.frames();
-  const auto state = swap_.free(slot);
-  const bool unwanted = state == SwapSpace::SlotState::kCached;
-  const bool leaves =
-      (written || unwanted) && frames.frame(pfn).maps.load(std::memory_order_acquire) == 0;
-  Shadow shadow;
-  {
-    const LockGuard guard(lock_);
-    if (leaves) {
-      shadow = policy_->evicted(pfn.value, Eviction::kWritten);
-    } else {
-      policy_->kept(pfn.value, written ? Kept::kReferenced : Kept::kBusy);
-    }
+std::size_t Reclaimer::balance() {
+  std::size_t freed = 0;
+  std::uint64_t wanted = frames_wanted();
+  if (wanted != 0) runs_.fetch_add(1, std::memory_order_relaxed);
+  for (; wanted != 0; wanted = frames_wanted()) {
+    const std::size_t some = try_hard(std::min<std::uint64_t>(wanted, 4 * kBatch));
+    if (some == 0) break;
+    freed += some;
   }
-  if (unwanted) {
-    swap_.erase_unused(slot, pfn);
-  } else if (written) {
-    swap_.erase(slot, pfn, shadow.word);
-  }
-  const bool freed = frames.put(pfn);
-  const LockGuard guard(lock_);
-  end_isolation(pfn);
+  background_.fetch_add(freed, std::memory_order_relaxed);
   return freed;
 }
 
@@ -221,6 +222,8 @@ ReclaimStats Reclaimer::stats() const {
   const LockGuard guard(lock_);
   return {.policy = policy_->stats(),
           .allocstall = stalls_.load(),
+          .pageoutrun = runs_.load(),
+          .pgsteal_kswapd = background_.load(),
           .unwritten = unwritten_.load(),
           .stalled = std::chrono::nanoseconds(stalled_.load())};
 }

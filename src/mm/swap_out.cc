@@ -1,66 +1,62 @@
-// An address space's part in reclaim: which of these pages it used, and their way out.
+// An address space's part in reclaim of anonymous pages: which of these it used, and their way out.
 // Linux: folio_referenced_one, try_to_unmap_one (mm/rmap.c).
-#include "mm/frame_use.h"
+#include "mm/page_place.h"
 #include "mm/traced_page.h"
-#include <gonzo/mm/address_space.h>
 
 namespace gonzo {
 
-/// Where one of our entries maps the page; `slot` is empty when none does.
-struct AddressSpace::PagePlace {
-  const Vma* vma = nullptr;
-  VirtAddr address;
-  EntryRef slot;
-  Entry entry;
-};
-
-/// What an area maps at `address`, if it is `page`.
-bool AddressSpace::is_page_at(const TracedPage& page, VirtAddr address, PagePlace& place) const {
-  place.slot = table_->find(address);
-  if (!place.slot) return false;
+/// In an area that has it, if one does.
+std::optional<AddressSpace::PagePlace> AddressSpace::place_in(const Vma& vma,
+                                                              const TracedPage& page) const {
+  const std::uint64_t first = vma.page_index(vma.start());
+  if (page.index < first || page.index - first >= vma.pages()) return {};
+  PagePlace place{.vma = vma, .address = vma.start() + (page.index - first) * kPageSize};
+  place.slot = table_->find(place.address);
+  if (!place.slot) return {};
   place.entry = place.slot.load();
-  place.address = address;
-  return place.entry.is_mapping() && !place.entry.has(pte::kSpecial) &&
-         place.entry.pfn() == page.pfn;
+  const bool here =
+      place.entry.is_mapping() && !place.entry.has(pte::kSpecial) && place.entry.pfn() == page.pfn;
+  return here ? std::optional(place) : std::nullopt;
 }
 
-/// Anonymous areas count their pages by address, so that is the first guess. Those of files, and
-/// those that mremap has moved, are looked for.
-AddressSpace::PagePlace AddressSpace::find_page(const TracedPage& page) const {
-  PagePlace place;
-  const auto holds = [&](const Vma& vma) {
-    const std::uint64_t first = vma.page_index(vma.start());
-    if (!vma.has_own_pages() || page.index < first || page.index - first >= vma.pages()) {
-      return false;
-    }
-    place.vma = &vma;
-    return is_page_at(page, vma.start() + (page.index - first) * kPageSize, place);
-  };
+/// Anonymous areas count their pages by address, so that is the first guess. Copies of an object's
+/// pages are looked for where it is mapped, those that mremap has moved everywhere.
+std::optional<AddressSpace::PagePlace> AddressSpace::find_page(const TracedPage& page) const {
   const VirtAddr guess(page.index << kPageShift);
   if (guess < table_->user_end()) {
     const Vma* vma = areas_->find(guess);
-    if (vma != nullptr && vma->start() <= guess && holds(*vma)) return place;
+    if (vma != nullptr && vma->start() <= guess && vma->is_anonymous()) {
+      if (auto place = place_in(*vma, page)) return place;
+    }
   }
+  for (const Vma& vma : object_areas_) {
+    if (!vma.has_own_pages()) continue;
+    if (auto place = place_in(vma, page)) return place;
+  }
+  if (!has_moved_areas_) return {};
   for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-    if (holds(*vma)) return place;
+    if (!vma->has_own_pages() || !vma->is_anonymous()) continue;
+    if (auto place = place_in(*vma, page)) return place;
   }
   return {};
+}
+
+/// Only A goes; whatever else changes meanwhile is another fault's, and stays.
+void AddressSpace::note_reference(TlbGather& gather, TracedPage& page, PagePlace place) {
+  ++page.entries;
+  if (!place.entry.has(pte::kAccessed)) return;
+  ++page.seen.entries;
+  page.seen.executable = page.seen.executable || place.vma.has(vm_flags::kExec);
+  if (place.slot.compare_exchange(place.entry, place.entry.without(pte::kAccessed))) {
+    gather.touch({place.address, place.address + kPageSize}, Stricter::kGone);
+  }
 }
 
 void AddressSpace::harvest_references(std::span<TracedPage* const> pages) {
   const SharedLockGuard guard(lock_);
   TlbGather gather(frames_, cache_);
   for (TracedPage* page : pages) {
-    PagePlace place = find_page(*page);
-    if (place.vma == nullptr || !place.slot) continue;
-    ++page->entries;
-    if (!place.entry.has(pte::kAccessed)) continue;
-    ++page->seen.entries;
-    page->seen.executable = page->seen.executable || place.vma->has(vm_flags::kExec);
-    // Only A goes; whatever else changes meanwhile is another fault's, and stays.
-    if (place.slot.compare_exchange(place.entry, place.entry.without(pte::kAccessed))) {
-      gather.touch({place.address, place.address + kPageSize}, Stricter::kGone);
-    }
+    if (const auto place = find_page(*page)) note_reference(gather, *page, *place);
   }
 }
 
@@ -71,9 +67,8 @@ void AddressSpace::unmap_to_swap(std::span<TracedPage* const> pages) {
   note_peak_rss();
   TlbGather gather(frames_, cache_);
   for (TracedPage* page : pages) {
-    const PagePlace place = find_page(*page);
-    if (place.vma == nullptr || !place.slot || place.vma->has(vm_flags::kLocked)) continue;
-    unmap_to_swap(gather, *page, place);
+    const auto place = find_page(*page);
+    if (place && !place->vma.has(vm_flags::kLocked)) unmap_to_swap(gather, *page, *place);
   }
 }
 

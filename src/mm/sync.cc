@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "mm/filled_entries.h"
-#include <gonzo/mm/address_space.h>
+#include "mm/mapped_part.h"
 
 namespace gonzo {
 
@@ -39,7 +39,9 @@ Result<void> AddressSpace::sync(VirtAddr start, std::uint64_t length, int flags)
     }
     hole = hole || step.hole;
     range = step.rest;
-    if (step.object != nullptr) GONZO_TRY(step.object->sync(step.first, step.end));
+    if (step.object == nullptr) continue;
+    manager_.clean_pages(*step.object, step.first, step.end);
+    GONZO_TRY(step.object->sync(step.first, step.end));
   }
   if (hole) return fail(Errno::kNoMem);
   return {};
@@ -61,8 +63,6 @@ Result<AddressSpace::SyncStep> AddressSpace::next_sync_step(AddressRange range, 
     step.rest.start = part.end;
     if ((flags & MS_SYNC) == 0 || vma->is_anonymous() || !vma->is_shared()) continue;
 
-    TlbGather gather(frames_, cache_);
-    clean_entries(gather, *vma, part);
     step.object = vma->attributes().object;
     step.first = vma->page_index(part.start);
     step.end = step.first + part.pages();
@@ -71,8 +71,23 @@ Result<AddressSpace::SyncStep> AddressSpace::next_sync_step(AddressRange range, 
   return step;
 }
 
+void AddressSpace::clean_pages(MappedObject& object, std::uint64_t first, std::uint64_t end) {
+  const LockGuard guard(lock_);
+  TlbGather gather(frames_, cache_);
+  for (Vma& vma : areas_of(object)) {
+    if (!vma.is_shared()) continue;
+    const AddressRange part = mapped_part(vma, first, end);
+    if (!part.empty()) clean_entries(gather, vma, part);
+  }
+}
+
+void MemoryManager::clean_pages(MappedObject& object, std::uint64_t first, std::uint64_t end) {
+  if (object.is_shmem()) return;  // there is nowhere to write it back to
+  const LockGuard guard(spaces_lock_);
+  for (AddressSpace* space : object.mappers()) space->clean_pages(object, first, end);
+}
+
 void AddressSpace::clean_entries(TlbGather& gather, Vma& vma, AddressRange range) {
-  if (vma.object()->is_shmem()) return;  // there is nowhere to write it back to
   table_->for_each_table(range, [&](VirtAddr first, EntryRef slots, unsigned count) {
     for_each_filled(first, slots, count, [&](VirtAddr address, EntryRef slot, Entry entry) {
       if (!entry.is_mapping() || !entry.has(pte::kWrite | pte::kDirty)) return;

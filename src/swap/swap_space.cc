@@ -33,6 +33,13 @@ std::vector<SwapArea*> SwapSpace::all_areas() const {
   return all;
 }
 
+bool SwapSpace::has_free() const {
+  return std::ranges::any_of(areas_, [](const std::atomic<SwapArea*>& each) {
+    const SwapArea* const area = each.load(std::memory_order_acquire);
+    return area != nullptr && area->used() < area->slots();
+  });
+}
+
 // --- areas ---
 
 Result<unsigned> SwapSpace::add(std::unique_ptr<SwapDevice> device, std::optional<int> priority) {
@@ -150,6 +157,14 @@ void SwapSpace::duplicate(SwapSlot slot, std::uint32_t n) { area(slot).duplicate
 
 SwapSpace::SlotState SwapSpace::free(SwapSlot slot, std::uint32_t n) {
   return area(slot).free(slot.offset, n);
+}
+
+void SwapSpace::forget(SwapSlot slot) {
+  if (free(slot) != SlotState::kCached) return;
+  if (const auto cached = find(slot)) {
+    erase_unused(slot, *cached);
+    frames_.put(*cached);
+  }
 }
 
 std::uint32_t SwapSpace::count(SwapSlot slot) const {

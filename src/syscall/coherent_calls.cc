@@ -7,6 +7,7 @@
 #include <optional>
 #include <tuple>
 
+#include "kernel/flusher.h"
 #include "kernel/kernel_file.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/file_facts.h"
@@ -155,13 +156,17 @@ std::int64_t sys_fallocate(Call& call) {
 
 std::int64_t sys_fsync(Call& call) {
   if (call.row.number == SYS_syncfs) {
-    std::ignore = call.process().system().page_cache().sync_all();
+    std::ignore = call.process().system().flusher().write_all();
   } else if (const CachedFileRef cached = cached_behind(call, 0); cached != nullptr) {
     // What was stored through mappings that are still there is part of the file.
-    auto synced = cached->write_back(0, kAllPages);
-    if (auto durable = cached->sync(0, kAllPages); synced) synced = durable;
-    if (!synced) return raw(synced.error());
+    call.memory().manager().clean_pages(*cached, 0, kAllPages);
+    if (auto synced = cached->sync(0, kAllPages); !synced) return raw(synced.error());
   }
+  return PassThrough(call).run();
+}
+
+std::int64_t sys_sync(Call& call) {
+  std::ignore = call.process().system().flusher().write_all();
   return PassThrough(call).run();
 }
 

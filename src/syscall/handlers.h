@@ -27,6 +27,7 @@ std::int64_t sys_truncate(Call& call);
 std::int64_t sys_ftruncate(Call& call);
 std::int64_t sys_fallocate(Call& call);
 std::int64_t sys_fsync(Call& call);
+std::int64_t sys_sync(Call& call);
 std::int64_t sys_sendfile(Call& call);
 std::int64_t sys_copy_file_range(Call& call);
 std::int64_t sys_splice(Call& call);

@@ -109,7 +109,7 @@ constexpr SyscallRow kRows[] = {
      call(sys_fallocate, fd(), flags(symbols::kFallocate), integer(), integer())},
     {SYS_fsync, "fsync", call(sys_fsync, fd())},
     {SYS_fdatasync, "fdatasync", call(sys_fsync, fd())},
-    {SYS_sync, "sync", pass()},
+    {SYS_sync, "sync", call(sys_sync)},
     {SYS_syncfs, "syncfs", call(sys_fsync, fd())},
     {SYS_sync_file_range, "sync_file_range", pass(fd(), integer(), integer(), hex())},
     {SYS_fadvise64, "fadvise64", pass(fd(), integer(), integer(), flags(symbols::kFadvise))},

@@ -120,6 +120,7 @@ std::int64_t store_totals(Call& call) {
   info.used_ids = static_cast<int>(totals.segments);
   info.shm_tot = totals.pages;
   info.shm_rss = totals.resident_pages;
+  info.shm_swp = totals.swapped_pages;
   const auto stored = store_longs(call, call.address(2), info);
   return stored ? totals.highest_index : raw(stored.error());
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 #include <gonzo/cache/backing_file.h>
+#include <gonzo/cache/object_registry.h>
 #include <gonzo/cache/page_index.h>
 #include <gonzo/cache/read_ahead.h>
 #include <gonzo/frame/commit_ledger.h>
@@ -47,9 +49,10 @@ struct CacheCounts {
 /// Locks: writeback_lock_, then lock_. No I/O, waiting or allocation under lock_.
 class CachedFile final : public MappedObject {
  public:
-  /// `frames` outlives this. `charge`: empty; pages of a file in memory are added to it.
+  /// `frames` outlives this, and `objects`, where reclaim finds it (null: it does not). `charge`:
+  /// empty; pages of a file in memory are added to it.
   CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file, const FileStatus& status,
-             ReadAheadLimits limits, CommitCharge charge = {});
+             ReadAheadLimits limits, CommitCharge charge = {}, ObjectRegistry* objects = nullptr);
   /// Writes dirty pages back; an error then has nobody left to hear it.
   ~CachedFile() override;
 
@@ -66,6 +69,7 @@ class CachedFile final : public MappedObject {
   /// their contents live on in memory only.
   Result<void> sync(std::uint64_t first, std::uint64_t end) override
       GONZO_EXCLUDES(lock_, writeback_lock_);
+  void evict(std::span<DepartingPage> pages) override GONZO_EXCLUDES(lock_, writeback_lock_);
   ObjectName name() const override;
   bool is_shmem() const override { return is_memory_; }
   /// EPERM: sealed against writes, and the area could be written through.
@@ -83,6 +87,14 @@ class CachedFile final : public MappedObject {
   /// kept for the next sync().
   Result<void> write_back(std::uint64_t first, std::uint64_t end)
       GONZO_EXCLUDES(lock_, writeback_lock_);
+
+  /// The same for pages that are known to be dirty: the caller has collected the dirty bits of all
+  /// entries (MemoryManager::clean_pages).
+  Result<void> write_dirty(std::uint64_t first, std::uint64_t end)
+      GONZO_EXCLUDES(lock_, writeback_lock_);
+  /// When the first of the pages that are dirty now became so; none: there are none (Linux:
+  /// inode->dirtied_when).
+  std::optional<std::chrono::steady_clock::time_point> dirty_since() const GONZO_EXCLUDES(lock_);
 
   /// The file was given this size (Linux: truncate_setsize). Pages wholly past it leave the index
   /// though mapped (taking them out of page tables is the caller's), the rest of the last one is
@@ -164,6 +176,12 @@ class CachedFile final : public MappedObject {
   void note_use(std::uint64_t index, Pfn pfn, PageIntent intent) GONZO_REQUIRES(lock_);
   bool has_writable_areas() const { return writable_areas_.load(std::memory_order_relaxed) > 0; }
 
+  // cached_file_evict.cc
+  enum class Evictable : std::uint8_t { kNo, kDirty, kYes };
+  Evictable evictable(const DepartingPage& page) const GONZO_REQUIRES(lock_);
+  bool drop_unused(std::span<DepartingPage> pages, DepartingPage::Outcome outcome)
+      GONZO_EXCLUDES(lock_);
+
   // cached_file_read.cc
   Result<std::optional<ObjectPage>> read_in(std::uint64_t index, std::uint64_t size,
                                             PageIntent intent) GONZO_EXCLUDES(lock_);
@@ -195,7 +213,9 @@ class CachedFile final : public MappedObject {
   Result<void> write_run(const DirtyRun& run, std::uint64_t size) GONZO_REQUIRES(writeback_lock_);
 
   FrameAllocator& frames_;
-  const bool is_memory_;  ///< BackingFile::is_memory()
+  ObjectRegistry* const objects_;
+  const std::uint64_t number_;  ///< there
+  const bool is_memory_;        ///< BackingFile::is_memory()
   /// Shared areas that are or may become writable; -1: sealed against them (Linux:
   /// i_mmap_writable).
   std::atomic<std::int64_t> writable_areas_{0};
@@ -219,6 +239,7 @@ class CachedFile final : public MappedObject {
   PageIndex index_ GONZO_GUARDED_BY(lock_);
   ReadAhead read_ahead_ GONZO_GUARDED_BY(lock_);
   CacheCounts counts_ GONZO_GUARDED_BY(lock_);
+  std::chrono::steady_clock::time_point dirty_since_ GONZO_GUARDED_BY(lock_);
   CommitCharge charge_ GONZO_GUARDED_BY(lock_);
 };
 

@@ -12,6 +12,7 @@
 #include <gonzo/base/result.h>
 #include <gonzo/cache/backing_file.h>
 #include <gonzo/cache/cached_file.h>
+#include <gonzo/cache/object_registry.h>
 #include <gonzo/cache/read_ahead.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/vma/mapped_object.h>
@@ -37,6 +38,8 @@ class PageCache {
     std::size_t most_files = 256;
     /// Where pages of files in memory are counted as committed; null: nowhere. Outlives the files.
     CommitLedger* commitments = nullptr;
+    /// So that reclaim finds the files' pages; null: it does not. Outlives the files.
+    ObjectRegistry* objects = nullptr;
   };
 
   /// `frames` outlives this and every object that open() gave.
@@ -58,6 +61,8 @@ class PageCache {
   /// longest ago on; if that is too little, writes dirty ones back and frees them too. The number
   /// freed. Fits a PressureHandler.
   std::size_t shrink(std::size_t frames) GONZO_EXCLUDES(lock_);
+  /// All that are known, longest unopened first.
+  std::vector<CachedFileRef> files() const GONZO_EXCLUDES(lock_);
   /// Every clean page that nobody uses (Linux: /proc/sys/vm/drop_caches, 1).
   std::size_t drop_clean() GONZO_EXCLUDES(lock_);
   /// Writes all dirty pages to the host. The first error; each file keeps its own for its next
@@ -80,8 +85,6 @@ class PageCache {
 
   /// Nobody but the table holds it, and under lock_ nobody can come by it.
   static bool is_idle(const Slot& slot) { return slot.file->use_count() == 1; }
-  /// Longest unopened first.
-  std::vector<CachedFileRef> files_by_age() const GONZO_EXCLUDES(lock_);
   void forget_idle_over(std::size_t most_files) GONZO_REQUIRES(lock_);
   Table::iterator forget(Table::iterator slot) GONZO_REQUIRES(lock_);
 

@@ -32,6 +32,8 @@ inline constexpr std::uint16_t kMlocked = 1 << 3;
 inline constexpr std::uint16_t kPoisoned = 1 << 4;  ///< free, and filled with poison (debug builds)
 /// kPageCache: shared memory, whose only other place would be swap (Linux: PG_swapbacked).
 inline constexpr std::uint16_t kSwapBacked = 1 << 5;
+/// kPageCache, shared memory: somebody was given the page since it was last looked at.
+inline constexpr std::uint16_t kReferenced = 1 << 6;
 }  // namespace frame_flags
 
 /// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches
@@ -46,7 +48,7 @@ struct Frame {
   std::uint32_t prev, next;                 ///< list links by PFN: buddy list, later LRU
   void* mapping;                            ///< kPageCache: its object
   std::uint64_t index;                      ///< page offset within `mapping`
-  std::uint64_t private_data;               ///< kAnonymous: the address space it began in
+  std::uint64_t private_data;               ///< see frame_owner.h
 
   bool has(std::uint16_t flag) const { return flags.load(std::memory_order_relaxed) & flag; }
   void set(std::uint16_t flag) { flags.fetch_or(flag, std::memory_order_relaxed); }

@@ -39,6 +39,9 @@ class PressureHandler {
  public:
   virtual ~PressureHandler() = default;
   virtual bool make_room(std::size_t frames) = 0;
+  /// Every zone that an allocation could use is below its low watermark. Called with no lock held,
+  /// at about each 32nd allocation while that lasts; returns soon (Linux: wakeup_kswapd).
+  virtual void note_shortage() {}
 };
 
 /// Told (outside locks) when never-used memory is about to be handed out, so that the host can back

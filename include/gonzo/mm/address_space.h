@@ -3,6 +3,8 @@
 
 #include <array>
 #include <atomic>
+#include <boost/intrusive/set.hpp>
+#include <boost/range/iterator_range.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -253,10 +255,18 @@ class AddressSpace {
   /// Never used again; what the machine's frames know their address space by.
   std::uint64_t id() const { return id_; }
 
-  // For MemoryManager: mm/swap_out.cc.
+  // For MemoryManager: mm/swap_out.cc, mm/object_pages.cc. The pages are all anonymous, or all of
+  // `object`.
   /// Counts the entries that map these pages, and those that were used since the last time.
   void harvest_references(std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
+  void harvest_references(const MappedObject& object, std::span<TracedPage* const> pages)
+      GONZO_EXCLUDES(lock_);
   void unmap_to_swap(std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
+  /// Blanks the entries, but for those in locked areas; what they say of writes goes to `object`.
+  void unmap_pages(MappedObject& object, std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
+  /// Here: see MemoryManager.
+  void clean_pages(MappedObject& object, std::uint64_t first, std::uint64_t end)
+      GONZO_EXCLUDES(lock_);
 
   PageTable& page_table() { return *table_; }
   MemoryManager& manager() { return manager_; }
@@ -330,10 +340,14 @@ class AddressSpace {
   // Swap entries: mm/fault_swap.cc.
   void forget_swap(Entry entry);
   void share_swap(Entry entry);
-  bool is_page_at(const TracedPage& page, VirtAddr address, PagePlace& place) const;
-  PagePlace find_page(const TracedPage& page) const GONZO_REQUIRES_SHARED(lock_);
+  std::optional<PagePlace> place_in(const Vma& vma, const TracedPage& page) const;
+  std::optional<PagePlace> find_page(const TracedPage& page) const GONZO_REQUIRES_SHARED(lock_);
+  void note_reference(TlbGather& gather, TracedPage& page, PagePlace place);
   void unmap_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place)
       GONZO_REQUIRES(lock_);
+  void for_each_place(const MappedObject& object, std::span<TracedPage* const> pages,
+                      FunctionRef<void(TracedPage&, const PagePlace&)> visit) const
+      GONZO_REQUIRES_SHARED(lock_);
   Result<void> copy_areas(AddressSpace& child, AddressRange& tightened)
       GONZO_REQUIRES(lock_, child.lock_);
   /// The entry flags of a present page of `vma` (Linux: vm_page_prot); without W when writes must
@@ -490,9 +504,18 @@ class AddressSpace {
   Result<Vma*> lock_area(Vma& vma, AddressRange range, std::uint64_t flags) GONZO_REQUIRES(lock_);
   void lock_all_areas(int flags) GONZO_REQUIRES(lock_);
   Result<void> populate_locked(AddressRange range) GONZO_EXCLUDES(lock_);
+  // mm/populate.cc. `at`: the page that an error is about.
   /// EFAULT: not accessible, or past the object. ENOMEM: no frame. (Linux:
   /// populate_vma_page_range.)
-  Result<void> populate_area(const Vma& vma, AddressRange range) GONZO_REQUIRES_SHARED(lock_);
+  Result<void> populate_area(const Vma& vma, AddressRange range, VirtAddr& at)
+      GONZO_REQUIRES_SHARED(lock_);
+  Result<void> populate_areas(AddressRange range, VirtAddr& at) GONZO_REQUIRES_SHARED(lock_);
+  Result<void> populate_areas_strictly(AddressRange range, Access access, VirtAddr& at)
+      GONZO_REQUIRES_SHARED(lock_);
+  Result<void> populate_pages(AddressRange range, Access access, VirtAddr& at)
+      GONZO_REQUIRES_SHARED(lock_);
+  Result<void> with_room(VirtAddr& at, FunctionRef<Result<void>(VirtAddr&)> fill)
+      GONZO_EXCLUDES(lock_);
 
   /// Faults in what is accessible in `range`; errors are left to the program's own touch (Linux:
   /// mm_populate).
@@ -521,6 +544,23 @@ class AddressSpace {
   mutable SharedMutex lock_;  ///< Linux: mmap_lock
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<VmaIndex> areas_ GONZO_GUARDED_BY(lock_);
+  struct ObjectOf {
+    using type = const MappedObject*;
+    type operator()(const Vma& vma) const { return vma.object(); }
+  };
+  using ObjectAreas = boost::intrusive::multiset<
+      Vma, boost::intrusive::member_hook<Vma, ObjectAreaHook, &Vma::by_object>,
+      boost::intrusive::key_of_value<ObjectOf>, boost::intrusive::constant_time_size<false>>;
+  /// There was an anonymous area whose pages are not numbered by their addresses: by mremap, once.
+  bool has_moved_areas_ GONZO_GUARDED_BY(lock_) = false;
+  /// Those that map something, by what.
+  ObjectAreas object_areas_ GONZO_GUARDED_BY(lock_);
+  auto areas_of(const MappedObject& object) const GONZO_REQUIRES_SHARED(lock_) {
+    return boost::make_iterator_range(object_areas_.equal_range(&object));
+  }
+  auto areas_of(const MappedObject& object) GONZO_REQUIRES(lock_) {
+    return boost::make_iterator_range(object_areas_.equal_range(&object));
+  }
   SegmentBounds bounds_ GONZO_GUARDED_BY(lock_);
   AddressSpaceLimits limits_ GONZO_GUARDED_BY(lock_);
   AddressSpaceCounts counts_

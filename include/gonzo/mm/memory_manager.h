@@ -13,6 +13,7 @@
 #include <gonzo/base/function_ref.h>
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
+#include <gonzo/cache/object_registry.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/frame/stall_clock.h>
@@ -23,6 +24,25 @@ namespace gonzo {
 class AddressSpace;
 class MappedObject;
 struct TracedPage;
+
+/// Who frees memory by ending a process.
+class OutOfMemoryHandler {
+ public:
+  virtual ~OutOfMemoryHandler() = default;
+  /// Nothing more could be reclaimed for process `owner` (AddressSpace::Config). True: something
+  /// has ended, or is about to, and another try is worth while. False: `owner` itself has to go
+  /// without. Called with no lock held; may wait for a moment. Thread-safe (Linux: out_of_memory).
+  virtual bool out_of_memory(int owner) = 0;
+};
+
+/// Who sees to it that pages of files do not stay dirty.
+class DirtyPageHandler {
+ public:
+  virtual ~DirtyPageHandler() = default;
+  /// A program has made pages of a file dirty; `dirty`: how many are so now. Called with no lock
+  /// held; may write some (Linux: balance_dirty_pages). Thread-safe.
+  virtual void page_dirtied(std::uint64_t dirty) = 0;
+};
 
 class MemoryManager {
  public:
@@ -92,8 +112,10 @@ class MemoryManager {
   };
   Enlisted enlist(AddressSpace& space, std::uint64_t parent) GONZO_EXCLUDES(spaces_lock_);
   void strike(AddressSpace& space) GONZO_EXCLUDES(spaces_lock_);
+  /// Has the address space of this id() not ended yet, frames and all? Thread-safe.
+  bool is_enlisted(std::uint64_t id) const GONZO_EXCLUDES(spaces_lock_);
 
-  // Reverse mapping of anonymous memory: mm/family.cc.
+  // Reverse mapping: mm/family.cc.
 
   static constexpr std::size_t kMostTraced = 32;
   /// Which of the pages were used since they were asked for last; forgotten by this (Linux:
@@ -103,19 +125,42 @@ class MemoryManager {
   /// them into the swap cache. Those that can be: not the locked and the pinned. Each page with
   /// `entries` afterwards has a reference of the caller's (Linux: try_to_unmap). Thread-safe.
   void unmap_to_swap(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
+  /// Takes pages of objects out of all entries that map them, but for locked areas'; the objects
+  /// hear which were written to. `entries`: how many it were. Thread-safe.
+  void unmap_pages(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
+  /// Makes all entries of pages [first, end) of the object read-only and clean; it has heard which
+  /// were dirty when this returns (Linux: folio_mkclean). Thread-safe.
+  void clean_pages(MappedObject& object, std::uint64_t first, std::uint64_t end)
+      GONZO_EXCLUDES(spaces_lock_);
+  /// Objects whose pages can leave memory.
+  ObjectRegistry& objects() { return objects_; }
 
   // Room: there is none to make without a reclaimer.
 
-  /// Before the first address space, or after the last (null).
-  void serve(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+  /// Before the first address space, or after the last (null). Its swap has all its areas by now.
+  void serve(Reclaimer* reclaimer);
   /// Null when there is no swap.
-  SwapSpace* swap() const;
+  SwapSpace* swap() const { return swap_; }
   /// An anonymous frame has become a page of a program.
   void note_arrival(Pfn pfn, Shadow returning = {}) {
-    if (reclaimer_ != nullptr) reclaimer_->added(pfn, returning);
+    if (swap_ != nullptr) reclaimer_->added(pfn, returning);
   }
-  /// For who found no frame, with no address space's lock held: true if it is worth another try.
-  bool make_room();
+  /// Likewise. Null: nobody; whoever finds no frame goes without.
+  void set_out_of_memory_handler(OutOfMemoryHandler* handler) { out_of_memory_ = handler; }
+  /// Likewise. Null: nobody.
+  void set_dirty_page_handler(DirtyPageHandler* handler) { dirty_pages_ = handler; }
+  /// After a write to shared memory, with no lock held.
+  void balance_dirty_pages() {
+    const std::uint64_t dirty = objects_.dirty_pages();
+    if (dirty_pages_ != nullptr && dirty >= dirty_threshold_.load(std::memory_order_relaxed)) {
+      dirty_pages_->page_dirtied(dirty);
+    }
+  }
+  /// With fewer pages than this the handler is not told.
+  void set_dirty_threshold(std::uint64_t pages) { dirty_threshold_ = pages; }
+  /// For who found no frame for process `owner`, for the `tries`-th time in a row, from 0 on. With
+  /// no address space's lock held. True: it is worth another try.
+  bool make_room(int owner, unsigned tries);
 
  private:
   MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
@@ -140,12 +185,19 @@ class MemoryManager {
   void forget_kin(std::uint64_t id) GONZO_REQUIRES(spaces_lock_);
   /// `visit` with the pages that may be mapped there, until all of them are done.
   void trace(std::span<TracedPage> pages, FunctionRef<bool(const TracedPage&)> is_done,
-             FunctionRef<void(AddressSpace&, std::span<TracedPage* const>)> visit)
+             FunctionRef<void(AddressSpace&, MappedObject*, std::span<TracedPage* const>)> visit)
       GONZO_EXCLUDES(spaces_lock_);
+  void for_each_mapper(const TracedPage& any, FunctionRef<bool(AddressSpace&)> visit,
+                       ObjectRef& object) GONZO_REQUIRES(spaces_lock_);
+  bool is_unmapped(const TracedPage& page) const;
 
   Reclaimer* reclaimer_ = nullptr;
-  Mutex spaces_lock_;  ///< before each address space's
-  std::vector<AddressSpace*> spaces_ GONZO_GUARDED_BY(spaces_lock_);
+  SwapSpace* swap_ = nullptr;
+  OutOfMemoryHandler* out_of_memory_ = nullptr;
+  DirtyPageHandler* dirty_pages_ = nullptr;
+  std::atomic<std::uint64_t> dirty_threshold_{1};
+  ObjectRegistry objects_;
+  mutable Mutex spaces_lock_;  ///< before each address space's
   std::unordered_map<std::uint64_t, Kin> kin_ GONZO_GUARDED_BY(spaces_lock_);
   std::uint64_t last_id_ GONZO_GUARDED_BY(spaces_lock_) = 0;
 };

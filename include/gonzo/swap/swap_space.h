@@ -91,6 +91,8 @@ class SwapSpace {
   Result<std::unique_ptr<SwapDevice>> remove(unsigned type);
   /// Any at all? Cheap.
   bool has_areas() const { return area_count_.load(std::memory_order_relaxed) != 0; }
+  /// Is any slot free? Without a lock: may be old at once.
+  bool has_free() const;
   /// By type.
   std::vector<Area> areas() const;
   Totals totals() const;
@@ -112,6 +114,9 @@ class SwapSpace {
   /// device discards it, which may block); else the caller may want to erase_unused. Takes
   /// no frames.
   SlotState free(SwapSlot slot, std::uint32_t n = 1);
+  /// free() of who has nothing else to do with the page: a frame that only the cache holds goes too
+  /// (Linux: free_swap_and_cache).
+  void forget(SwapSlot slot);
   /// 0 as well for what is no slot at all.
   std::uint32_t count(SwapSlot slot) const;
 

@@ -2,16 +2,20 @@
 // vm_operations_struct.
 #pragma once
 
+#include <atomic>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <gonzo/base/address.h>
+#include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 
 namespace gonzo {
+
+class AddressSpace;
 
 enum class PageIntent : std::uint8_t {
   kRead,       ///< the caller will map it read-only or copy it
@@ -37,10 +41,43 @@ struct AreaNotice {
   int owner;            ///< whose address space it is (Linux: current's tgid)
 };
 
+/// A page that is to leave memory, by reclaim.
+struct DepartingPage {
+  enum class Outcome : std::uint8_t {
+    kStays,    ///< in use, or it could not be written
+    kDropped,  ///< the file or swap had the same
+    kWritten,  ///< it was written for this
+  };
+  std::uint64_t index;
+  Pfn pfn;
+  Outcome outcome = Outcome::kStays;
+};
+
 /// Thread-safe. Indexes are in pages from the object's start.
-class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
+class MappedObject {
  public:
+  MappedObject() = default;
   virtual ~MappedObject() = default;
+  MappedObject(const MappedObject&) = delete;
+  MappedObject& operator=(const MappedObject&) = delete;
+
+  // References: ObjectRef's to count.
+  void add_ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  /// For who finds it without having one. False: the last is gone, and so is the object soon.
+  bool try_add_ref();
+  void release() {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  unsigned use_count() const { return refs_.load(std::memory_order_acquire); }
+
+  // Reverse mapping (Linux: i_mmap): which address spaces have areas of it.
+
+  /// One that has none of it yet, with its lock held.
+  void add_mapper(AddressSpace& space) GONZO_EXCLUDES(mappers_lock_);
+  /// It has none any more.
+  void remove_mapper(AddressSpace& space) GONZO_EXCLUDES(mappers_lock_);
+  /// Oldest first. Whoever asks keeps them alive: MemoryManager's spaces_lock_.
+  std::vector<AddressSpace*> mappers() const GONZO_EXCLUDES(mappers_lock_);
 
   /// The frame of a page, brought in if needed (Linux: filemap_fault, shmem_fault).
   /// EFAULT: past the end (SIGBUS); EIO: the host failed to read (SIGBUS); ENOMEM.
@@ -54,6 +91,12 @@ class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
   virtual void mark_dirty(std::uint64_t index) = 0;
   /// Writes dirty pages of [first, end) back and waits (Linux: vfs_fsync_range). EIO, ENOSPC.
   virtual Result<void> sync(std::uint64_t first, std::uint64_t end) = 0;
+  /// Lets go of pages that nobody uses, written to where they can be read again; says for each what
+  /// became of it. Those that are mapped or pinned stay, also when they are not the frames named.
+  /// Blocks; not under an address space's lock (Linux: pageout, __remove_mapping).
+  virtual void evict(std::span<DepartingPage> /*pages*/) {}
+  /// How many pages of [first, end) are in swap, in their own right (Linux: shmem_swap_usage).
+  virtual std::uint64_t swapped_pages(std::uint64_t /*first*/, std::uint64_t /*end*/) { return 0; }
   virtual ObjectName name() const = 0;
   /// Pages [first, end) go, mapped or not (taking them out of page tables is the caller's); they
   /// read as zeros from now on (Linux: FALLOC_FL_PUNCH_HOLE). EOPNOTSUPP; EPERM: sealed.
@@ -82,7 +125,15 @@ class MappedObject : public boost::intrusive_ref_counter<MappedObject> {
   /// Each area is an attachment that somebody counts: none goes by being merged into another
   /// (Linux: a vm_ops->close is there).
   virtual bool counts_areas() const { return false; }
+
+ private:
+  std::atomic<unsigned> refs_{0};
+  mutable Mutex mappers_lock_;  ///< a leaf
+  std::vector<AddressSpace*> mappers_ GONZO_GUARDED_BY(mappers_lock_);
 };
+
+inline void intrusive_ptr_add_ref(MappedObject* object) { object->add_ref(); }
+inline void intrusive_ptr_release(MappedObject* object) { object->release(); }
 
 using ObjectRef = boost::intrusive_ptr<MappedObject>;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/intrusive/set_hook.hpp>
 #include <cstdint>
 
 #include <gonzo/base/address.h>
@@ -62,6 +63,11 @@ struct VmaAttributes {
   MemoryPolicyRef policy;  ///< by mbind; null: the thread's
 };
 
+/// For a set of areas by their object.
+using ObjectAreaHook =
+    boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
+                                      boost::intrusive::optimize_size<true>>;
+
 /// Aligned so that the links and the range, all that a search reads, share one cache line.
 class alignas(64) Vma : public VmaLinks {
  public:
@@ -108,7 +114,6 @@ class alignas(64) Vma : public VmaLinks {
   void set_policy(MemoryPolicyRef policy) {
     attributes_.policy = static_cast<MemoryPolicyRef&&>(policy);
   }
-  void set_object(ObjectRef object) { attributes_.object = static_cast<ObjectRef&&>(object); }
   void set_page_offset(std::uint64_t pages) { attributes_.page_offset = pages; }
   /// Only through VmaIndex::resize once the area is in an index.
   void set_range(AddressRange range) { range_ = range; }
@@ -117,6 +122,9 @@ class alignas(64) Vma : public VmaLinks {
   AddressRange range_;
   VmaAttributes attributes_;
   mutable std::atomic<std::uint64_t> lineage_{0};
+
+ public:
+  ObjectAreaHook by_object;  ///< among the areas of its address space that map something
 };
 
 /// Could `next`, starting where `previous` ends, continue it? Same flags, object and consecutive

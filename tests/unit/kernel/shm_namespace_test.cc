@@ -19,11 +19,12 @@ class Shm : public testing::Test {
  protected:
   void TearDown() override {
     namespace_.reset();
+    memory_.reset();
     arena_->drain();
     EXPECT_EQ(arena_->check_all_free(), "");
   }
   void limit(const ShmNamespace::Limits& limits) {
-    namespace_ = std::make_unique<ShmNamespace>(*arena_, ledger_, limits);
+    namespace_ = std::make_unique<ShmNamespace>(*memory_, limits);
   }
   int make(int mode = 0600, std::uint64_t bytes = kPageSize, key_t key = IPC_PRIVATE) {
     const auto id = namespace_->get(key, bytes, IPC_CREAT | mode, kOwner);
@@ -51,8 +52,8 @@ class Shm : public testing::Test {
   }
 
   Arena arena_{256};
-  CommitLedger ledger_{{.memory_pages = 256}};
-  std::unique_ptr<ShmNamespace> namespace_ = std::make_unique<ShmNamespace>(*arena_, ledger_);
+  std::unique_ptr<MemoryManager> memory_ = *MemoryManager::create(*arena_, {});
+  std::unique_ptr<ShmNamespace> namespace_ = std::make_unique<ShmNamespace>(*memory_);
 };
 
 TEST_F(Shm, IdsTellTheUsersOfAnIndexApart) {
@@ -142,17 +143,17 @@ TEST_F(Shm, MoreThanTheMachineHasIsRefusedUnlessNotReserved) {
 
 TEST_F(Shm, WhatIsReservedIsCommittedUntilItGoes) {
   const int id = make(0600, 3 * kPageSize - 1);
-  EXPECT_EQ(ledger_.committed(), 3U);
+  EXPECT_EQ(memory_->commitments().committed(), 3U);
   const auto sparse = namespace_->get(IPC_PRIVATE, 8 * kPageSize, SHM_NORESERVE | 0600, kOwner);
   ASSERT_TRUE(sparse.has_value());
-  EXPECT_EQ(ledger_.committed(), 3U);
+  EXPECT_EQ(memory_->commitments().committed(), 3U);
   const ShmSegmentRef segment = attach(*sparse);
   const auto page = segment->get_page(5, PageIntent::kWrite);
   ASSERT_TRUE(page.has_value());
   arena_->put(page->pfn);
-  EXPECT_EQ(ledger_.committed(), 4U) << "page by page";
+  EXPECT_EQ(memory_->commitments().committed(), 4U) << "page by page";
   EXPECT_TRUE(namespace_->remove(id, kOwner).has_value());
-  EXPECT_EQ(ledger_.committed(), 1U);
+  EXPECT_EQ(memory_->commitments().committed(), 1U);
   detach(segment);
 }
 

@@ -2,78 +2,19 @@
 #include <sys/mman.h>
 
 #include <cctype>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "unit/mm/guest.h"
-#include "unit/swap/fake_device.h"
-#include <gonzo/mm/reclaimer.h>
-#include <gonzo/swap/failing_swap_device.h>
-#include <gonzo/swap/swap_space.h>
+#include "unit/mm/swap_guest.h"
 
 namespace gonzo::test {
 namespace {
 
-constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-
-class SwapTest : public Guest {
- protected:
-  static constexpr std::uint64_t kFrames = 512;
-  static constexpr std::uint64_t kSlots = 4096;
-
-  void SetUp() override { start_with(kDefaultPolicy); }
-  void start_with(std::string_view policy) {
-    start({.bytes = kFrames * kPageSize});
-    swap_ = std::make_unique<SwapSpace>(*frames_);
-    auto device = std::make_unique<FailingSwapDevice>(
-        std::make_unique<FakeDevice>(std::make_shared<FakeMedium>(), kSlots));
-    device_ = device.get();
-    ASSERT_TRUE(swap_->add(std::move(device)).has_value());
-    manager_->commitments().add_swap(kSlots);
-    reclaimer_ = std::make_unique<Reclaimer>(*manager_, *swap_, Reclaimer::Config{policy});
-    manager_->serve(reclaimer_.get());
-  }
-  void TearDown() override {
-    end();
-    stop();
-  }
-  void end() {
-    if (!swap_) return;
-    if (space_) {
-      EXPECT_EQ(space_->verify(), "");
-    }
-    EXPECT_EQ(reclaimer_->verify(), "");
-    EXPECT_EQ(swap_->verify(), "");
-    space_.reset();
-    EXPECT_EQ(swap_->totals().free, kSlots);
-    manager_->serve(nullptr);
-    reclaimer_.reset();
-    swap_.reset();
-  }
-  std::unique_ptr<AddressSpace> fork(AddressSpace& space) {
-    auto child = space.fork(child_cache_, 0);
-    EXPECT_TRUE(child.has_value());
-    return child ? std::move(*child) : nullptr;
-  }
-  static int value_of(std::uint64_t page) { return static_cast<int>((page * 7 + 1) & 0x7f); }
-  void fill(std::uint64_t pages) {
-    for (std::uint64_t i = 0; i < pages; ++i) poke(page(i), value_of(i));
-  }
-  void expect_filled(AddressSpace& space, std::uint64_t pages) {
-    for (std::uint64_t i = 0; i < pages; ++i) ASSERT_EQ(peek(space, page(i)), value_of(i)) << i;
-  }
-  /// Everything that can leave; what was used needs a second look, or a third.
-  void push_out() {
-    for (int round = 0; round < 8; ++round) reclaimer_->reclaim(kFrames);
-  }
-
-  NoTranslationCache child_cache_;
-  FailingSwapDevice* device_ = nullptr;
-  std::unique_ptr<SwapSpace> swap_;
-  std::unique_ptr<Reclaimer> reclaimer_;
-};
+class SwapTest : public SwapGuest {};
 
 TEST_F(SwapTest, HoldsMoreThanMemory) {
   map(3 * kFrames);
@@ -224,6 +165,58 @@ TEST_F(SwapTest, EndsWhenSwapIsFull) {
   EXPECT_GT(filled, kSlots);
   EXPECT_LT(filled, kSlots + kFrames);
   EXPECT_EQ(space_->fault(page(filled), Access::kWrite), FaultOutcome::kOutOfMemory);
+}
+
+/// Linux: kswapd.
+TEST_F(SwapTest, BalancingFreesUpToTheHighWatermark) {
+  map(2 * kFrames);
+  fill(kFrames - 200);
+  while (frames_->stats().free > 4) poke(page(kFrames + frames_->stats().free), 1);
+  const auto high = [&] {
+    std::array<ZoneStats, 3> storage;
+    std::uint64_t sum = 0;
+    for (const ZoneStats& zone : frames_->zone_stats(storage)) sum += zone.watermark_high;
+    return sum;
+  };
+  EXPECT_GT(reclaimer_->balance(), 0U);
+  EXPECT_GE(frames_->stats().free, high());
+  EXPECT_EQ(reclaimer_->balance(), 0U);
+  EXPECT_EQ(reclaimer_->stats().pageoutrun, 1U);
+  EXPECT_EQ(reclaimer_->stats().allocstall, 0U);
+}
+
+/// One more try after another has gone; none when this one is to go.
+TEST_F(SwapTest, WhoFindsNothingAsksForAnEnd) {
+  struct Handler : OutOfMemoryHandler {
+    bool out_of_memory(int owner) override {
+      last = owner;
+      if (std::exchange(end, nullptr) == nullptr) return false;
+      ended();
+      return true;
+    }
+    AddressSpace* end = nullptr;
+    std::function<void()> ended;
+    int last = -1;
+  } handler;
+  manager_->set_out_of_memory_handler(&handler);
+  device_->fail_writes({});
+  auto other = *AddressSpace::create(*manager_, child_cache_, {.owner = 7});
+  ASSERT_TRUE(other
+                  ->map({.hint = kBase,
+                         .length = kFrames * kPageSize,
+                         .protection = kReadWrite,
+                         .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED})
+                  .has_value());
+  for (std::uint64_t i = 0; i < kFrames / 2; ++i) poke(*other, page(i), 1);
+  handler.end = other.get();
+  handler.ended = [&] { other.reset(); };
+  map(kFrames);
+  std::uint64_t filled = 0;
+  while (mended(write_fault(page(filled)))) ++filled;
+  EXPECT_EQ(other, nullptr);
+  EXPECT_GT(filled, kFrames / 2);
+  EXPECT_EQ(handler.last, 0);
+  manager_->set_out_of_memory_handler(nullptr);
 }
 
 class SwapPolicyTest : public SwapTest, public ::testing::WithParamInterface<std::string_view> {

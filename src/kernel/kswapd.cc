@@ -1,0 +1,59 @@
+#include "kernel/kswapd.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace gonzo {
+
+Kswapd::~Kswapd() {
+  std::thread thread;
+  {
+    const LockGuard guard(lock_);
+    stopping_ = true;
+    thread.swap(thread_);
+    changed_.notify_all();
+  }
+  if (thread.joinable()) thread.join();
+}
+
+void Kswapd::wake() {
+  if (wanted_.exchange(true, std::memory_order_relaxed)) return;
+  const LockGuard guard(lock_);
+  if (!thread_.joinable() && !stopping_) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { serve(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  changed_.notify_all();
+}
+
+/// After a run in vain the next waits, ever longer: those who need memory reclaim for themselves
+/// then (Linux: kswapd_failures).
+void Kswapd::serve() {
+  using namespace std::chrono_literals;
+  constexpr auto kShortest = 10ms, kLongest = 1280ms;
+  auto pause = kShortest;
+  LockGuard guard(lock_);
+  while (!stopping_) {
+    if (!wanted_.load(std::memory_order_relaxed)) {
+      changed_.wait(lock_);
+      continue;
+    }
+    lock_.unlock();
+    const std::size_t freed = reclaimer_.balance();
+    lock_.lock();
+    if (freed != 0) {
+      pause = kShortest;
+    } else if (!stopping_) {
+      changed_.wait_for(lock_, pause);
+      pause = std::min(pause * 2, std::chrono::milliseconds(kLongest));
+    }
+    wanted_.store(false, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace gonzo
