@@ -1,7 +1,5 @@
 // The rows of docs/differences.md that are about memory, in their order: what Gonzo answers where Linux may
 // answer otherwise. tests/cli/differences.sh has what is expected.
-//   differences               all of them
-//   differences exhaust       touches memory until there is none
 #include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <sys/auxv.h>
@@ -189,16 +187,8 @@ static void proc(void) {
          figure("/proc/vmstat", NULL, "compact_success "));
 }
 
-static void exhaust(void) {
-  for (;;) {
-    char *area = map(1 << 20, kPrivate | MAP_NORESERVE);
-    for (size_t i = 0; i < 1 << 20; i += kPage) area[i] = 1;
-  }
-}
-
-int main(int argc, char **argv) {
+int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
-  if (argc > 1 && strcmp(argv[1], "exhaust") == 0) exhaust();
   placement();
   huge_pages();
   advice();

@@ -1,5 +1,5 @@
-// Asks for more than there is, in several ways; says who went.   oom_eater
-// child|adjusted|limit|threads|shared
+// Asks for more than there is, in several ways; says who went.
+//   oom_eater child|adjusted|limit|threads|shared
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

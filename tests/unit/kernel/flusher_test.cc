@@ -73,9 +73,12 @@ TEST_F(FlusherTest, WhoeverDirtiesTooMuchWrites) {
 TEST_F(FlusherTest, WritesOldPagesInTheBackground) {
   serve({.interval = std::chrono::milliseconds(1), .expire = std::chrono::milliseconds(1)});
   poke(page(9), 42);
-  while (dirty() != 0) std::this_thread::yield();
-  const std::lock_guard guard(inode_->mutex);
-  EXPECT_EQ(inode_->bytes[9 * kPageSize], 42);
+  const auto stored = [&] {
+    const std::lock_guard guard(inode_->mutex);
+    return inode_->bytes[9 * kPageSize];
+  };
+  while (stored() != 42) std::this_thread::yield();
+  EXPECT_EQ(dirty(), 0U);
 }
 
 TEST_F(FlusherTest, AnErrorIsToldOnceByTheFile) {
