@@ -68,8 +68,8 @@ oracle: ## OPS (default 10,000,000) random memory calls on the live kernel and o
 	@cmake --build --preset debug --target oracle -j $(JOBS)
 	@GONZO_ORACLE_OPS=$(or $(OPS),10000000) GONZO_ORACLE_SEED=$(or $(SEED),1) $(BUILD)/debug/tests/oracle
 
-programs: build ## real programs, natively and on Gonzo: a table (ROWS="git node", MACHINE=host, TABLE=README.md)
-	@TABLE=$(TABLE) MACHINE=$(MACHINE) tests/programs/programs.sh $(BUILD)/release/gonzo $(ROWS)
+programs: build ## real programs, natively and on Gonzo: a table (ROWS="git node", PRESSURE=1 for too little memory, MACHINE=host, TABLE=README.md)
+	@TABLE=$(TABLE) MACHINE=$(MACHINE) PRESSURE=$(PRESSURE) tests/programs/programs.sh $(BUILD)/release/gonzo $(ROWS)
 
 coverage: ## the tests with coverage counters (build/coverage)
 	$(call configure,coverage,build test)

@@ -1,6 +1,7 @@
 // Shared memory's pages leave for swap, and come back. Linux: shmem_writeout, shmem_swapin_folio.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "cache/packed_slot.h"
@@ -29,14 +30,25 @@ Result<bool> SharedMemory::bring_back(std::uint64_t index, SwapSlot slot) {
   SwapSpace& swap = *objects_->swap();
   const auto found = swap.look_up_or_start(slot);
   if (!found) return false;  // another thread was first
-  if (found->kind == SwapSpace::Lookup::Kind::kCached) {
+  const bool cached = found->kind == SwapSpace::Lookup::Kind::kCached;
+  if (cached && frames_.frame(found->pfn).state == FrameState::kPageCache) {
     restore(index, slot, found->pfn);
     return false;
   }
   const auto pfn = frames_.allocate(0, FrameState::kPageCache, ZeroPolicy::kDontCare);
   if (!pfn) {
-    swap.finish_read(slot, fail(Errno::kNoMem));
+    if (cached) {
+      frames_.put(found->pfn);
+    } else {
+      swap.finish_read(slot, fail(Errno::kNoMem));
+    }
     return fail(Errno::kNoMem);
+  }
+  if (cached) {
+    // Read ahead by who could not know what it is.
+    std::memcpy(frames_.address(*pfn), frames_.address(found->pfn), kPageSize);
+    frames_.put(found->pfn);
+    return restore(index, slot, *pfn);
   }
   if (const auto read = swap.read_in(slot, *pfn); !read) {
     swap.finish_read(slot, fail(read.error()));
@@ -68,7 +80,7 @@ bool SharedMemory::restore(std::uint64_t index, SwapSlot slot, Pfn pfn) {
   }
   SwapSpace& swap = *objects_->swap();
   if (restored) {
-    if (swap.free(slot) == SwapSpace::SlotState::kCached) swap.erase_unused(slot, pfn);
+    swap.forget(slot);
     objects_->page_arrived(pfn);
   } else {
     frames_.put(pfn);

@@ -107,11 +107,17 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
 
   if (advice == MADV_REMOVE) return remove(range);
 
-  const LockGuard guard(lock_);
-  TlbGather gather(frames_, cache_);
-  return for_each_part(range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS {
-    return advise_area(gather, vma, part, advice);
-  });
+  Result<void> advised;
+  {
+    const LockGuard guard(lock_);
+    TlbGather gather(frames_, cache_);
+    advised =
+        for_each_part(range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS {
+          return advise_area(gather, vma, part, advice);
+        });
+  }
+  if (advised && (advice == MADV_COLD || advice == MADV_PAGEOUT)) retire(range, advice);
+  return advised;
 }
 
 /// `change` runs under the lock, which the thread-safety analysis does not see through a

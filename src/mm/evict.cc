@@ -9,17 +9,45 @@ namespace gonzo {
 
 std::size_t Reclaimer::evict(std::span<const Pfn> victims) {
   std::array<Pfn, kBatch> anonymous, others;
-  std::size_t anonymous_count = 0, other_count = 0;
+  std::size_t anonymous_count = 0, other_count = 0, freed = 0;
   for (const Pfn pfn : victims) {
     Frame& frame = manager_.frames().frame(pfn);
-    if (std::atomic_ref(frame.state).load(std::memory_order_relaxed) == FrameState::kPageCache) {
+    if (frame.has(frame_flags::kReadAhead)) {
+      freed += evict_unused(pfn) ? 1 : 0;
+    } else if (std::atomic_ref(frame.state).load(std::memory_order_relaxed) ==
+               FrameState::kPageCache) {
       others[other_count++] = pfn;
     } else {
       anonymous[anonymous_count++] = pfn;
     }
   }
-  return evict_anonymous(std::span(anonymous).first(anonymous_count)) +
+  return freed + evict_anonymous(std::span(anonymous).first(anonymous_count)) +
          evict_object_pages(std::span(others).first(other_count));
+}
+
+/// Was read ahead, and nobody has asked for it: swap still has the same.
+bool Reclaimer::evict_unused(Pfn pfn) {
+  const Frame& frame = manager_.frames().frame(pfn);
+  const SwapSlot slot = unpack_swap_slot(frame_index(frame));
+  // While the flag is there the index is the slot.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const auto found = frame.has(frame_flags::kReadAhead) ? swap_.find(slot) : std::nullopt;
+  if (found != pfn) {
+    if (found) manager_.frames().put(*found);
+    keep(std::span(&pfn, 1), Kept::kBusy);
+    return false;
+  }
+  Shadow shadow;
+  {
+    const LockGuard guard(lock_);
+    shadow = policy_->evicted(pfn.value, Eviction::kDropped);
+  }
+  swap_.erase(slot, pfn, shadow.word);
+  const bool freed = manager_.frames().put(pfn);
+  const LockGuard guard(lock_);
+  // Whoever has found it meanwhile has said, or is about to say, that it has arrived.
+  end_isolation(pfn);
+  return freed;
 }
 
 // ---- anonymous memory ----

@@ -18,24 +18,34 @@ struct AddressSpace::SwappedPage {
   FaultOutcome outcome = FaultOutcome::kMinor;
 };
 
+/// Others whose entries name the slot will find this frame: then it is all the family's.
+void AddressSpace::begin_page(Pfn pfn, SwapSlot slot, const FaultContext& context) {
+  Frame& frame = frames_.frame(pfn);
+  set_frame_origin(frame, manager_.swap()->count(slot) == 1 ? id_ : root_);
+  set_frame_index(frame, context.index());
+}
+
 AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) {
   const StallClock::Stall stall(manager_.stalls());
   SwapSpace& swap = *manager_.swap();
   const SwapSlot slot = slot_of(context.entry);
   const auto found = swap.look_up_or_start(slot);
   if (!found) return {};  // the entry has changed: the access is tried again
-  if (found->kind == SwapSpace::Lookup::Kind::kCached) return {.pfn = found->pfn};
+  if (found->kind == SwapSpace::Lookup::Kind::kCached) {
+    if (frames_.frame(found->pfn).take(frame_flags::kReadAhead)) {
+      begin_page(found->pfn, slot, context);
+      swap.note_readahead_hit(slot);
+    }
+    return {.pfn = found->pfn};
+  }
 
   const auto pfn = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
   if (!pfn) {
     swap.finish_read(slot, fail(Errno::kNoMem));
     return {.outcome = FaultOutcome::kOutOfMemory};
   }
-  // Others whose entries name the slot will find this frame: then it is all the family's.
-  Frame& frame = frames_.frame(*pfn);
-  set_frame_origin(frame, swap.count(slot) == 1 ? id_ : root_);
-  set_frame_index(frame, context.index());
-  if (const auto read = swap.read_in(slot, *pfn); !read) {
+  begin_page(*pfn, slot, context);
+  if (const auto read = manager_.read_swap(slot, *pfn); !read) {
     swap.finish_read(slot, fail(read.error()));
     frames_.put(*pfn);
     return {.outcome = FaultOutcome::kBeyondObject};

@@ -192,6 +192,33 @@ std::size_t Reclaimer::reclaim(std::size_t wanted) {
   return freed;
 }
 
+// ---- by choice ----
+
+void Reclaimer::cool(std::span<const Pfn> pages) {
+  drain();
+  const LockGuard guard(lock_);
+  for (const Pfn pfn : pages) {
+    if (policy_->knows(pfn.value) && !isolated_[pfn.value]) policy_->cooled(pfn.value);
+  }
+}
+
+std::size_t Reclaimer::page_out(std::span<const Pfn> pages) {
+  drain();
+  std::array<Pfn, kBatch> taken;
+  std::size_t count = 0;
+  {
+    const LockGuard guard(lock_);
+    for (const Pfn pfn : pages.first(std::min(pages.size(), kBatch))) {
+      const auto kind = kind_of(pfn);
+      const bool can_leave = kind == PageKind::kFile || (kind && swap_.has_areas());
+      if (!can_leave || isolated_[pfn.value] || !policy_->take(pfn.value)) continue;
+      isolated_[pfn.value] = true;
+      taken[count++] = pfn;
+    }
+  }
+  return evict(std::span(taken).first(count));
+}
+
 // ---- ahead of need ----
 
 /// How many frames are missing at the high watermarks.

@@ -5,6 +5,8 @@
 # "<!-- programs -->" and "<!-- /programs -->" is put up to date (README.md).
 # A row is a script of cases/, run by bash in an empty directory with INPUTS naming a directory of
 # its own; cases/NAME.prepare.sh fills that before, natively. Output, errors and status are compared.
+# PRESSURE=1: instead, each on a machine of 1/2, 1/4 and 1/8 of the memory that it used at most, with swap
+# (SWAP, default 4G); the table between "<!-- pressure -->" and "<!-- /pressure -->".
 # A program that is not there is said to be not installed: nothing here is needed to build or test.
 set -u
 gonzo=$(realpath "$1")
@@ -54,6 +56,40 @@ difference() {
   [ "$native" = "$guest" ] || echo "status $guest, natively $native"
 }
 
+# Takes the run's figures out of its errors; prints the frames that were used at most, in KiB.
+take_peak() {
+  local figures
+  figures=$(grep '^{"processes"' "$work/guest/err" | tail -n 1)
+  sed -i '/^{"processes"/d' "$work/guest/err"
+  awk -v pages="$(sed -E 's/.*"peak_used":([0-9]+).*/\1/' <<<"$figures")" 'BEGIN { print pages * 4 }'
+}
+
+# The rest of a row of the table for PRESSURE.
+rows_under_pressure() {
+  local name=$1 script=$2 peak part size reason cells
+  shift 2
+  timed "$work/native" bash "$cases/$script.sh" "$@"
+  cells=" $elapsed |"
+  timed "$work/guest" "$gonzo" run --stats=json "${options[@]}" -- bash "$cases/$script.sh" "$@"
+  cells+=" $elapsed |"
+  peak=$(take_peak)
+  for part in 2 4 8; do
+    rm -rf "$work/guest"
+    size=$((peak / part > 2048 ? peak / part : 2048))
+    timed "$work/guest" "$gonzo" run --memory "${size}K" --swap "${SWAP:-4G}" \
+      ${MACHINE:+--machine "$MACHINE"} -- bash "$cases/$script.sh" "$@"
+    reason=$(difference | paste -sd ';' | sed 's/;/; /')
+    if [ -n "$reason" ]; then
+      failures=$((failures + 1))
+      cells+=" **fails**: $reason |"
+      [ -z "${KEEP:-}" ] || cp -r "$work/native" "$work/guest" "$KEEP"
+    else
+      cells+=" same, $elapsed |"
+    fi
+  done
+  say "| $name | $((peak / 1024)) |$cells"
+}
+
 # row NAME "PROGRAMS..." CASE ARGUMENTS...
 row() {
   local name=$1 needs=$2 script=$3 program native guest reason
@@ -61,7 +97,7 @@ row() {
   is_wanted "$name" || return 0
   for program in $needs; do
     command -v "$program" >/dev/null || {
-      say "| $name | not installed: $program | | | |"
+      say "| $name | not installed: $program |$blank"
       return
     }
   done
@@ -70,9 +106,13 @@ row() {
   export INPUTS=$work/inputs
   if [ -f "$cases/$script.prepare.sh" ]; then
     (cd "$INPUTS" && bash "$cases/$script.prepare.sh") >"$work/prepared" 2>&1 || {
-      say "| $name | could not be prepared: $(tail -n 1 "$work/prepared") | | | |"
+      say "| $name | could not be prepared: $(tail -n 1 "$work/prepared") |$blank"
       return
     }
+  fi
+  if [ -n "${PRESSURE:-}" ]; then
+    rows_under_pressure "$name" "$script" "$@"
+    return
   fi
   timed "$work/native" bash "$cases/$script.sh" "$@"
   native=$elapsed
@@ -88,8 +128,15 @@ row() {
     'BEGIN { printf "%.1f", g / (n > 0 ? n : 0.01) }') |"
 }
 
-say '| program | output and status | native, s | Gonzo, s | ratio |'
-say '|---|---|---|---|---|'
+if [ -n "${PRESSURE:-}" ]; then
+  section=pressure blank=' | | | | |'
+  say '| program | peak, MiB | native, s | Gonzo, s | half of the peak, s | a quarter | an eighth |'
+  say '|---|---|---|---|---|---|---|'
+else
+  section=programs blank=' | | |'
+  say '| program | output and status | native, s | Gonzo, s | ratio |'
+  say '|---|---|---|---|---|'
+fi
 row "bash: pipelines, substitutions, jobs" "bash awk md5sum" pipelines
 row "bash: 500 forks" "bash" forks
 row "coreutils" "sort split sha256sum" coreutils
@@ -117,6 +164,6 @@ row "stress-ng: madvise" "stress-ng" stress madvise --madvise-ops 10
 row "valgrind --version" "valgrind" valgrind
 
 if [ -n "${TABLE:-}" ]; then
-  "$(dirname "$cases")/../../tools/put-section" programs "$TABLE" "$table"
+  "$(dirname "$cases")/../../tools/put-section" "$section" "$TABLE" "$table"
 fi
 [ "$failures" -eq 0 ]

@@ -34,6 +34,9 @@ inline constexpr std::uint16_t kPoisoned = 1 << 4;  ///< free, and filled with p
 inline constexpr std::uint16_t kSwapBacked = 1 << 5;
 /// kPageCache, shared memory: somebody was given the page since it was last looked at.
 inline constexpr std::uint16_t kReferenced = 1 << 6;
+/// kAnonymous: read from swap before anybody asked for it. In the swap cache, not mapped; `index`
+/// is its slot, packed, until this flag goes (Linux: PG_readahead, PG_swapcache).
+inline constexpr std::uint16_t kReadAhead = 1 << 7;
 }  // namespace frame_flags
 
 /// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches
@@ -51,6 +54,11 @@ struct Frame {
   std::uint64_t private_data;               ///< see frame_owner.h
 
   bool has(std::uint16_t flag) const { return flags.load(std::memory_order_relaxed) & flag; }
+  /// True: it was set.
+  bool take(std::uint16_t flag) {
+    return (flags.fetch_and(static_cast<std::uint16_t>(~flag), std::memory_order_acq_rel) & flag) !=
+           0;
+  }
   void set(std::uint16_t flag) { flags.fetch_or(flag, std::memory_order_relaxed); }
   void clear(std::uint16_t flag) {
     flags.fetch_and(static_cast<std::uint16_t>(~flag), std::memory_order_relaxed);

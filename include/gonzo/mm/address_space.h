@@ -308,6 +308,8 @@ class AddressSpace {
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_swap(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   SwappedPage bring_back(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  /// The page of a frame whose first entry is to be ours.
+  void begin_page(Pfn pfn, SwapSlot slot, const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   bool claim_like(Entry target, CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome copy_claimed(const FaultContext& context, std::span<CopySlot> pages, unsigned target)
@@ -326,6 +328,9 @@ class AddressSpace {
       GONZO_REQUIRES(lock_);
   /// Clears A, or A and D, so that the next use shows. Frames that others share keep D.
   void age_entries(TlbGather& gather, AddressRange range, std::uint64_t bits) GONZO_REQUIRES(lock_);
+  // mm/retire.cc
+  std::size_t collect_own(VirtAddr& at, VirtAddr end, std::span<Pfn> out) GONZO_EXCLUDES(lock_);
+  void retire(AddressRange range, int advice) GONZO_EXCLUDES(lock_);
   Result<void> install_guards(TlbGather& gather, Vma& vma, AddressRange range)
       GONZO_REQUIRES(lock_);
   Result<void> remove_guards(const Vma& vma, AddressRange range) GONZO_REQUIRES(lock_);

@@ -139,8 +139,14 @@ class MemoryManager {
 
   /// Before the first address space, or after the last (null). Its swap has all its areas by now.
   void serve(Reclaimer* reclaimer);
+  /// Null when nobody serves.
+  Reclaimer* reclaimer() const { return reclaimer_; }
   /// Null when there is no swap.
   SwapSpace* swap() const { return swap_; }
+  /// Reads a slot whose read is the caller's into a frame of the caller's, and with it, into the
+  /// swap cache, neighbours that are worth it. Blocks. Errors of the device (Linux:
+  /// swapin_readahead; mm/swap_readahead.cc).
+  Result<void> read_swap(SwapSlot slot, Pfn pfn);
   /// An anonymous frame has become a page of a program.
   void note_arrival(Pfn pfn, Shadow returning = {}) {
     if (swap_ != nullptr) reclaimer_->added(pfn, returning);
@@ -190,6 +196,7 @@ class MemoryManager {
   void for_each_mapper(const TracedPage& any, FunctionRef<bool(AddressSpace&)> visit,
                        ObjectRef& object) GONZO_REQUIRES(spaces_lock_);
   bool is_unmapped(const TracedPage& page) const;
+  std::size_t start_readahead(SwapSlot slot, std::span<SwapSlot> slots, std::span<Pfn> frames);
 
   Reclaimer* reclaimer_ = nullptr;
   SwapSpace* swap_ = nullptr;

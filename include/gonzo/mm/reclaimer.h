@@ -60,6 +60,12 @@ class Reclaimer final : public PageListener {
   /// watermarks say, or no more can be had. The number of frames freed (Linux: balance_pgdat).
   std::size_t balance() GONZO_EXCLUDES(lock_);
 
+  /// Pages that will not be used soon: they are among the next to leave (Linux: MADV_COLD).
+  void cool(std::span<const Pfn> pages) GONZO_EXCLUDES(lock_);
+  /// Pages that are to leave now, at most MemoryManager::kMostTraced; how many frames that freed.
+  /// As reclaim() (Linux: MADV_PAGEOUT).
+  std::size_t page_out(std::span<const Pfn> pages) GONZO_EXCLUDES(lock_);
+
   /// An anonymous frame has become a page of a program; `returning`: what its swap slot remembered.
   /// Nobody needs to say when it goes. Cheap: told to the policy in batches (Linux: lru_add_drain).
   void added(Pfn pfn, Shadow returning = {}) GONZO_EXCLUDES(lock_);
@@ -95,6 +101,7 @@ class Reclaimer final : public PageListener {
   std::uint64_t frames_wanted() const;
   // Eviction of pages of one kind: the number of frames that became free.
   std::size_t evict(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
+  bool evict_unused(Pfn pfn) GONZO_EXCLUDES(lock_);
   std::size_t evict_anonymous(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
   std::size_t evict_object_pages(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
   std::size_t evict_from(std::span<const TracedPage> pages) GONZO_EXCLUDES(lock_);

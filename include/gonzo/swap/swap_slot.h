@@ -17,4 +17,11 @@ struct SwapSlot {
 /// How many devices there can be at once (Linux: MAX_SWAPFILES).
 inline constexpr unsigned kMaxSwapDevices = 31;
 
+/// Both in one word (Linux: swp_entry).
+inline std::uint64_t pack(SwapSlot slot) { return (std::uint64_t{slot.type} << 58) | slot.offset; }
+inline SwapSlot unpack_swap_slot(std::uint64_t word) {
+  return {.type = static_cast<unsigned>(word >> 58),
+          .offset = word & ((std::uint64_t{1} << 58) - 1)};
+}
+
 }  // namespace gonzo

@@ -139,8 +139,9 @@ TEST_F(SwapTest, AFailedReadIsOneProcessesTrouble) {
   map(2);
   fill(2);
   push_out();
-  device_->fail_reads({.count = 1});
+  device_->fail_reads({});
   EXPECT_EQ(read_fault(page(0)), FaultOutcome::kBeyondObject);
+  device_->recover();
   EXPECT_EQ(peek(page(1)), value_of(1));
   EXPECT_EQ(peek(page(0)), value_of(0));
 }
@@ -165,6 +166,64 @@ TEST_F(SwapTest, EndsWhenSwapIsFull) {
   EXPECT_GT(filled, kSlots);
   EXPECT_LT(filled, kSlots + kFrames);
   EXPECT_EQ(space_->fault(page(filled), Access::kWrite), FaultOutcome::kOutOfMemory);
+}
+
+TEST_F(SwapTest, AdviceSendsPagesAway) {
+  map(64);
+  fill(64);
+  auto child = fork(*space_);
+  for (std::uint64_t i = 0; i < 32; ++i) poke(page(i), value_of(i));
+  ASSERT_TRUE(space_->advise(page(0), 64 * kPageSize, MADV_PAGEOUT).has_value());
+  EXPECT_TRUE(entry(page(5)).is_swap());
+  EXPECT_EQ(space_->counts().swap, 32U);  // not those that the child has, too
+  expect_filled(*space_, 64);
+  child.reset();
+  ASSERT_TRUE(space_->advise(page(0), 16 * kPageSize, MADV_COLD).has_value());
+  reclaimer_->reclaim(8);
+  EXPECT_GT(space_->counts().swap, 0U);
+  for (std::uint64_t i = 16; i < 32; ++i) EXPECT_TRUE(entry(page(i)).is_present()) << i;
+}
+
+/// Linux: swapin_readahead.
+TEST_F(SwapTest, NeighboursComeAlong) {
+  map(64);
+  fill(64);
+  push_out();
+  expect_filled(*space_, 64);
+  const SwapSpace::Totals totals = swap_->totals();
+  EXPECT_GT(totals.read_ahead, 32U);
+  EXPECT_EQ(totals.hits, totals.read_ahead);
+  EXPECT_LT(space_->counts().major_faults, 32U);
+  EXPECT_EQ(totals.free, kSlots);
+}
+
+TEST_F(SwapTest, NeighboursThatNobodyAsksForLeaveAgainUnwritten) {
+  map(64);
+  fill(64);
+  push_out();
+  const std::uint64_t written = swap_->totals().written;
+  EXPECT_EQ(peek(page(8)), value_of(8));
+  EXPECT_GT(swap_->totals().cached, 0U);
+  push_out();
+  EXPECT_EQ(swap_->totals().cached, 0U);
+  EXPECT_EQ(swap_->totals().written, written + 1);
+  expect_filled(*space_, 64);
+}
+
+TEST_F(SwapTest, NeighboursOfACopyBelongToBoth) {
+  map(32);
+  fill(32);
+  const auto child = fork(*space_);
+  push_out();
+  EXPECT_EQ(peek(page(0)), value_of(0));
+  for (std::uint64_t i = 0; i < 32; ++i) {
+    EXPECT_EQ(peek(*child, page(i)), value_of(i));
+    EXPECT_EQ(peek(page(i)), value_of(i));
+  }
+  push_out();
+  EXPECT_EQ(space_->counts().swap, 32U);
+  EXPECT_EQ(child->counts().swap, 32U);
+  expect_filled(*child, 32);
 }
 
 /// Linux: kswapd.
