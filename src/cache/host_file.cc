@@ -4,13 +4,16 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <cstdio>
 #include <ctime>
 #include <limits>
+#include <tuple>
 
 #include <gonzo/cache/host_file.h>
 
@@ -34,6 +37,21 @@ std::string descriptor_link(int descriptor) {
 bool is_in_memory(int descriptor) {
   struct statfs system;
   return fstatfs(descriptor, &system) == 0 && system.f_type == TMPFS_MAGIC;
+}
+
+/// Whether a change is stamped anew if somebody has asked for the last one's stamp, however soon it
+/// comes (Linux 6.13, Documentation/filesystems/multigrain-ts.rst).
+bool has_multigrain_stamps(int descriptor) {
+  utsname host;
+  unsigned major = 0;
+  unsigned minor = 0;
+  if (uname(&host) != 0 || std::sscanf(host.release, "%u.%u", &major, &minor) != 2) return false;
+  if (std::tie(major, minor) < std::tuple(6U, 13U)) return false;
+  struct statfs system;
+  if (fstatfs(descriptor, &system) != 0) return false;
+  constexpr std::array<std::int64_t, 4> kHaveThem = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                                     BTRFS_SUPER_MAGIC, TMPFS_MAGIC};
+  return std::ranges::find(kHaveThem, system.f_type) != kHaveThem.end();
 }
 
 bool fits_offset(std::uint64_t offset) {
@@ -128,11 +146,14 @@ Result<FileStatus> HostFile::status() {
   clock_gettime(CLOCK_REALTIME, &now);
   const std::int64_t modified = nanoseconds(status.st_mtim);
   const std::int64_t changed = nanoseconds(status.st_ctim);
+  const bool is_old = nanoseconds(now) - std::max(modified, changed) > kSettleTimeNs;
+  // Whole seconds may be all that an older format of the file system can store.
+  const bool is_fine = status.st_ctim.tv_nsec != 0;
   return FileStatus{.size = static_cast<std::uint64_t>(status.st_size),
                     .modified_ns = modified,
                     .changed_ns = changed,
                     .links = status.st_nlink,
-                    .settled = nanoseconds(now) - std::max(modified, changed) > kSettleTimeNs};
+                    .settled = is_old || (is_fine && has_multigrain_stamps(descriptor_))};
 }
 
 Result<std::size_t> HostFile::read_at(std::uint64_t offset,
