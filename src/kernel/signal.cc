@@ -36,21 +36,23 @@ void cancel_opposites(PendingSignals& pending, int signal) {
   if ((kStopping & signal_bit(signal)) != 0) pending.discard(signal_bit(SIGCONT));
 }
 
-Result<void> send(Process& process, PendingSignals& pending, SignalSet blocked,
+enum class Sent : bool { kDropped, kToBeTaken };
+
+Result<Sent> send(Process& process, PendingSignals& pending, SignalSet blocked,
                   const SignalInfo& info) {
   if (!is_signal(info.signal)) return fail(Errno::kInval);
   if (info.signal == SIGKILL) {
     process.begin_exit({.signal = SIGKILL});
-    return {};
+    return Sent::kToBeTaken;
   }
   cancel_opposites(process.pending(), info.signal);
   process.for_each_task([&](Task& task) { cancel_opposites(task.pending(), info.signal); });
   // Whatever becomes of the signal itself.
   if (info.signal == SIGCONT && process.resume()) process.system().processes().continued(process);
-  if (is_dropped(process, info, blocked)) return {};
+  if (is_dropped(process, info, blocked)) return Sent::kDropped;
   GONZO_TRY(pending.add(info, queue_limit(process)));
   process.signals_changed(signal_bit(info.signal));
-  return {};
+  return Sent::kToBeTaken;
 }
 
 enum class Interrupted : std::uint8_t { kByHandler, kBySilence };
@@ -190,7 +192,8 @@ SignalInfo signal_for_exception(std::uint8_t vector, VirtAddr rip,
 }
 
 Result<void> send_signal(Task& task, const SignalInfo& info) {
-  GONZO_TRY(send(task.process(), task.pending(), task.signal_mask(), info));
+  GONZO_ASSIGN(const Sent sent, send(task.process(), task.pending(), task.signal_mask(), info));
+  if (sent == Sent::kDropped) return {};
   if ((task.blocked_signals() & signal_bit(info.signal)) == 0) task.notify();
   return {};
 }
@@ -204,8 +207,8 @@ Result<void> send_signal(Process& process, const SignalInfo& info) {
     blocked &= task.signal_mask();
   });
   if (!any) return {};
-  GONZO_TRY(send(process, process.pending(), blocked, info));
-  process.wake_for_signal(info.signal);
+  GONZO_ASSIGN(const Sent sent, send(process, process.pending(), blocked, info));
+  if (sent == Sent::kToBeTaken) process.wake_for_signal(info.signal);
   return {};
 }
 

@@ -78,13 +78,15 @@ void* TaskThreads::run(void* life) {
   const std::unique_ptr<Life> own(static_cast<Life*>(life));
   TaskThreads& threads = own->threads;
   threads.live(own->start);
+  // What the main thread waits for: the end of the first process, and of all.
+  bool matters = own->start.task->process().pid() == kFirstProcess;
   own->start.task.reset();
   {
     const LockGuard guard(threads.lock_);
     threads.ended_.push_back(pthread_self());
-    --threads.running_;
+    matters |= --threads.running_ == 0;
   }
-  threads.tell_main();
+  if (matters) threads.tell_main();
   return nullptr;
 }
 
