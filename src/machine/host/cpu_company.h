@@ -28,6 +28,12 @@ class CpuCompany {
   void part(pid_t guest);
   /// After the turn; `work`: ticks that the guest worked.
   void leave(std::uint64_t work);
+  /// Another guest from here on, of which nothing is known.
+  void forget(pid_t guest) {
+    part(guest);
+    streak_ = 0;
+    wanted_ = false;
+  }
   bool is_together() const { return guest_cpu_ >= 0; }
 
  private:

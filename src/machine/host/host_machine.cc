@@ -61,6 +61,7 @@ Result<std::unique_ptr<Machine>> create_host_machine(const Arena& arena,
   parts.patience = options.patience;
   GONZO_ASSIGN(parts.slots, ContextSlots::create());
   GONZO_ASSIGN(parts.zygote, Zygote::create(*parts.slots, arena.fd(), parts.spin));
+  parts.spares = std::make_unique<SpareProcesses>(*parts.slots, *parts.zygote);
   return std::make_unique<HostMachine>(std::move(parts));
 }
 

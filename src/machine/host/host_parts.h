@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "machine/host/context_slots.h"
+#include "machine/host/spare_processes.h"
 #include "machine/host/spin_budget.h"
 #include "machine/host/tsc_clock.h"
 #include "machine/host/zygote.h"
@@ -20,7 +21,9 @@ struct HostParts {
   std::chrono::milliseconds patience{};  ///< HostMachineOptions::patience
   TscClock clock;
   std::unique_ptr<ContextSlots> slots;
-  std::unique_ptr<Zygote> zygote;  ///< after the slots: it dies first
+  // Each after what it needs: the last dies first.
+  std::unique_ptr<Zygote> zygote;
+  std::unique_ptr<SpareProcesses> spares;
 };
 
 }  // namespace gonzo

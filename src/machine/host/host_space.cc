@@ -1,11 +1,10 @@
 #include "machine/host/host_space.h"
 
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "machine/host/host_clock.h"
 #include <gonzo/base/cpu_clock_number.h>
@@ -17,17 +16,31 @@ namespace {
 // Dropping the shadow makes room for tens of thousands of mappings: once helps, or nothing does.
 constexpr unsigned kMaxFailures = 3;
 
-void reap(pid_t process) {
-  while (waitpid(process, nullptr, __WALL) < 0 && errno == EINTR) {
-  }
-}
+// A process that had more mapped would be busy with that when the next guest needs one.
+constexpr std::uint64_t kMostPagesToUnmap = 16384;
 
 }  // namespace
 
-HostSpace::HostSpace(HostParts& parts, PageTable& table, pid_t process)
-    : parts_(parts), process_(process), shadow_(table, parts.arena_frames, parts.mapping_limit) {}
+HostSpace::HostSpace(HostParts& parts, PageTable& table, std::unique_ptr<StubThread> first)
+    : parts_(parts),
+      process_(first->link.process()),
+      shadow_(table, parts.arena_frames, parts.mapping_limit) {
+  threads_.push_back(std::move(first));
+}
 
 Result<std::unique_ptr<HostSpace>> HostSpace::create(HostParts& parts, PageTable& table) {
+  std::unique_ptr<StubThread> first = parts.spares->take();
+  if (first != nullptr)
+    return std::unique_ptr<HostSpace>(new HostSpace(parts, table, std::move(first)));
+  GONZO_ASSIGN(first, spawn_process(parts));
+  StubLink& link = first->link;
+  std::unique_ptr<HostSpace> space(new HostSpace(parts, table, std::move(first)));
+  // As any process may be at any time; its thread will say so.
+  if (link.wait_for_start() != StubLink::Wake::kTurn) space->gone_ = true;
+  return space;
+}
+
+Result<std::unique_ptr<StubThread>> HostSpace::spawn_process(HostParts& parts) {
   GONZO_ASSIGN(const std::uint32_t slot, parts.slots->allocate());
   gonzo_mailbox& mailbox = parts.slots->mailbox(slot);
   parts.zygote->prepare(mailbox);
@@ -36,20 +49,29 @@ Result<std::unique_ptr<HostSpace>> HostSpace::create(HostParts& parts, PageTable
     parts.slots->release(slot);
     return fail(process.error());
   }
-  std::unique_ptr<HostSpace> space(new HostSpace(parts, table, *process));
-  LockGuard guard(space->mutex_);
-  space->threads_.push_back(std::make_unique<StubThread>(slot, mailbox, *process, parts));
-  if (space->threads_.front()->link.wait_for_start() != StubLink::Wake::kTurn) {
-    space->gone_ = true;  // as any process may be at any time; its thread will say so
-  }
-  return space;
+  return std::make_unique<StubThread>(slot, mailbox, *process, parts.spin, parts.patience);
 }
 
 HostSpace::~HostSpace() {
-  parts_.zygote->send_signal(process_, 0, SIGKILL);
-  reap(process_);
   LockGuard guard(mutex_);
+  if (give_away_process()) return;
+  parts_.zygote->end(process_);
   for (const auto& thread : threads_) parts_.slots->release(thread->slot);
+}
+
+/// For the next guest, if nothing was odd about this one. Nobody waits until all is unmapped.
+bool HostSpace::give_away_process() {
+  if (is_gone() || threads_.size() != 1 || failures_ != 0 ||
+      shadow_.pages_filled() > kMostPagesToUnmap) {
+    return false;
+  }
+  std::unique_ptr<StubThread>& thread = threads_.front();
+  if (thread->state != StubThread::State::kIdle) return false;
+  parts_.zygote->prepare_again(thread->link.mailbox(), thread->slot);
+  shadow_.drop();
+  shadow_.pending().take(thread->link.mailbox());
+  parts_.spares->give(std::move(thread));
+  return true;
 }
 
 MachineCounters HostSpace::counters() const {
@@ -119,7 +141,9 @@ bool HostSpace::execute_pending(StubThread& thread) {
 /// While threads of the space run: by a stopped one, else by a running one that we kick.
 void HostSpace::execute_somewhere() {
   StubThread* stopped = find_thread(StubThread::State::kStopped);
-  if (stopped == nullptr) stopped = find_thread(StubThread::State::kIdle);
+  // The only one in use may still be at the commands that travelled with its turn: these come
+  // after.
+  if (stopped == nullptr && attached_ > 1) stopped = find_thread(StubThread::State::kIdle);
   if (stopped != nullptr) {
     execute_pending(*stopped);
     return;
@@ -165,7 +189,7 @@ HostSpace::Entry HostSpace::enter(StubThread& thread, std::optional<ShadowFault>
   }
   CommandQueue& pending = shadow_.pending();
   gonzo_mailbox& mailbox = thread.link.mailbox();
-  if (threads_.size() == 1) {
+  if (attached_ == 1) {
     // The commands travel with the turn: the stub executes them before the guest goes on.
     while (pending.size() > GONZO_COMMAND_CAPACITY) {
       pending.take(mailbox);
@@ -209,6 +233,7 @@ Result<StubThread*> HostSpace::acquire_thread() {
     GONZO_ASSIGN(thread, add_thread(*maker));
   }
   thread->state = StubThread::State::kStopped;
+  ++attached_;
   return thread;
 }
 
@@ -237,7 +262,8 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   gonzo_mailbox& mailbox = parts_.slots->mailbox(slot);
   parts_.zygote->prepare(mailbox);
   // In the list at once: the process may map the slot from here on.
-  threads_.push_back(std::make_unique<StubThread>(slot, mailbox, process_, parts_));
+  threads_.push_back(
+      std::make_unique<StubThread>(slot, mailbox, process_, parts_.spin, parts_.patience));
   StubThread& thread = *threads_.back();
   thread.tls = maker.tls;  // a clone's
   gonzo_mailbox& request = maker.link.mailbox();
@@ -246,6 +272,7 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   if (!run_commands(maker)) {
     const std::int32_t result = request.commands[0].result;
     thread.state = StubThread::State::kRunning;  // never to be found
+    ++attached_;
     return fail(is_gone() || result >= 0 ? Errno::kSrch : static_cast<Errno>(-result));
   }
   if (thread.link.wait_for_start() != StubLink::Wake::kTurn) {
@@ -258,6 +285,7 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
 void HostSpace::release_thread(StubThread& thread) {
   LockGuard guard(mutex_);
   thread.state = StubThread::State::kIdle;
+  --attached_;
 }
 
 // ---- CPU time ----

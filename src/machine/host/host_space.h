@@ -14,37 +14,12 @@
 
 #include "machine/host/host_parts.h"
 #include "machine/host/shadow.h"
-#include "machine/host/stub_link.h"
+#include "machine/host/stub_thread.h"
 #include <gonzo/base/lock.h>
 #include <gonzo/base/thread_annotations.h>
 #include <gonzo/machine/machine.h>
 
 namespace gonzo {
-
-/// A thread of the guest's process. A host thread that drives it calls HostSpace::enter, gives the
-/// turn, waits, and calls HostSpace::leave; between leave and enter whoever holds the space's lock
-/// may use it to execute commands.
-struct StubThread {
-  enum class State : std::uint8_t {
-    kIdle,     ///< belongs to no guest thread
-    kStopped,  ///< waits in the stub
-    kRunning,
-  };
-
-  StubThread(std::uint32_t slot_index, gonzo_mailbox& mailbox, pid_t process,
-             const HostParts& parts)
-      : slot(slot_index), link(mailbox, process, parts.spin, parts.patience) {}
-
-  const std::uint32_t slot;
-  StubLink link;
-  State state = State::kIdle;  ///< guarded by the space's lock
-  /// What its entries of the GDT are; used by whoever drives the thread.
-  std::array<std::uint64_t, segment::kTlsEntries> tls{};
-  /// The host's CPU time of it as last seen, and what the two sides had used before it came to its
-  /// present guest thread; guarded by the space's lock.
-  std::chrono::nanoseconds cpu_time{0};
-  MachineThreadTimes before;
-};
 
 /// A page fault that the shadow may have caused.
 struct ShadowFault {
@@ -100,7 +75,9 @@ class HostSpace final : public MachineSpace {
   void kick(const StubThread& thread) const;
 
  private:
-  HostSpace(HostParts& parts, PageTable& table, pid_t process);
+  HostSpace(HostParts& parts, PageTable& table, std::unique_ptr<StubThread> first);
+  static Result<std::unique_ptr<StubThread>> spawn_process(HostParts& parts);
+  bool give_away_process() GONZO_REQUIRES(mutex_);
   bool is_gone() const { return gone_.load(std::memory_order_acquire); }
   bool execute_pending(StubThread& thread) GONZO_REQUIRES(mutex_);
   void execute_somewhere() GONZO_REQUIRES(mutex_);
@@ -120,6 +97,7 @@ class HostSpace final : public MachineSpace {
   std::condition_variable_any changed_;
   Shadow shadow_ GONZO_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<StubThread>> threads_ GONZO_GUARDED_BY(mutex_);
+  unsigned attached_ GONZO_GUARDED_BY(mutex_) = 0;  ///< threads that are not idle
   unsigned running_ GONZO_GUARDED_BY(mutex_) = 0;
   unsigned waiting_ GONZO_GUARDED_BY(mutex_) = 0;   ///< for a running thread to execute commands
   unsigned failures_ GONZO_GUARDED_BY(mutex_) = 0;  ///< refused mappings in a row

@@ -53,9 +53,19 @@ Trap HostThread::gone(const char* reason) {
   return {.kind = TrapKind::kGone, .reason = gone_reason_};
 }
 
+/// The first thing that a guest does is fetch its first instruction: what it takes to allow that
+/// need not wait until it traps.
+void HostThread::foresee_fault() {
+  has_run_ = true;
+  const VirtAddr first(registers_.rip);
+  if (!Shadow::is_guest_address(first)) return;
+  fault_ = ShadowFault{first, Access::kExecute, ShadowFault::Status::kFresh};
+}
+
 Trap HostThread::run() {
   for (;;) {
     if (interrupted_.exchange(false)) return {.kind = TrapKind::kInterrupted};
+    if (!has_run_) foresee_fault();
     if (stub_.tls != registers_.tls && !space_.set_descriptors(stub_, registers_.tls)) {
       return gone("the host refused a descriptor");
     }

@@ -30,6 +30,8 @@ class HostThread final : public MachineThread {
       : space_(space), stub_(stub), registers_(registers) {}
 
   bool locate_frame();
+  /// Before the first run.
+  void foresee_fault();
   void load_segments();
   void store_segments();
   StubLink::Wake run_guest();
@@ -45,6 +47,7 @@ class HostThread final : public MachineThread {
   CpuRegisters registers_;
   std::optional<SignalFrame> frame_;
   std::optional<ShadowFault> fault_;
+  bool has_run_ = false;
   const char* gone_reason_ = nullptr;
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> in_guest_{false};

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::uint64_t kFirstWindow = 16;  // pages; Linux's fault-around (fault_around_bytes)
 constexpr std::uint64_t kLastWindow = 512;
+// Neighbours of the faulting page's run cost a call each, a fault on one of their pages three times
+// that: and most are not touched before they change.
+constexpr std::uint64_t kWorthwhile = 4;  // pages
 constexpr std::uint64_t kTableSpan = 512 * kPageSize;
 // Beyond, unmapping and filling again is cheaper than the commands.
 constexpr std::size_t kMaxProtects = 8;
@@ -20,16 +23,16 @@ constexpr std::size_t kMaxPending = std::size_t{4} * GONZO_COMMAND_CAPACITY;
 constexpr AddressRange kBelowStub{VirtAddr(0), VirtAddr(GONZO_STUB_BASE)};
 constexpr AddressRange kAboveStub{VirtAddr(GONZO_SLOTS_END), VirtAddr(GONZO_TASK_END)};
 
-bool is_guest_address(VirtAddr address) {
-  return kBelowStub.contains(address) || kAboveStub.contains(address);
-}
-
 /// Sets the bits that a processor's access would, unless the entry is no longer what was checked.
 bool set_if_same(EntryRef slot, Entry expected, std::uint64_t bits) {
   return (expected.raw() & bits) == bits || slot.compare_exchange(expected, expected.with(bits));
 }
 
 }  // namespace
+
+bool Shadow::is_guest_address(VirtAddr address) {
+  return kBelowStub.contains(address) || kAboveStub.contains(address);
+}
 
 bool Shadow::is_mappable(Entry entry) const {
   return entry.is_present() && entry.has(pte::kUser) && entry.pfn().value < frames_;
@@ -110,7 +113,7 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out)
     if (current.run.range().empty()) return;
     if (current.run.range().contains(page)) {
       out[0] = current;
-    } else if (count < kMaxRuns) {
+    } else if (count < kMaxRuns && current.run.range().pages() >= kWorthwhile) {
       out[count++] = current;
     }
     current = {};
@@ -181,7 +184,8 @@ void Shadow::map_candidate(const Candidate& candidate) {
     }
   }
   if (run.range().empty()) return;
-  pending_.map(run, GONZO_OP_MAP_POPULATE);
+  // Reading, the host maps around each fault by itself, at less than populating costs.
+  pending_.map(run, run.protection & PROT_WRITE ? GONZO_OP_MAP_POPULATE : GONZO_OP_MAP);
   map_.insert(run);
   pages_filled_ += run.range().pages();
   next_sequential_ = run.end;

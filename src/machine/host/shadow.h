@@ -29,6 +29,9 @@ class Shadow {
 
   /// `frames`: the arena's; entries beyond are never mapped. `mapping_limit`: host mappings that
   /// the shadow may use.
+  /// Anything may be mapped there.
+  static bool is_guest_address(VirtAddr address);
+
   Shadow(PageTable& table, std::uint64_t frames, std::size_t mapping_limit)
       : table_(table), frames_(frames), limit_(mapping_limit) {}
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 namespace gonzo {
@@ -46,6 +47,14 @@ ProcessState process_state(pid_t process) {
 
 void StubLink::prepare(gonzo_mailbox& mailbox) {
   __atomic_store_n(&mailbox.turn, GONZO_TURN_STARTING, __ATOMIC_RELEASE);
+}
+
+void StubLink::mend(gonzo_mailbox& mailbox, std::uint64_t guest_address) {
+  mailbox.robust_next = guest_address + offsetof(gonzo_mailbox, robust_entry);
+  mailbox.robust_entry = guest_address + offsetof(gonzo_mailbox, robust_next);
+  mailbox.robust_offset = std::int64_t{offsetof(gonzo_mailbox, turn)} -
+                          std::int64_t{offsetof(gonzo_mailbox, robust_entry)};
+  mailbox.robust_pending = 0;
 }
 
 StubLink::Wake StubLink::wait_for_start() {

@@ -37,9 +37,16 @@ class StubLink {
 
   /// What the mailbox must hold before a thread is started on it.
   static void prepare(gonzo_mailbox& mailbox);
+  /// Makes good what a guest may have written over, of a thread that waits there; `guest_address`:
+  /// where its process has the mailbox.
+  static void mend(gonzo_mailbox& mailbox, std::uint64_t guest_address);
 
   /// Waits for the first hand-over of a thread that was just started and learns its id.
   Wake wait_for_start();
+  /// Another guest from here on.
+  void start_over() { company_.forget(thread()); }
+  /// Whether wait() would return at once.
+  bool has_turn() const { return !is_away(__atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE)); }
   /// Publishes all that was written to the mailbox; the stub thread goes on.
   void give_turn(gonzo_action action);
   /// Until the stub, which was asked for something short, gives the turn back, or its thread or

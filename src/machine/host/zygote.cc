@@ -46,7 +46,6 @@ void* rseq_area() {
 constexpr std::uint32_t kRseqBytes = 32;
 
 void reap(pid_t process) {
-  kill(process, SIGKILL);
   while (waitpid(process, nullptr, __WALL) < 0 && errno == EINTR) {
   }
 }
@@ -68,11 +67,20 @@ Result<std::unique_ptr<Zygote>> Zygote::create(ContextSlots& slots, int arena_fd
 }
 
 void Zygote::prepare(gonzo_mailbox& mailbox) const {
+  fill_in(mailbox);
+  StubLink::prepare(mailbox);
+}
+
+void Zygote::prepare_again(gonzo_mailbox& mailbox, std::uint32_t slot) const {
+  fill_in(mailbox);
+  StubLink::mend(mailbox, ContextSlots::guest_address(slot));
+}
+
+void Zygote::fill_in(gonzo_mailbox& mailbox) const {
   mailbox.arena_fd = arena_fd_;
   mailbox.slots_fd = slots_.fd();
   mailbox.parent_process = static_cast<std::uint32_t>(getpid());
   mailbox.has_fsgsbase = has_fsgsbase_ ? 1 : 0;
-  StubLink::prepare(mailbox);
 }
 
 Result<void> Zygote::start(SpinPolicy policy) {
@@ -138,6 +146,11 @@ void Zygote::send_signal(pid_t process, pid_t thread, int signal) {
   errno = saved;
 }
 
+void Zygote::end(pid_t process) {
+  send_signal(process, 0, SIGKILL);
+  reap(process);
+}
+
 Zygote::~Zygote() {
   if (!thread_.joinable()) return;
   pid_t process = 0;
@@ -147,7 +160,10 @@ Zygote::~Zygote() {
     keeper_ = Keeper::kStopping;
     changed_.notify_all();
   }
-  if (process > 0) reap(process);
+  if (process > 0) {
+    kill(process, SIGKILL);
+    reap(process);
+  }
   thread_.join();
 }
 

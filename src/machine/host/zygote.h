@@ -41,13 +41,19 @@ class Zygote {
   /// kept the runner's, soon.
   void send_signal(pid_t process, pid_t thread, int signal) GONZO_EXCLUDES(mutex_);
 
-  /// Fills in what every mailbox carries.
+  /// Kills a process that it spawned, and reaps it.
+  void end(pid_t process) GONZO_EXCLUDES(mutex_);
+
+  /// Fills in what every mailbox carries, for a thread to start on it.
   void prepare(gonzo_mailbox& mailbox) const;
+  /// The same for a thread that waits on it, after a guest that may have written to it.
+  void prepare_again(gonzo_mailbox& mailbox, std::uint32_t slot) const;
 
  private:
   enum class Keeper : std::uint8_t { kLaunching, kLaunched, kStopping };
 
   Zygote(ContextSlots& slots, int arena_fd, FileDescriptor text);
+  void fill_in(gonzo_mailbox& mailbox) const;
   Result<void> start(SpinPolicy policy) GONZO_EXCLUDES(mutex_);
   /// The thread that the processes die with.
   void keep() GONZO_EXCLUDES(mutex_);
