@@ -31,6 +31,8 @@ namespace gonzo {
 
 namespace {
 
+constexpr unsigned kMostStreamAround = 512;
+
 void say(const std::string& text) { fmt::print(stderr, "gonzo: {}\n", text); }
 
 int own_failure(std::string_view what, Errno error, std::string_view remedy = {}) {
@@ -225,7 +227,9 @@ int run_program(const RunOptions& options) {
   if (!inheritance) return own_failure("cannot take over descriptors", inheritance.error());
   System::Config config{
       .memory_bytes = options.memory_bytes,
-      .memory = {.anonymous_fault_around = options.fault_around, .overcommit = options.overcommit},
+      .memory = {.anonymous_fault_around = options.fault_around,
+                 .file_stream_around = options.fault_around == 1 ? 1U : kMostStreamAround,
+                 .overcommit = options.overcommit},
       .vma_index = options.vma_index,
       .paging = options.paging,
       .reclaim = {.policy = options.reclaim},

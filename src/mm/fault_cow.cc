@@ -65,6 +65,22 @@ FaultOutcome AddressSpace::fault_present(FaultContext& context) {
   return FaultOutcome::kMinor;
 }
 
+/// Whether the program writes to one page of the block after the other: one beside this page is its
+/// own already. What it only writes to here and there stays the file's.
+bool AddressSpace::is_beside_own(const FaultContext& context) const {
+  // In a private area, only what is the program's own is writable.
+  const auto is_own = [](Entry entry) { return entry.is_present() && entry.is_writable(); };
+  const AddressRange block = context.block(copy_block_pages());
+  const EntryRef slots = table_->find(block.start);
+  const auto target = static_cast<unsigned>((context.page - block.start) / kPageSize);
+  return (target > 0 && is_own(slots.at(target - 1).load())) ||
+         (target + 1 < block.pages() && is_own(slots.at(target + 1).load()));
+}
+
+unsigned AddressSpace::copy_block_pages() const {
+  return std::min(manager_.config().anonymous_fault_around, kMaxCopyRun);
+}
+
 FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
   // The claim keeps the old frame ours while we look at it: nobody can move the entry away now.
   if (!replace(context.slot, context.entry, claimed)) return FaultOutcome::kMinor;
@@ -76,8 +92,10 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
     context.slot.store(written(context.entry));
   }
 
-  const unsigned around = std::min(manager_.config().anonymous_fault_around, kMaxCopyRun);
-  const AddressRange block = context.block(around);
+  const bool is_lone = !blank && !reuse &&
+                       frames_.frame(context.entry.pfn()).state != FrameState::kAnonymous &&
+                       !is_beside_own(context);
+  const AddressRange block = context.block(is_lone ? 1 : copy_block_pages());
   std::array<CopySlot, kMaxCopyRun> storage;
   const std::span<CopySlot> slots = std::span(storage).first(block.pages());
   const auto target = static_cast<unsigned>((context.page - block.start) / kPageSize);
@@ -97,7 +115,7 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
 }
 
 /// Claims an entry that waits for the same as `target`: a frame in place of zeros, or a copy of its
-/// own after a fork.
+/// own, of what a fork shares or of the object's page.
 bool AddressSpace::claim_like(Entry target, CopySlot& page) {
   page.old = page.slot.load();
   if (target.has(pte::kSpecial)) {
@@ -106,7 +124,7 @@ bool AddressSpace::claim_like(Entry target, CopySlot& page) {
   }
   if (!is_write_protected(page.old) || !replace(page.slot, page.old, claimed)) return false;
   const Frame& frame = frames_.frame(page.old.pfn());
-  if (frame.state == FrameState::kAnonymous && !is_exclusive(frame)) return true;
+  if (frame.state == frames_.frame(target.pfn()).state && !is_exclusive(frame)) return true;
   page.slot.store(page.old);
   return false;
 }

@@ -12,7 +12,7 @@
 namespace gonzo {
 namespace {
 
-constexpr std::uint64_t kMaxFileAround = 64;
+constexpr std::uint64_t kMostFileAround = 512;  // one page table's worth
 
 FaultOutcome outcome_of(Errno error) {
   return error == Errno::kNoMem ? FaultOutcome::kOutOfMemory : FaultOutcome::kBeyondObject;
@@ -64,8 +64,13 @@ FaultOutcome AddressSpace::fault_shared_write(FaultContext& context) {
   return outcome_of(*page);
 }
 
-/// A private page that starts with a write is copied at once: no detour by a read-only entry.
+/// A private page that starts with a write is copied at once, with no detour by a read-only entry;
+/// unless its neighbours will be too.
 FaultOutcome AddressSpace::fault_private_write(FaultContext& context) {
+  if (is_beside_own(context) && map_resident(context)) {
+    context.entry = context.slot.load();
+    return fault_present(context);
+  }
   note_own_pages(context.vma);  // as on Linux, also where the object has no such page
   const auto copy = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kDontCare);
   if (!copy) return FaultOutcome::kOutOfMemory;
@@ -99,12 +104,27 @@ void AddressSpace::map_object_page(FaultContext& context, Pfn pfn, std::uint64_t
   frames_.put(pfn);
 }
 
+/// The pages that a read fault may map if the object has them. Behind the last window, a sequential
+/// reader's grows to the end of a block of twice the size.
+AddressRange AddressSpace::file_window(const FaultContext& context) {
+  const MemoryManager::Config& config = manager_.config();
+  const auto in_range = [](std::uint64_t pages) {
+    return std::bit_floor(std::clamp<std::uint64_t>(pages, 1, kMostFileAround));
+  };
+  const std::uint64_t around = in_range(config.file_fault_around);
+  const std::uint64_t last = file_hint_.load(std::memory_order_relaxed);
+  const std::uint64_t doubled =
+      page_floor(last) == context.page.value ? std::uint64_t{2} << (last & ~kPageMask) : 0;
+  const std::uint64_t pages = std::min(doubled, in_range(config.file_stream_around));
+  if (pages <= around) return context.block(around);
+  return {context.page, context.block(pages).end};
+}
+
 /// Maps what the object already holds around the page, without I/O (Linux: do_fault_around). Only
 /// the entry that was asked for is young. True: that one is there now.
 bool AddressSpace::map_resident(FaultContext& context) {
-  const AddressRange window = context.block(std::bit_floor(
-      std::clamp<std::uint64_t>(manager_.config().file_fault_around, 1, kMaxFileAround)));
-  std::array<Pfn, kMaxFileAround> found;
+  const AddressRange window = file_window(context);
+  std::array<Pfn, kMostFileAround> found;
   const std::span<Pfn> pages = std::span(found).first(window.pages());
   context.vma.object()->get_resident(context.vma.page_index(window.start), pages);
 
@@ -130,7 +150,13 @@ bool AddressSpace::map_resident(FaultContext& context) {
     table_->entry_filled(first, filled);
     count_rss(context.vma, RssChange{.object = filled});
   }
-  return !pages[target].is_none();
+  const bool found_it = !pages[target].is_none();
+  // What has yet to be read comes with what follows it, which the next fault maps.
+  const VirtAddr next = found_it ? window.end : context.page + kPageSize;
+  const int order = std::bit_width(window.pages()) - (found_it ? 1 : 2);
+  file_hint_.store(next.value | static_cast<std::uint64_t>(std::max(order, 0)),
+                   std::memory_order_relaxed);
+  return found_it;
 }
 
 }  // namespace gonzo

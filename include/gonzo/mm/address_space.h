@@ -303,8 +303,11 @@ class AddressSpace {
   FaultOutcome fault_uncounted(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   void map_object_page(FaultContext& context, Pfn pfn, std::uint64_t flags)
       GONZO_REQUIRES_SHARED(lock_);
+  AddressRange file_window(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   bool map_resident(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_present(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  bool is_beside_own(const FaultContext& context) const GONZO_REQUIRES_SHARED(lock_);
+  unsigned copy_block_pages() const;
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_swap(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   SwappedPage bring_back(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
@@ -577,6 +580,7 @@ class AddressSpace {
   AtomicCounts atomic_;
   /// Where the last fault-around ended, and in the page offset's place the order of its block.
   std::atomic<std::uint64_t> sequential_hint_{0};
+  std::atomic<std::uint64_t> file_hint_{0};  ///< the same for reads of objects
   std::atomic<std::uint64_t> next_lineage_{1};
 };
 

@@ -54,6 +54,9 @@ class MemoryManager {
     /// Pages around a file read fault that are mapped when they are already in the cache
     /// (Linux: fault_around_bytes / PAGE_SIZE, 16).
     unsigned file_fault_around = 16;
+    /// What these become while each fault follows on the last one's, doubling; up to 512. Linux has
+    /// no such thing.
+    unsigned file_stream_around = 16;
     /// Areas an address space may have (Linux: vm.max_map_count).
     std::uint64_t max_map_count = 65530;
     /// Pages kept free below a stack (Linux: stack_guard_gap).

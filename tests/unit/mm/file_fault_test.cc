@@ -43,6 +43,46 @@ TEST_F(FileFaultTest, ReadMapsWhatIsResidentAround) {
   EXPECT_EQ(space_->verify(), "");
 }
 
+TEST_F(FileFaultTest, ASequentialReadersWindowGrows) {
+  start({.manager = {.file_fault_around = 4, .file_stream_around = 16}});
+  make_object(64).make_resident(0, 64);
+  map_object(64, PROT_READ, MAP_PRIVATE);
+  const auto mapped = [&] {
+    std::uint64_t pages = 0;
+    while (pages < 64 && !entry(page(pages)).is_blank()) ++pages;
+    return pages;
+  };
+  std::vector<std::uint64_t> ends;
+  while (mapped() < 64) {
+    EXPECT_EQ(read_fault(page(mapped())), FaultOutcome::kMinor);
+    ends.push_back(mapped());
+  }
+  EXPECT_EQ(ends, (std::vector<std::uint64_t>{4, 8, 16, 32, 48, 64}));
+}
+
+TEST_F(FileFaultTest, ElsewhereTheWindowIsSmallAgain) {
+  start({.manager = {.file_fault_around = 4, .file_stream_around = 64}});
+  make_object(64).make_resident(0, 64);
+  map_object(64, PROT_READ, MAP_PRIVATE);
+  for (const std::uint64_t i : {0U, 4U, 41U}) read_fault(page(i));
+  EXPECT_EQ(space_->counts().rss_file, 12U);
+  EXPECT_FALSE(entry(page(40)).is_blank()) << "the aligned block";
+  EXPECT_TRUE(entry(page(44)).is_blank());
+}
+
+TEST_F(FileFaultTest, AMissDoesNotEndAStream) {
+  start({.manager = {.file_fault_around = 2, .file_stream_around = 16}});
+  FakeObject& object = make_object(64);
+  object.make_resident(0, 8);
+  map_object(64, PROT_READ, MAP_PRIVATE);
+  for (const std::uint64_t i : {0U, 2U, 4U}) read_fault(page(i));
+  EXPECT_EQ(space_->counts().rss_file, 8U);
+  EXPECT_EQ(read_fault(page(8)), FaultOutcome::kMajor);
+  object.make_resident(8, 8);  // as read-ahead does
+  EXPECT_EQ(read_fault(page(9)), FaultOutcome::kMinor);
+  EXPECT_EQ(space_->counts().rss_file, 16U);
+}
+
 TEST_F(FileFaultTest, RandomAccessAsksForThePageAlone) {
   FakeObject& object = make_object(8);
   map_object(8, kReadWrite, MAP_PRIVATE);
@@ -99,6 +139,45 @@ TEST_F(FileFaultTest, PrivateWriteAfterReadCopiesTheMappedPage) {
   EXPECT_EQ(space_->counts().rss_file, 0U);
   ASSERT_EQ(cache_.calls.size(), 1U);
   EXPECT_EQ(cache_.calls[0].second, Stricter::kGone);
+}
+
+// What is written to here and there stays the file's; what is written to page by page is copied by
+// the block.
+TEST_F(FileFaultTest, WritesBesideEachOtherCopyTheBlock) {
+  start({.manager = {.anonymous_fault_around = 4}});
+  FakeObject& object = make_object(16);
+  object.make_resident(0, 16);
+  map_object(16, kReadWrite, MAP_PRIVATE);
+  read_fault(page(0));
+  for (const std::uint64_t i : {0U, 2U, 7U}) poke(page(i), 99);
+  EXPECT_EQ(space_->counts().rss_anon, 3U) << "none beside another in its block";
+  poke(page(6) + 5, 98);
+  EXPECT_EQ(space_->counts().rss_anon, 6U);
+  for (const std::uint64_t i : {4U, 5U}) {
+    EXPECT_TRUE(entry(page(i)).is_writable());
+    EXPECT_EQ(peek(page(i)), i + 1) << "what the file has there";
+    EXPECT_EQ(frames_->frame(object.frame_of(i)).maps.load(), 0);
+  }
+  EXPECT_EQ(peek(page(7)), 99);
+  EXPECT_EQ(peek(page(6)), 7);
+  EXPECT_EQ(peek(page(6) + 5), 98);
+  EXPECT_EQ(*frames_->address(object.frame_of(6)), std::byte{7}) << "the file does not hear of it";
+  EXPECT_EQ(space_->counts().rss(), 16U);
+  EXPECT_EQ(space_->verify(), "");
+}
+
+TEST_F(FileFaultTest, WritesBesideEachOtherToPagesThatNobodyRead) {
+  start({.manager = {.anonymous_fault_around = 4}});
+  FakeObject& object = make_object(8);
+  object.make_resident(0, 3);
+  map_object(8, kReadWrite, MAP_PRIVATE);
+  poke(page(0), 99);
+  EXPECT_TRUE(entry(page(1)).is_blank());
+  poke(page(1), 98);
+  EXPECT_TRUE(entry(page(2)).is_writable());
+  EXPECT_EQ(peek(page(2)), 3);
+  EXPECT_TRUE(entry(page(3)).is_blank()) << "nothing there that could be copied";
+  EXPECT_EQ(space_->counts().rss_anon, 3U);
 }
 
 TEST_F(FileFaultTest, SharedFileHearsOfTheFirstWriteOnly) {
@@ -182,6 +261,21 @@ TEST_F(FileFaultTest, EachFailedAllocationLeavesThingsAsTheyWere) {
     EXPECT_EQ(peek(page(0)), 1);
     EXPECT_EQ(peek(page(1)), 2);
     frames_->fail_nth(0);
+  }
+}
+
+TEST_F(FileFaultTest, WhereThereIsNoFrameForTheBlockThePageIsCopied) {
+  for (std::uint64_t nth = 1; nth < 12; ++nth) {
+    start({.manager = {.anonymous_fault_around = 4}});
+    make_object(4).make_resident(0, 4);
+    map_object(4, kReadWrite, MAP_PRIVATE);
+    read_fault(page(0));
+    poke(page(0), 99);
+    frames_->fail_nth(nth);
+    while (write_fault(page(1)) == FaultOutcome::kOutOfMemory) EXPECT_EQ(space_->verify(), "");
+    frames_->fail_nth(0);
+    EXPECT_TRUE(entry(page(1)).is_writable());
+    for (std::uint64_t i = 1; i < 4; ++i) EXPECT_EQ(peek(page(i)), i + 1);
   }
 }
 
