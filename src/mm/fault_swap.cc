@@ -35,6 +35,8 @@ AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) 
     if (frames_.frame(found->pfn).take(frame_flags::kReadAhead)) {
       begin_page(found->pfn, slot, context);
       swap.note_readahead_hit(slot);
+      // Others read it for themselves: a frame that the cache holds too cannot leave again.
+      swap.erase(slot, found->pfn);
     }
     return {.pfn = found->pfn};
   }

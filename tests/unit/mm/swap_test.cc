@@ -207,6 +207,7 @@ TEST_F(SwapTest, NeighboursThatNobodyAsksForLeaveAgainUnwritten) {
   push_out();
   EXPECT_EQ(swap_->totals().cached, 0U);
   EXPECT_EQ(swap_->totals().written, written + 1);
+  EXPECT_EQ(frames_->stats().by_state[static_cast<int>(FrameState::kAnonymous)], 0U);
   expect_filled(*space_, 64);
 }
 
@@ -221,6 +222,7 @@ TEST_F(SwapTest, NeighboursOfACopyBelongToBoth) {
     EXPECT_EQ(peek(page(i)), value_of(i));
   }
   push_out();
+  EXPECT_EQ(frames_->stats().by_state[static_cast<int>(FrameState::kAnonymous)], 0U);
   EXPECT_EQ(space_->counts().swap, 32U);
   EXPECT_EQ(child->counts().swap, 32U);
   expect_filled(*child, 32);
