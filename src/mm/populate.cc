@@ -81,6 +81,7 @@ Result<void> AddressSpace::with_room(VirtAddr& at, FunctionRef<Result<void>(Virt
 
 /// The areas' parts of the range, holes left out. ENOMEM with the page in `at`, EFAULT likewise.
 Result<void> AddressSpace::populate_areas(AddressRange range, VirtAddr& at) {
+  if (range.empty()) return {};
   for (const Vma* vma = areas_->find(range.start); vma != nullptr && vma->start() < range.end;
        vma = areas_->next(*vma)) {
     GONZO_TRY(populate_area(*vma, vma->range().intersect(range), at));

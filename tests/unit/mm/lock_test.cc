@@ -78,6 +78,12 @@ TEST_F(LockTest, HolesEndItAfterPartOfTheWork) {
   EXPECT_EQ(locked(), 0U);
 }
 
+TEST_F(LockTest, NothingOfWhatCannotBeBroughtInIsNoError) {
+  map(2, PROT_NONE);
+  EXPECT_EQ(lock(1, 0), Errno{});
+  EXPECT_EQ(locked(), 0U);
+}
+
 TEST_F(LockTest, WhatCannotBeBroughtInStaysLocked) {
   map(2, PROT_NONE);
   EXPECT_EQ(lock(0, 2), Errno::kNoMem);
