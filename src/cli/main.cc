@@ -1,7 +1,12 @@
+#include "cli/curve/curve.h"
 #include "cli/options.h"
 #include "cli/run.h"
 
 int main(int argc, char** argv) {
-  const auto options = gonzo::parse_command_line(argc, argv);
-  return options ? gonzo::run_program(*options) : options.error().code;
+  const auto command = gonzo::parse_command_line(argc, argv);
+  if (!command) return command.error().code;
+  if (const auto* curve = std::get_if<gonzo::CurveOptions>(&*command)) {
+    return gonzo::run_curve(*curve);
+  }
+  return gonzo::run_program(std::get<gonzo::RunOptions>(*command));
 }

@@ -1,12 +1,15 @@
 // The command line.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "cli/curve/ladder.h"
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/paging/paging_format.h>
 #include <gonzo/reclaim/reclaim_policy.h>
@@ -20,6 +23,7 @@ enum class StatsFormat : std::uint8_t { kNone, kText, kJson };
 struct RunOptions {
   std::uint64_t memory_bytes = 2ULL << 30;
   StatsFormat stats = StatsFormat::kNone;
+  std::optional<int> stats_fd;  ///< where they go; none: standard error
   bool maps = false;
   std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
@@ -32,12 +36,27 @@ struct RunOptions {
   std::vector<std::string> command;    ///< program and its arguments, at least one
 };
 
+enum class CurveFormat : std::uint8_t { kText, kJson };
+
+struct CurveOptions {
+  RunOptions run;  ///< its memory is ample; without swap it gets some when the peak is known
+  Ladder ladder;
+  std::vector<std::string> policies;                ///< at least one
+  std::vector<double> within{0.05, 0.2};            ///< knees to look for
+  unsigned repeat = 3;                              ///< runs a point
+  std::optional<std::chrono::nanoseconds> timeout;  ///< of a run; none: by the full speed
+  CurveFormat format = CurveFormat::kText;
+  std::string svg, output;  ///< files, or empty
+};
+
+using Command = std::variant<RunOptions, CurveOptions>;
+
 /// Nothing to run: the process ends with this.
 struct Exit {
   int code = 0;
 };
 
 /// Prints help, version and complaints itself.
-std::expected<RunOptions, Exit> parse_command_line(int argc, char** argv);
+std::expected<Command, Exit> parse_command_line(int argc, char** argv);
 
 }  // namespace gonzo

@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "cli/exit_codes.h"
 #include "cli/find_program.h"
 #include "cli/stats.h"
+#include "cli/temporary_directory.h"
 #include "kernel/exec.h"
 #include "kernel/host_signals.h"
 #include "kernel/inheritance.h"
@@ -25,6 +27,7 @@
 #include "syscall/trace.h"
 #include <gonzo/base/bytes.h>
 #include <gonzo/base/check.h>
+#include <gonzo/cache/page_cache.h>
 #include <gonzo/swap/swap_text.h>
 
 namespace gonzo {
@@ -86,6 +89,16 @@ std::string check_memory([[maybe_unused]] Task& task) {
 #endif
 }
 
+/// The same of what all processes share, when the last has ended.
+std::string check_machine([[maybe_unused]] System& system) {
+#ifndef NDEBUG
+  if (std::string wrong = system.page_cache().verify(); !wrong.empty()) return wrong;
+  if (std::string wrong = system.reclaimer().verify(); !wrong.empty()) return wrong;
+  if (system.swap() != nullptr) return system.swap()->verify();
+#endif
+  return {};
+}
+
 /// What is said at the end of processes: of the first, how it died and what was asked for.
 class EndReport final : public ProcessObserver {
  public:
@@ -136,6 +149,15 @@ Result<void> start_first(System& system, const std::shared_ptr<Process>& process
   return system.tasks().start({.task = std::move(task)});
 }
 
+void write_stats(const RunOptions& options, const RunStats& stats) {
+  const std::string text = options.stats == StatsFormat::kJson ? stats.json() : stats.text();
+  if (options.stats_fd) {
+    std::ignore = ::write(*options.stats_fd, text.data(), text.size());
+  } else {
+    fmt::print(stderr, "{}", text);
+  }
+}
+
 /// The whole life of the program and of all that it starts.
 int run_in(System& system, const RunOptions& options, const std::string& path,
            Inheritance inheritance, const Trace* trace) {
@@ -150,6 +172,7 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   // From here on the guest's close is the last: who reads its pipe must see the end.
   inheritance.descriptors.clear();
   if (!process) return own_failure("cannot make a process", process.error());
+  const auto started_at = std::chrono::steady_clock::now();
   const auto start = exec_program(
       **process, {.path = path, .arguments = options.command, .environment = environment()});
   if (!start) {
@@ -163,18 +186,17 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   }
   signals->wait_for_end();
   if (!report.is_consistent()) return exit_code::kOwnFailure;
+  if (const std::string wrong = check_machine(system); !wrong.empty()) {
+    say(fmt::format("the machine is inconsistent: {}", wrong));
+    return exit_code::kOwnFailure;
+  }
   if (options.stats != StatsFormat::kNone) {
     RunStats& stats = report.stats();
     stats.loop = system.tasks().counters();
-    fmt::print(stderr, "{}", options.stats == StatsFormat::kJson ? stats.json() : stats.text());
+    stats.real = std::chrono::steady_clock::now() - started_at;
+    write_stats(options, stats);
   }
   return report.status().shell_status();
-}
-
-/// Where temporary files go that may be large.
-std::string swap_directory() {
-  const char* const chosen = std::getenv("TMPDIR");
-  return chosen != nullptr && *chosen != 0 ? chosen : "/var/tmp";
 }
 
 /// What goes wrong is said in `problem`.
@@ -183,7 +205,8 @@ Result<void> add_swap_devices(const std::vector<SwapRequest>& requests, FrameAll
   unsigned zram_number = 0;
   for (const SwapRequest& request : requests) {
     auto device = open_swap(
-        request, {.frames = frames, .directory = swap_directory(), .zram_number = zram_number++});
+        request,
+        {.frames = frames, .directory = temporary_directory(), .zram_number = zram_number++});
     if (!device) {
       problem = fmt::format("--swap {}", device.error());
       return fail(Errno::kInval);

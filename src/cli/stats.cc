@@ -101,9 +101,9 @@ std::string RunStats::text() const {
   row("shadow", fmt::format("{} fills, {} pages, {} ranges at exit, {} invalidations, {} drops",
                             machine.shadow_fills, machine.shadow_pages, machine.shadow_ranges,
                             machine.invalidations, machine.shadow_drops));
-  row("time",
-      fmt::format("{:.1f} ms: {:.1f} in the guest, {:.1f} in Gonzo", milliseconds(loop.wall),
-                  milliseconds(machine.guest_time), milliseconds(own_time(*this))));
+  row("time", fmt::format("{:.1f} ms; {:.1f} of all threads: {:.1f} in the guest, {:.1f} in Gonzo",
+                          milliseconds(real), milliseconds(loop.wall),
+                          milliseconds(machine.guest_time), milliseconds(own_time(*this))));
   return out;
 }
 
@@ -154,7 +154,8 @@ std::string RunStats::json() const {
         {"invalidations", machine.invalidations},
         {"drops", machine.shadow_drops}}},
       {"time_ns",
-       {{"wall", loop.wall.count()},
+       {{"real", real.count()},
+        {"wall", loop.wall.count()},
         {"guest", machine.guest_time.count()},
         {"gonzo", own_time(*this).count()}}},
   };

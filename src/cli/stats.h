@@ -11,7 +11,8 @@
 namespace gonzo {
 
 struct RunStats {
-  RunCounters loop;  ///< of all tasks
+  RunCounters loop;                  ///< of all tasks
+  std::chrono::nanoseconds real{0};  ///< from the first program to the end of the last
   AddressSpaceCounts memory;
   FrameStats frames;
   MachineCounters machine;

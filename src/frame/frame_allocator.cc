@@ -303,7 +303,9 @@ FrameStats FrameAllocator::Impl::stats() const {
   }
   stats.free = frame_count_ - static_cast<std::uint64_t>(used);
   stats.by_state[std::to_underlying(FrameState::kFree)] = stats.free;
-  stats.peak_used = static_cast<std::uint64_t>(peak_used_.load(std::memory_order_relaxed)) + 1;
+  // Each list knows its own most; they need not have been there together.
+  stats.peak_used = std::min(
+      static_cast<std::uint64_t>(peak_used_.load(std::memory_order_relaxed)) + 1, stats.total);
   return stats;
 }
 
