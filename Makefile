@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 export CCACHE_NOHASHDIR = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check analyze bench bench-policies bench-peers fuzz oracle tsan coverage programs install clean
+.PHONY: help run build test check analyze bench bench-policies bench-peers fuzz oracle soak tsan coverage programs install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ oracle: ## OPS (default 10,000,000) random memory calls on the live kernel and o
 	$(call configure,debug,build test)
 	@cmake --build --preset debug --target oracle -j $(JOBS)
 	@GONZO_ORACLE_OPS=$(or $(OPS),10000000) GONZO_ORACLE_SEED=$(or $(SEED),1) $(BUILD)/debug/tests/oracle
+
+soak: ## MINUTES (default 10) of programs larger than their machine, by every policy and swap device (SEED=n, PRESET=tsan)
+	$(call configure,$(or $(PRESET),debug),build test)
+	@cmake --build --preset $(or $(PRESET),debug) --target gonzo pressures -j $(JOBS)
+	@tests/soak/soak.sh $(BUILD)/$(or $(PRESET),debug)/gonzo $(BUILD)/$(or $(PRESET),debug)/guests $(or $(MINUTES),10) $(SEED)
 
 programs: build ## real programs, natively and on Gonzo: a table (ROWS="git node", PRESSURE=1 for too little memory, MACHINE=host, TABLE=README.md)
 	@TABLE=$(TABLE) MACHINE=$(MACHINE) PRESSURE=$(PRESSURE) tests/programs/programs.sh $(BUILD)/release/gonzo $(ROWS)
