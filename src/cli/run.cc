@@ -143,7 +143,7 @@ void EndReport::first_ends(Task& last) {
 Result<void> start_first(System& system, const std::shared_ptr<Process>& process,
                          const ExecResult& at) {
   GONZO_ASSIGN(std::shared_ptr<Task> task, Task::create(*process, kFirstProcess, at));
-  system.processes().add_first(process);
+  system.processes().add_first(process, controlling_terminal());
   process->start_cpu_limit();
   system.processes().add_task(task);
   return system.tasks().start({.task = std::move(task)});

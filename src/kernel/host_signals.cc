@@ -119,7 +119,7 @@ void hand_on_signal(System& system, const SignalInfo& info) {
   ProcessTable& processes = system.processes();
   std::vector<std::shared_ptr<Process>> targets;
   if (is_from_terminal(info)) {
-    targets = processes.group(processes.foreground());
+    targets = processes.group(processes.foreground(processes.runner_terminal()));
   } else if (const auto identity = processes.identity(kFirstProcess);
              identity && !identity->is_zombie) {
     targets = {processes.find(kFirstProcess)};

@@ -2,13 +2,19 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "kernel/file_table.h"
 
 namespace gonzo {
 
-OpenFile::~OpenFile() {
+OpenFile::~OpenFile() { close_host(); }
+
+void OpenFile::close_host() {
+  const LockGuard guard(epoll_lock_);
   for (const auto& [number, copy] : more_in_epoll_) ::close(copy);
-  ::close(host_fd_);
+  more_in_epoll_.clear();
+  if (host_fd_ >= 0) ::close(std::exchange(host_fd_, -1));
 }
 
 Result<int> OpenFile::host_fd_in_epoll(int number) {

@@ -17,6 +17,7 @@ namespace gonzo {
 class KernelFile;
 class ProcessFile;
 class SignalFile;
+class TerminalMaster;
 
 /// In the layout of struct f_owner_ex (fcntl.h), whose type is an enum that a guest need not keep
 /// to.
@@ -45,6 +46,8 @@ class OpenFile {
   virtual SignalFile* signal_file() { return nullptr; }
   /// Null where it is not a pidfd.
   virtual ProcessFile* process_file() { return nullptr; }
+  /// Null where it is not a pseudo-terminal's that a guest made.
+  virtual TerminalMaster* terminal_master() { return nullptr; }
   /// What /proc/PID/fd says, if the host would say something else; else empty.
   virtual std::string name() const { return {}; }
   /// What F_GETFL tells, of what the host's descriptor has.
@@ -54,8 +57,12 @@ class OpenFile {
   /// Where fstat must tell another story than the host's descriptor (a directory's size).
   virtual void amend_stat(struct stat&) const {}
 
+ protected:
+  /// Where something must happen after the last close. Nothing else works from then on.
+  void close_host();
+
  private:
-  int host_fd_;
+  int host_fd_;  ///< -1: closed already
   std::atomic<FileOwner> owner_;
   Mutex epoll_lock_;
   /// The first number stands for host_fd_; each other has a copy of its own.

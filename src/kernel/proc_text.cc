@@ -188,8 +188,14 @@ void fill_identity(const ProcSubject& subject, StatFields& fields) {
   const ProcessTable::Identity family = identity_of(subject);
   const State state = state_of(subject);
   fields.set(3, std::string(1, std::to_underlying(state)));
+  ProcessTable& processes = subject.system().processes();
+  const TerminalId terminal = processes.terminal_of(subject.process().pid());
+  const bool has_runners = terminal != 0 && terminal == processes.runner_terminal();
   // The runner's group in the foreground: then one of the guest's is.
-  if (fields[8] == fields[5]) fields.set_id(8, subject.system().processes().foreground());
+  if (!has_runners || fields[8] == fields[5]) {
+    fields.set_id(8, terminal != 0 ? processes.foreground(terminal) : -1);
+  }
+  fields.set(7, std::uint64_t{terminal});
   fields.set_id(4, family.shown_parent);
   fields.set_id(5, family.group);
   fields.set_id(6, family.session);

@@ -60,7 +60,7 @@ void ProcessTable::free_id(int id) {
 
 // ---- births ----
 
-void ProcessTable::add_first(std::shared_ptr<Process> process) {
+void ProcessTable::add_first(std::shared_ptr<Process> process, TerminalId terminal) {
   const LockGuard guard(lock_);
   const int pid = process->pid();
   Member& made = members_[pid];
@@ -68,7 +68,8 @@ void ProcessTable::add_first(std::shared_ptr<Process> process) {
   made.group = made.session = pid;
   made.exit_signal = SIGCHLD;
   made.users = {.real = getuid(), .saved = getuid()};
-  foreground_ = pid;
+  made.terminal = runner_terminal_ = terminal;
+  terminals_[terminal] = {.session = pid, .foreground = pid};
 }
 
 void ProcessTable::add_child(std::shared_ptr<Process> child, Process& of, Kinship kinship,
@@ -82,6 +83,7 @@ void ProcessTable::add_child(std::shared_ptr<Process> child, Process& of, Kinshi
   made.shown_parent = made.parent;
   made.group = near->group;
   made.session = near->session;
+  made.terminal = near->terminal;
   made.exit_signal = kinship == Kinship::kSister ? near->exit_signal : exit_signal;
   made.users = near->users;
 }
@@ -233,99 +235,6 @@ bool ProcessTable::is_empty() const {
       members_, [](const auto& entry) { return entry.second.state == State::kZombie; });
 }
 
-// ---- groups and sessions ----
-
-/// Linux: ksys_setpgid.
-Result<void> ProcessTable::set_group(int caller, int pid, int group) {
-  const LockGuard guard(lock_);
-  const Member* self = member(caller);
-  Member* target = member(pid);
-  if (self == nullptr || target == nullptr) return fail(Errno::kSrch);
-  if (pid != caller) {
-    if (target->parent != caller) return fail(Errno::kSrch);
-    if (target->session != self->session) return fail(Errno::kPerm);
-    if (target->has_executed) return fail(Errno::kAcces);
-  }
-  if (target->session == pid) return fail(Errno::kPerm);
-  if (group != pid) {
-    const auto is_there = [&](const auto& entry) {
-      return entry.second.group == group && entry.second.session == self->session;
-    };
-    if (std::ranges::none_of(members_, is_there)) return fail(Errno::kPerm);
-  }
-  const int old = std::exchange(target->group, group);
-  free_id(old);
-  return {};
-}
-
-/// Linux: ksys_setsid.
-Result<int> ProcessTable::new_session(int pid) {
-  const LockGuard guard(lock_);
-  const auto leads = [pid](const auto& entry) { return entry.second.group == pid; };
-  if (std::ranges::any_of(members_, leads)) return fail(Errno::kPerm);
-  Member* self = member(pid);
-  if (self == nullptr) return fail(Errno::kSrch);
-  const int group = std::exchange(self->group, pid);
-  const int session = std::exchange(self->session, pid);
-  free_id(group);
-  free_id(session);
-  return pid;
-}
-
-void ProcessTable::note_exec(int pid) {
-  const LockGuard guard(lock_);
-  if (Member* self = member(pid)) self->has_executed = true;
-}
-
-void ProcessTable::set_subreaper(int pid, bool on) {
-  const LockGuard guard(lock_);
-  if (Member* self = member(pid)) self->is_subreaper = on;
-}
-
-void ProcessTable::set_users(int pid, const Users& users) {
-  const LockGuard guard(lock_);
-  if (Member* self = member(pid)) self->users = users;
-}
-
-int ProcessTable::foreground() const {
-  const LockGuard guard(lock_);
-  return foreground_;
-}
-
-Result<void> ProcessTable::set_foreground(int caller, int group) {
-  const LockGuard guard(lock_);
-  const Member* self = member(caller);
-  const auto is_there = [&](const auto& entry) {
-    return entry.second.group == group && self != nullptr && entry.second.session == self->session;
-  };
-  if (std::ranges::none_of(members_, is_there)) return fail(Errno::kPerm);
-  foreground_ = group;
-  return {};
-}
-
-/// Linux: will_become_orphaned_pgrp.
-bool ProcessTable::is_orphaned_locked(int group, int except) const {
-  for (const auto& [pid, each] : members_) {
-    if (each.group != group || pid == except || each.state == State::kZombie) continue;
-    const Member* parent = member(each.parent);
-    if (parent != nullptr && parent->group != group && parent->session == each.session) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool ProcessTable::is_orphaned(int group) const {
-  const LockGuard guard(lock_);
-  return is_orphaned_locked(group, 0);
-}
-
-bool ProcessTable::has_stopped(int group) const {
-  return std::ranges::any_of(members_, [group](const auto& entry) {
-    return entry.second.group == group && entry.second.process->is_stopped();
-  });
-}
-
 // ---- ends ----
 
 void ProcessTable::send(const std::vector<Notice>& notices) {
@@ -440,6 +349,7 @@ void ProcessTable::exited(Process& process, const ExitStatus& status, const Usag
     const LockGuard guard(lock_);
     const int pid = process.pid();
     Member& self = members_.at(pid);
+    release_terminal(pid, notices);
     hang_up_orphans(pid, notices);
     give_away_children(pid, notices);
     self.state = State::kZombie;
@@ -480,75 +390,6 @@ void ProcessTable::stopped(Process& process, int signal) {
 
 void ProcessTable::continued(Process& process) {
   notify_child_change(process, CLD_CONTINUED, SIGCONT);
-}
-
-// ---- waiting ----
-
-bool ProcessTable::matches(int pid, const Member& child, const WaitSelector& selector) {
-  switch (selector.kind) {
-    case WaitSelector::Kind::kProcess:
-      return pid == selector.id;
-    case WaitSelector::Kind::kGroup:
-      return child.group == selector.id;
-    case WaitSelector::Kind::kAny:
-      break;
-  }
-  return true;
-}
-
-std::optional<WaitReport> ProcessTable::report_of(int pid, Member& child, Member& parent,
-                                                  const WaitRequest& request) {
-  WaitReport report{.pid = pid, .uid = child.users.real};
-  if (child.state == State::kZombie) {
-    if (!request.exited) return std::nullopt;
-    report.exit = child.status;
-    report.usage = child.usage;
-    if (!request.keep) {
-      parent.children.add(child.usage);
-      bury(pid);
-    }
-    return report;
-  }
-  if (request.stopped && child.stop_report) {
-    report.kind = WaitReport::Kind::kStopped;
-    report.stop_signal = *child.stop_report;
-    if (!request.keep) child.stop_report.reset();
-    return report;
-  }
-  if (request.continued && child.continue_report) {
-    report.kind = WaitReport::Kind::kContinued;
-    if (!request.keep) child.continue_report = false;
-    return report;
-  }
-  return std::nullopt;
-}
-
-Result<std::optional<WaitReport>> ProcessTable::try_wait(int parent, const WaitRequest& request) {
-  std::shared_ptr<Process> kept;  // a buried one is destroyed after the lock
-  const LockGuard guard(lock_);
-  Member* self = member(parent);
-  if (self == nullptr) return fail(Errno::kChild);
-  bool any = false;
-  for (auto& [pid, child] : members_) {
-    if (child.parent != parent || !matches(pid, child, request.selector)) continue;
-    any = true;
-    kept = child.process;
-    if (auto report = report_of(pid, child, *self, request)) return report;
-  }
-  if (!any) return fail(Errno::kChild);
-  return std::nullopt;
-}
-
-std::atomic<std::uint32_t>* ProcessTable::wait_word(int pid) {
-  const LockGuard guard(lock_);
-  Member* found = member(pid);
-  return found == nullptr ? nullptr : found->events.get();
-}
-
-Usage ProcessTable::children_usage(int pid) const {
-  const LockGuard guard(lock_);
-  const Member* found = member(pid);
-  return found == nullptr ? Usage{} : found->children;
 }
 
 }  // namespace gonzo

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "kernel/process.h"
 #include "kernel/signal_info.h"
+#include "kernel/terminal.h"
 #include "kernel/usage.h"
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
@@ -51,7 +53,8 @@ class ProcessTable {
   void release_id(int id) GONZO_EXCLUDES(lock_);
 
   /// The first: leader of a group and session of its own.
-  void add_first(std::shared_ptr<Process> process) GONZO_EXCLUDES(lock_);
+  /// `terminal`: the runner's.
+  void add_first(std::shared_ptr<Process> process, TerminalId terminal = 0) GONZO_EXCLUDES(lock_);
   /// `exit_signal`: to the parent at its end; 0 for none. CLONE_PARENT: a sister.
   enum class Kinship : std::uint8_t { kChild, kSister };
   void add_child(std::shared_ptr<Process> child, Process& of, Kinship kinship, int exit_signal)
@@ -108,9 +111,35 @@ class ProcessTable {
   /// Whose it is now: what decides who may signal it.
   void set_users(int pid, const Users& users) GONZO_EXCLUDES(lock_);
 
-  /// The terminal's foreground group (tcsetpgrp). EPERM: no such group in `caller`'s session.
-  int foreground() const GONZO_EXCLUDES(lock_);
-  Result<void> set_foreground(int caller, int group) GONZO_EXCLUDES(lock_);
+  // Terminals: the runner's, which the first process's session has, and those that guests make.
+  // Processes are named by their numbers. job_control.cc.
+
+  /// A guest has made it. Nobody has it yet.
+  void add_terminal(TerminalId id) GONZO_EXCLUDES(lock_);
+  /// Whether it is one of these.
+  bool has_terminal(TerminalId id) const GONZO_EXCLUDES(lock_);
+  TerminalId runner_terminal() const GONZO_EXCLUDES(lock_);
+  /// That controls the process; 0: none.
+  TerminalId terminal_of(int pid) const GONZO_EXCLUDES(lock_);
+  /// 0: none.
+  int foreground(TerminalId id) const GONZO_EXCLUDES(lock_);
+  int session_of(TerminalId id) const GONZO_EXCLUDES(lock_);
+  /// tcsetpgrp. ENOTTY: it is not the caller's; EINVAL; ESRCH; EPERM: another session's group.
+  Result<void> set_foreground(int caller, TerminalId id, int group) GONZO_EXCLUDES(lock_);
+  /// It leads a session without a terminal: the next that it opens is its own.
+  bool wants_terminal(int pid) const GONZO_EXCLUDES(lock_);
+  /// EPERM: it leads no session, has one, or somebody else has this one.
+  enum class Taking : bool { kIfFree, kByForce };
+  Result<void> take_terminal(int caller, TerminalId id, Taking taking) GONZO_EXCLUDES(lock_);
+  /// ENOTTY: it is not the caller's.
+  Result<void> give_up_terminal(int caller, TerminalId id) GONZO_EXCLUDES(lock_);
+  /// Its other end is closed for ever.
+  void hang_up(TerminalId id) GONZO_EXCLUDES(lock_);
+  void signal_foreground(TerminalId id, int signal) GONZO_EXCLUDES(lock_);
+  /// Before the caller reads (SIGTTIN) or changes (SIGTTOU) it. kSignalled: the call starts again
+  /// once that has been dealt with.
+  enum class Background : std::uint8_t { kMayGoOn, kFails, kSignalled };
+  Background check_background(Task& caller, TerminalId id, int signal) GONZO_EXCLUDES(lock_);
   /// Nobody outside the group, in the same session, could continue its stopped members.
   bool is_orphaned(int group) const GONZO_EXCLUDES(lock_);
 
@@ -145,6 +174,8 @@ class ProcessTable {
     int parent = 0;  ///< 0: the machine
     int shown_parent = 0;
     int group = 0, session = 0;
+    TerminalId terminal = 0;
+    int hung_up_group = 0;  ///< of a leader: the foreground when its terminal went (tty_old_pgrp)
     int exit_signal = 0;
     State state = State::kAlive;
     bool has_executed = false, is_subreaper = false;
@@ -163,6 +194,14 @@ class ProcessTable {
     SignalInfo info;
   };
 
+  struct Terminal {
+    int session = 0, foreground = 0;
+  };
+  const Terminal* terminal(TerminalId id) const GONZO_REQUIRES(lock_);
+  void forget_terminal(TerminalId id) GONZO_REQUIRES(lock_);
+  void release_terminal(int pid, std::vector<Notice>& notices) GONZO_REQUIRES(lock_);
+  void tell_group(int group, std::initializer_list<int> signals, std::vector<Notice>& notices) const
+      GONZO_REQUIRES(lock_);
   Member* member(int pid) GONZO_REQUIRES(lock_);
   const Member* member(int pid) const GONZO_REQUIRES(lock_);
   void free_id(int id) GONZO_REQUIRES(lock_);
@@ -187,7 +226,8 @@ class ProcessTable {
   std::map<int, std::shared_ptr<Task>> tasks_ GONZO_GUARDED_BY(lock_);
   std::set<int> ids_ GONZO_GUARDED_BY(lock_);
   int last_id_ GONZO_GUARDED_BY(lock_) = 0;
-  int foreground_ GONZO_GUARDED_BY(lock_) = 0;
+  std::map<TerminalId, Terminal> terminals_ GONZO_GUARDED_BY(lock_);
+  TerminalId runner_terminal_ GONZO_GUARDED_BY(lock_) = 0;
 };
 
 }  // namespace gonzo

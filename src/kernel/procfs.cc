@@ -1,198 +1,27 @@
 #include "kernel/procfs.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "kernel/file_table.h"
-#include "kernel/host_directory.h"
-#include "kernel/host_text.h"
-#include "kernel/proc_machine_text.h"
-#include "kernel/proc_oom.h"
+#include "kernel/proc_lists.h"
+#include "kernel/proc_named_files.h"
 #include "kernel/proc_pressure.h"
-#include "kernel/proc_sysvipc.h"
-#include "kernel/proc_text.h"
-#include "kernel/process_file.h"
 #include "kernel/process_table.h"
 
 namespace gonzo {
 namespace {
 
-using MachineText = std::string (*)(System&);
-
-// What is opened how. Each is an opener for the tables below.
-
-/// About whoever it is at the moment of reading.
-template <ProcText text>
-TextSource current(const ProcSubject& subject) {
-  return [subject]() -> Result<std::string> {
-    if (subject.is_gone()) return fail(Errno::kSrch);
-    return text(subject);
-  };
-}
-
-template <ProcText text>
-Result<OpenFileRef> open_current(ProcOpening&& opening, System&) {
-  TextSource source = current<text>(*opening.subject);
-  return open_text(std::move(opening), std::move(source));
-}
-
-Result<OpenFileRef> open_comm(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  return open_text(std::move(opening), current<proc_comm>(subject),
-                   [subject](std::string_view bytes) { return proc_set_comm(subject, bytes); });
-}
-
-Result<OpenFileRef> open_oom_adj(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  return open_text(std::move(opening), current<proc_oom_adj>(subject),
-                   [subject](std::string_view text) { return write_oom_adj(subject, text); });
-}
-
-Result<OpenFileRef> open_oom_score_adj(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  return open_text(std::move(opening), current<proc_oom_score_adj>(subject),
-                   [subject](std::string_view text) { return write_oom_score_adj(subject, text); });
-}
-
-Result<OpenFileRef> open_cmdline(ProcOpening&& opening, System&) {
-  TextSource source = current<proc_cmdline>(*opening.subject);
-  return open_bytes(std::move(opening), std::move(source));
-}
-
-/// Who may look at it, and at the memory that it has when the file is opened. ESRCH: none; EACCES.
-/// Linux: proc_mem_open.
-Result<std::shared_ptr<ProcessMemory>> inspected_memory(const ProcSubject& subject) {
-  auto memory = subject.memory();
-  if (memory == nullptr) return fail(Errno::kSrch);
-  if (!subject.may_inspect()) return fail(Errno::kAcces);
-  return memory;
-}
-
-/// Of the memory of the moment of opening, as long as that is somebody's. A process without memory
-/// has no lines.
-template <ProcMemoryText text>
-Result<OpenFileRef> open_areas(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  const auto memory = inspected_memory(subject);
-  if (!memory && memory.error() != Errno::kSrch) return fail(memory.error());
-  const std::weak_ptr<ProcessMemory> opened = memory.value_or(nullptr);
-  return open_text(std::move(opening), [subject, opened]() -> Result<std::string> {
-    if (subject.is_gone()) return fail(Errno::kSrch);
-    const auto held = opened.lock();
-    return held != nullptr ? text(held->space()) : std::string();
-  });
-}
-
-Result<OpenFileRef> open_rollup(ProcOpening&& opening, System&) {
-  GONZO_ASSIGN(const std::weak_ptr<ProcessMemory> opened, inspected_memory(*opening.subject));
-  return open_text(std::move(opening), [opened]() -> Result<std::string> {
-    const auto held = opened.lock();
-    if (held == nullptr) return fail(Errno::kSrch);
-    return proc_smaps_rollup(held->space());
-  });
-}
-
-Result<OpenFileRef> open_environ(ProcOpening&& opening, System&) {
-  GONZO_ASSIGN(const std::weak_ptr<ProcessMemory> opened, inspected_memory(*opening.subject));
-  return open_bytes(std::move(opening), [opened]() -> Result<std::string> {
-    const auto held = opened.lock();
-    return held != nullptr ? proc_environ(held->space()) : std::string();
-  });
-}
-
-/// What exec wrote down can be read for ever.
-Result<OpenFileRef> open_auxv(ProcOpening&& opening, System&) {
-  GONZO_TRY(inspected_memory(*opening.subject));
-  auto text = proc_auxv(*opening.subject);
-  return open_bytes(std::move(opening),
-                    [text = std::move(text)]() -> Result<std::string> { return text; });
-}
-
-Result<OpenFileRef> open_memory(ProcOpening&& opening, System&) {
-  GONZO_ASSIGN(auto memory, inspected_memory(*opening.subject));
-  return open_mem(std::move(opening), memory);
-}
-
-Result<OpenFileRef> open_page_words(ProcOpening&& opening, System&) {
-  GONZO_ASSIGN(auto memory, inspected_memory(*opening.subject));
-  return open_pagemap(std::move(opening), memory);
-}
-
-Result<OpenFileRef> open_clear_refs(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  return open_sink(std::move(opening),
-                   [subject](std::string_view bytes) { return proc_clear_refs(subject, bytes); });
-}
-
-template <MachineText text>
-Result<OpenFileRef> open_machine(ProcOpening&& opening, System& system) {
-  return open_text(std::move(opening), [&system]() -> Result<std::string> { return text(system); });
-}
-
-struct NamedFile {
-  std::string_view name;
-  ProcOpener open;
-};
-
-constexpr std::array kProcessFiles{
-    NamedFile{"auxv", open_auxv},
-    NamedFile{"children", open_current<proc_children>},
-    NamedFile{"clear_refs", open_clear_refs},
-    NamedFile{"cmdline", open_cmdline},
-    NamedFile{"comm", open_comm},
-    NamedFile{"environ", open_environ},
-    NamedFile{"limits", open_current<proc_limits>},
-    NamedFile{"maps", open_areas<proc_maps>},
-    NamedFile{"mem", open_memory},
-    NamedFile{"numa_maps", open_areas<proc_numa_maps>},
-    NamedFile{"oom_adj", open_oom_adj},
-    NamedFile{"oom_score", open_current<proc_oom_score>},
-    NamedFile{"oom_score_adj", open_oom_score_adj},
-    NamedFile{"pagemap", open_page_words},
-    NamedFile{"personality", open_current<proc_personality>},
-    NamedFile{"smaps", open_areas<proc_smaps>},
-    NamedFile{"smaps_rollup", open_rollup},
-    NamedFile{"stat", open_current<proc_stat>},
-    NamedFile{"statm", open_current<proc_statm>},
-    NamedFile{"status", open_current<proc_status>},
-};
-
-constexpr std::array kMachineFiles{
-    NamedFile{"buddyinfo", open_machine<proc_buddyinfo>},
-    NamedFile{"meminfo", open_machine<proc_meminfo>},
-    NamedFile{"swaps", open_machine<proc_swaps>},
-    NamedFile{"vmstat", open_machine<proc_vmstat>},
-    NamedFile{"zoneinfo", open_machine<proc_zoneinfo>},
-};
-
 /// What the host's kernel has in its memory, and how.
 constexpr std::array<std::string_view, 7> kDenied{
     "kcore", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo", "vmallocinfo"};
-
-constexpr std::array kVmSettings{
-    NamedFile{"max_map_count", open_machine<proc_max_map_count>},
-    NamedFile{"mmap_min_addr", open_machine<proc_mmap_min_addr>},
-    NamedFile{"overcommit_kbytes", open_machine<proc_overcommit_kbytes>},
-    NamedFile{"overcommit_memory", open_machine<proc_overcommit_memory>},
-    NamedFile{"overcommit_ratio", open_machine<proc_overcommit_ratio>},
-};
-
-template <std::size_t Count>
-ProcOpener find_opener(const std::array<NamedFile, Count>& table, std::string_view name) {
-  const auto found = std::ranges::find(table, name, &NamedFile::name);
-  return found == table.end() ? nullptr : found->open;
-}
 
 using Components = std::vector<std::string_view>;
 using Path = std::span<const std::string_view>;
@@ -221,105 +50,10 @@ std::string join(std::string start, Path path) {
   return start;
 }
 
-std::optional<int> parse_number(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
-  return number;
-}
-
 std::string read_link(const std::string& path) {
   std::array<char, 4096> target;
   const ssize_t size = readlink(path.c_str(), target.data(), target.size());
   return size < 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
-}
-
-/// Names that are all numbers, in order; at `first` and behind.
-template <typename Numbers>
-void append_numbers(std::vector<DirectoryEntry>& entries, const Numbers& numbers,
-                    std::uint64_t first, unsigned char type) {
-  constexpr std::uint64_t kFirstInode = 0xf0000000;
-  for (const int number : numbers) {
-    const auto place = first + static_cast<std::uint64_t>(number);
-    entries.push_back({std::to_string(number), kFirstInode + place, type, place});
-  }
-}
-
-template <typename Numbers>
-std::vector<DirectoryEntry> list_numbers(const Numbers& numbers, unsigned char type) {
-  constexpr std::uint64_t kInode = 0xefffffff;
-  std::vector<DirectoryEntry> entries{{".", kInode, DT_DIR, 0}, {"..", kInode, DT_DIR, 1}};
-  append_numbers(entries, numbers, entries.size(), type);
-  return entries;
-}
-
-template <unsigned char type>
-Result<OpenFileRef> open_descriptors(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  return open_directory(std::move(opening), [subject] {
-    const auto files = subject.files();
-    return list_numbers(files != nullptr ? files->numbers() : std::vector<int>(), type);
-  });
-}
-
-Result<OpenFileRef> open_tasks(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  return open_directory(std::move(opening), [subject] {
-    auto ids = subject.process().task_ids();
-    // The first is there as long as its process, ended or not.
-    if (std::ranges::find(ids, subject.process().pid()) == ids.end()) {
-      ids.push_back(subject.process().pid());
-    }
-    std::ranges::sort(ids);
-    return list_numbers(ids, DT_DIR);
-  });
-}
-
-/// /proc itself: the host's names, but of its processes the guests only.
-Result<OpenFileRef> open_root(ProcOpening&& opening, System& system) {
-  return open_directory(std::move(opening), [&system] {
-    constexpr std::uint64_t kFirstProcess = 256;  // Linux: FIRST_PROCESS_ENTRY
-    std::vector<DirectoryEntry> entries =
-        list_host("/proc", [](std::string_view name) { return !parse_number(name); });
-    std::vector<int> pids;
-    for (const auto& process : system.processes().all()) pids.push_back(process->pid());
-    append_numbers(entries, pids, kFirstProcess, DT_DIR);
-    return entries;
-  });
-}
-
-/// What the host says about a descriptor of its own, as the guest's. ENOENT: closed meanwhile.
-Result<std::string> descriptor_facts(const ProcSubject& subject, int number) {
-  const auto files = subject.files();
-  const OpenFileRef file = files != nullptr ? files->get(number).value_or(nullptr) : nullptr;
-  if (file == nullptr) return fail(Errno::kNoEnt);
-  const bool closes = files->cloexec(number).value_or(CloseOnExec::kNo) == CloseOnExec::kYes;
-  struct stat status{};
-  file->amend_stat(status);
-  const std::string host = read_host(fmt::format("/proc/self/fdinfo/{}", file->host_fd()).c_str());
-  std::string text = replace_lines(host, [&](std::string_view line) {
-    if (line.starts_with("flags:")) {
-      const int flags = file->status_flags(::fcntl(file->host_fd(), F_GETFL));
-      return fmt::format("flags:\t0{:o}\n", flags | (closes ? O_CLOEXEC : 0));
-    }
-    if (line.starts_with("ino:") && file->process_file() != nullptr) {
-      return fmt::format("ino:\t{}\n", status.st_ino);
-    }
-    return std::string(line);
-  });
-  if (const ProcessFile* process = file->process_file()) {
-    // Linux: pidfd_show_fdinfo.
-    const int id = process->process() != nullptr ? process->id() : -1;
-    text += fmt::format("Pid:\t{0}\nNSpid:\t{0}\n", id);
-  }
-  return text;
-}
-
-Result<OpenFileRef> open_facts(ProcOpening&& opening, System&) {
-  const ProcSubject subject = *opening.subject;
-  const int number = *parse_number(opening.name.substr(opening.name.rfind('/') + 1));
-  return open_text(std::move(opening),
-                   [subject, number] { return descriptor_facts(subject, number); });
 }
 
 /// A name of /proc/<pid> or /proc/<pid>/task/<tid>, and how the guest calls that.
@@ -349,11 +83,10 @@ class ProcessDirectory {
     }
     if (!rest.empty()) return ProcNode::host(join(host_, path));
     if (name == "exe") return find_program(host_path);
-    if (const ProcOpener open = find_opener(kProcessFiles, name))
-      return file(open, host_path, name);
+    if (const ProcOpener open = find_process_file(name)) return file(open, host_path, name);
     return ProcNode::host(host_path, subject_);
   }
-  ProcNode tasks() { return file(open_tasks, host_ + "/task", "task"); }
+  ProcNode tasks() { return file(open_proc_tasks, host_ + "/task", "task"); }
 
  private:
   ProcNode file(ProcOpener open, std::string host_path, std::string_view name) {
@@ -363,13 +96,13 @@ class ProcessDirectory {
                                                       .subject = subject_});
   }
   OpenFileRef descriptor(std::string_view name) {
-    const auto number = parse_number(name);
+    const auto number = parse_proc_number(name);
     const auto files = subject_.files();
     if (!number || files == nullptr) return nullptr;
     return files->get(*number).value_or(nullptr);
   }
   ProcNode find_in_fd(Path path, const std::string& host_path) {
-    if (path.empty()) return file(open_descriptors<DT_LNK>, host_path, "fd");
+    if (path.empty()) return file(open_proc_fd, host_path, "fd");
     if (!subject_.may_inspect()) return ProcNode::refused(ProcNode::absent().host_path());
     return find_descriptor(path[0], path.subspan(1));
   }
@@ -377,12 +110,12 @@ class ProcessDirectory {
     const bool allowed = subject_.may_inspect().has_value();
     if (path.empty()) {
       if (!allowed) return ProcNode::denied(host_path, subject_);
-      return file(open_descriptors<DT_REG>, host_path, "fdinfo");
+      return file(open_proc_fdinfo, host_path, "fdinfo");
     }
     if (!allowed) return ProcNode::refused(ProcNode::absent().host_path());
     const OpenFileRef shown = descriptor(path[0]);
     if (shown == nullptr || path.size() > 1) return ProcNode::absent();
-    return file(open_facts, fmt::format("/proc/self/fdinfo/{}", shown->host_fd()),
+    return file(open_proc_descriptor_facts, fmt::format("/proc/self/fdinfo/{}", shown->host_fd()),
                 fmt::format("fdinfo/{}", path[0]));
   }
   /// The links that lead out of /proc.
@@ -439,7 +172,7 @@ ProcNode find_in_tasks(Task& task, int id, Path path) {
   auto subject = ProcSubject::find(task, id, ProcSubject::Form::kProcess);
   if (!subject) return ProcNode::absent();
   if (path.empty()) return ProcessDirectory(task, std::move(*subject)).tasks();
-  const auto number = parse_number(path[0]);
+  const auto number = parse_proc_number(path[0]);
   auto thread = number ? ProcSubject::find(task, *number, ProcSubject::Form::kThread) : subject;
   if (!number || !thread || &thread->process() != &subject->process()) return ProcNode::absent();
   return ProcessDirectory(task, std::move(*thread)).find(path.subspan(1));
@@ -452,28 +185,26 @@ ProcNode machine_file(Task& task, ProcOpener open, const std::string& path) {
 
 ProcNode find_pressure(Task& task, Path path, const std::string& name) {
   if (path.empty()) return machine_file(task, open_pressure, name);
-  if (path.size() == 1 && path[0] == "memory") {
-    return machine_file(task, open_pressure_memory, name);
-  }
-  return ProcNode::absent();
+  const ProcOpener open = path.size() == 1 ? find_pressure_file(path[0]) : nullptr;
+  return open != nullptr ? machine_file(task, open, name) : ProcNode::absent();
 }
 
 /// Below /proc, where no process is meant.
 std::optional<ProcNode> find_of_machine(Task& task, Path path) {
   const std::string name = join("/proc", path);
-  if (path.empty()) return machine_file(task, open_root, name);
+  if (path.empty()) return machine_file(task, open_proc_root, name);
   if (path.size() == 1) {
     if (std::ranges::find(kDenied, path[0]) != kDenied.end()) return ProcNode::denied(name);
-    if (const auto open = find_opener(kMachineFiles, path[0])) {
+    if (const auto open = find_machine_file(path[0])) {
       return machine_file(task, open, name);
     }
   }
   if (path[0] == "pressure") return find_pressure(task, path.subspan(1), name);
-  if (path.size() == 2 && path[0] == "sysvipc" && path[1] == "shm") {
-    return machine_file(task, open_machine<proc_sysvipc_shm>, name);
+  if (path.size() == 2 && path[0] == "sysvipc") {
+    if (const auto open = find_sysvipc_file(path[1])) return machine_file(task, open, name);
   }
   if (path.size() == 3 && path[0] == "sys" && path[1] == "vm") {
-    if (const auto open = find_opener(kVmSettings, path[2])) return machine_file(task, open, name);
+    if (const auto open = find_vm_setting(path[2])) return machine_file(task, open, name);
   }
   return std::nullopt;
 }
@@ -492,7 +223,7 @@ std::optional<ProcNode> find_below_proc(Task& task, Path path) {
   if (path[0] == "self" && rest.empty()) {
     return ProcNode::alias(std::to_string(pid), "/proc/self");
   }
-  const auto id = path[0] == "self" ? std::optional(pid) : parse_number(path[0]);
+  const auto id = path[0] == "self" ? std::optional(pid) : parse_proc_number(path[0]);
   if (!id) return find_of_machine(task, path);
   if (!rest.empty() && rest[0] == "task") return find_in_tasks(task, *id, rest.subspan(1));
   return find_in_process(task, *id, ProcSubject::Form::kProcess, rest);
@@ -524,7 +255,7 @@ std::string to_guest_name(Task& task, std::string host_name) {
   const auto take_number = [&rest](std::string_view before) -> std::optional<int> {
     if (!rest.starts_with(before)) return std::nullopt;
     const std::string_view after = rest.substr(before.size());
-    const auto number = parse_number(after.substr(0, after.find('/')));
+    const auto number = parse_proc_number(after.substr(0, after.find('/')));
     if (number) rest = after.substr(std::min(after.find('/'), after.size()));
     return number;
   };

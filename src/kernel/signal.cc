@@ -48,7 +48,11 @@ Result<Sent> send(Process& process, PendingSignals& pending, SignalSet blocked,
   cancel_opposites(process.pending(), info.signal);
   process.for_each_task([&](Task& task) { cancel_opposites(task.pending(), info.signal); });
   // Whatever becomes of the signal itself.
-  if (info.signal == SIGCONT && process.resume()) process.system().processes().continued(process);
+  if (info.signal == SIGCONT && process.is_stopped()) {
+    // Before it goes on: it may stop again at once, and the report of that must come second.
+    process.system().processes().continued(process);
+    std::ignore = process.resume();
+  }
   if (is_dropped(process, info, blocked)) return Sent::kDropped;
   GONZO_TRY(pending.add(info, queue_limit(process)));
   process.signals_changed(signal_bit(info.signal));

@@ -17,6 +17,7 @@
 #include "syscall/ioctl_table.h"
 #include "syscall/new_descriptor.h"
 #include "syscall/table.h"
+#include "syscall/terminal_calls.h"
 #include "syscall/user_lock.h"
 
 namespace gonzo {
@@ -224,6 +225,7 @@ std::int64_t sys_ioctl(Call& call) {
   if (row->request == FIOCLEX || row->request == FIONCLEX) {
     return raw(call.files().set_cloexec(call.integer(0), close_on_exec(row->request == FIOCLEX)));
   }
+  if (const auto answer = terminal_ioctl(call, **file, *row)) return *answer;
   Arguments host{static_cast<std::uint64_t>((*file)->host_fd()), call.word(1), call[2]};
   if (row->descriptor) {
     const auto other = call.files().get(call.integer(2));

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 namespace gonzo {
 
@@ -20,7 +19,8 @@ FileFacts FileFacts::of(const OpenFile& file) {
       facts.kind = FileKind::kEndless;
       break;
     case S_IFCHR:
-      facts.kind = isatty(file.host_fd()) != 0 ? FileKind::kStream : FileKind::kEndless;
+      facts.terminal = terminal_behind(file.host_fd());
+      facts.kind = facts.terminal != 0 ? FileKind::kStream : FileKind::kEndless;
       break;
     case 0:
       facts.kind = FileKind::kMessages;

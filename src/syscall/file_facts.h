@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernel/open_file.h"
+#include "kernel/terminal.h"
 #include "syscall/call.h"
 #include <gonzo/cache/page_cache.h>
 
@@ -20,6 +21,7 @@ struct FileFacts {
   FileKind kind = FileKind::kStream;
   std::uint64_t size = 0;
   FileIdentity identity{};
+  TerminalId terminal = 0;
 
   static FileFacts of(const OpenFile& file);
 };

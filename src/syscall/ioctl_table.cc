@@ -5,13 +5,9 @@
 #include <linux/fs.h>
 #include <linux/if.h>
 #include <linux/sockios.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-
-#include "kernel/process_table.h"
 
 namespace gonzo {
 
@@ -24,31 +20,6 @@ constexpr std::uint32_t kWinsize = 8;
 constexpr std::uint32_t kInt = sizeof(int);
 constexpr std::uint32_t kIfreq = sizeof(ifreq);
 
-// The terminal knows the runner's process group alone; which of the guest's groups is in the
-// foreground is kept here. A terminal that the guest made itself (a pseudo-terminal) sends no
-// signals.
-
-/// tcsetpgrp: the host sets the runner's own group again, which checks the terminal.
-void group_in(Call& call, std::span<std::byte> bytes) {
-  int group = 0;
-  std::memcpy(&group, bytes.data(), sizeof group);
-  group = call.processes().set_foreground(call.process().pid(), group) ? getpgrp() : -1;
-  std::memcpy(bytes.data(), &group, sizeof group);
-}
-
-void group_out(Call& call, std::span<std::byte> bytes) {
-  int group = 0;
-  std::memcpy(&group, bytes.data(), sizeof group);
-  if (group == getpgrp()) group = call.processes().foreground();
-  std::memcpy(bytes.data(), &group, sizeof group);
-}
-
-void session_out(Call& call, std::span<std::byte> bytes) {
-  const auto self = call.processes().identity(call.process().pid());
-  const int session = self ? self->session : 0;
-  std::memcpy(bytes.data(), &session, sizeof session);
-}
-
 void clone_range_in(Call& call, std::span<std::byte> bytes) {
   file_clone_range range;
   std::memcpy(&range, bytes.data(), sizeof range);
@@ -59,33 +30,39 @@ void clone_range_in(Call& call, std::span<std::byte> bytes) {
 
 constexpr Direction kIn = Direction::kIn, kOut = Direction::kOut, kInOut = Direction::kInOut;
 
+constexpr IoctlRow change(unsigned request, const char* name, std::uint32_t bytes = 0) {
+  IoctlRow row{request, kIn, name, bytes};
+  row.changes_terminal = true;
+  return row;
+}
+
 constexpr IoctlRow kRows[] = {
     {TIOCGLCKTRMIOS, kOut, "TIOCGLCKTRMIOS", kTermios},
     {TIOCSLCKTRMIOS, kIn, "TIOCSLCKTRMIOS", kTermios},
     {TCGETS, kOut, "TCGETS", kTermios},
-    {TCSETS, kIn, "TCSETS", kTermios},
-    {TCSETSW, kIn, "TCSETSW", kTermios},
-    {TCSETSF, kIn, "TCSETSF", kTermios},
+    change(TCSETS, "TCSETS", kTermios),
+    change(TCSETSW, "TCSETSW", kTermios),
+    change(TCSETSF, "TCSETSF", kTermios),
     {TCGETA, kOut, "TCGETA", kTermio},
-    {TCSETA, kIn, "TCSETA", kTermio},
-    {TCSETAW, kIn, "TCSETAW", kTermio},
-    {TCSETAF, kIn, "TCSETAF", kTermio},
+    change(TCSETA, "TCSETA", kTermio),
+    change(TCSETAW, "TCSETAW", kTermio),
+    change(TCSETAF, "TCSETAF", kTermio),
     {TCGETS2, kOut, "TCGETS2", kTermios2},
-    {TCSETS2, kIn, "TCSETS2", kTermios2},
-    {TCSETSW2, kIn, "TCSETSW2", kTermios2},
-    {TCSETSF2, kIn, "TCSETSF2", kTermios2},
-    {TCSBRK, kIn, "TCSBRK"},
-    {TCSBRKP, kIn, "TCSBRKP"},
-    {TCXONC, kIn, "TCXONC"},
-    {TCFLSH, kIn, "TCFLSH"},
+    change(TCSETS2, "TCSETS2", kTermios2),
+    change(TCSETSW2, "TCSETSW2", kTermios2),
+    change(TCSETSF2, "TCSETSF2", kTermios2),
+    change(TCSBRK, "TCSBRK"),
+    change(TCSBRKP, "TCSBRKP"),
+    change(TCXONC, "TCXONC"),
+    change(TCFLSH, "TCFLSH"),
     {TIOCEXCL, kIn, "TIOCEXCL"},
     {TIOCNXCL, kIn, "TIOCNXCL"},
     {TIOCGEXCL, kOut, "TIOCGEXCL", kInt},
     {TIOCSCTTY, kIn, "TIOCSCTTY"},
     {TIOCNOTTY, kIn, "TIOCNOTTY"},
-    {TIOCGPGRP, kOut, "TIOCGPGRP", kInt, false, nullptr, group_out},
-    {TIOCSPGRP, kIn, "TIOCSPGRP", kInt, false, group_in},
-    {TIOCGSID, kOut, "TIOCGSID", kInt, false, nullptr, session_out},
+    {TIOCGPGRP, kOut, "TIOCGPGRP", kInt},
+    {TIOCSPGRP, kIn, "TIOCSPGRP", kInt},
+    {TIOCGSID, kOut, "TIOCGSID", kInt},
     {TIOCOUTQ, kOut, "TIOCOUTQ", kInt},
     {TIOCSTI, kIn, "TIOCSTI", 1},
     {TIOCGWINSZ, kOut, "TIOCGWINSZ", kWinsize},
@@ -102,6 +79,8 @@ constexpr IoctlRow kRows[] = {
     {TIOCSPTLCK, kIn, "TIOCSPTLCK", kInt},
     {TIOCGPTLCK, kOut, "TIOCGPTLCK", kInt},
     {TIOCGPTN, kOut, "TIOCGPTN", kInt},
+    {TIOCGPTPEER, kIn, "TIOCGPTPEER"},
+    {TIOCSIG, kIn, "TIOCSIG"},
     {TIOCGDEV, kOut, "TIOCGDEV", kInt},
     {FIONREAD, kOut, "FIONREAD", kInt},
     {FIONBIO, kIn, "FIONBIO", kInt},

@@ -21,6 +21,7 @@ struct IoctlRow {
   /// Between guest and host where the bytes name something that differs (descriptors, pids).
   void (*adjust_in)(Call&, std::span<std::byte>) = nullptr;
   void (*adjust_out)(Call&, std::span<std::byte>) = nullptr;
+  bool changes_terminal = false;  ///< who is in the background there may not (SIGTTOU)
 };
 
 const IoctlRow* find_ioctl(unsigned request);

@@ -8,11 +8,15 @@
 #include "syscall/handlers.h"
 #include "syscall/new_descriptor.h"
 #include "syscall/table.h"
+#include "syscall/terminal_calls.h"
 #include "syscall/user_types.h"
 
 namespace gonzo {
 
 namespace {
+
+/// A terminal is never to be the runner's own: whose it is, is the guests' affair.
+constexpr std::uint64_t kOurs = O_CLOEXEC | O_NOCTTY;
 
 struct OpenRequest {
   int directory = AT_FDCWD;
@@ -47,9 +51,11 @@ std::int64_t open_with(Call& call, const OpenRequest& request, HostOpen host_ope
     if (file) held = *file;
     directory = file ? held->host_fd() : -1;
   }
-  const std::int64_t fd = host_open(directory, path->c_str());
+  const auto name = own_terminal_path(call, std::move(*path));
+  if (!name) return -ENXIO;
+  const std::int64_t fd = host_open(directory, name->c_str());
   if (fd < 0) return fd;
-  auto file = new_open_file(static_cast<int>(fd));
+  auto file = opened_file(call, static_cast<int>(fd), request.flags);
   if (!file) return raw(file.error());
   if ((request.flags & O_TRUNC) != 0) {
     if (const std::int64_t followed = follow_size(call, **file, 0); followed < 0) return followed;
@@ -61,7 +67,7 @@ std::int64_t open_at(Call& call, const OpenRequest& request) {
   return open_with(call, request, [&](int directory, const char* path) {
     return call.host(SYS_openat,
                      {static_cast<std::uint64_t>(directory), reinterpret_cast<std::uint64_t>(path),
-                      request.flags | O_CLOEXEC, request.mode});
+                      request.flags | kOurs, request.mode});
   });
 }
 
@@ -91,7 +97,7 @@ std::int64_t sys_openat2(Call& call) {
                     .flags = request->flags,
                     .mode = request->mode},
                    [&](int directory, const char* path) {
-                     request->flags |= O_CLOEXEC;
+                     request->flags |= (request->flags & O_PATH) != 0 ? O_CLOEXEC : kOurs;
                      return call.host(SYS_openat2, {static_cast<std::uint64_t>(directory),
                                                     reinterpret_cast<std::uint64_t>(path),
                                                     reinterpret_cast<std::uint64_t>(&*request),

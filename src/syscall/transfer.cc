@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "kernel/kernel_file.h"
+#include "kernel/terminal.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/table.h"
+#include "syscall/terminal_calls.h"
 
 namespace gonzo {
 
@@ -31,6 +34,9 @@ class Transfer {
   std::int64_t run() {
     if (wanted_ == 0 || leaves_user_half()) return host_with_bad_pointer();
     const FileFacts facts = FileFacts::of(file_);
+    if (facts.terminal != 0) {
+      if (const auto refused = refused_by_terminal(facts.terminal)) return *refused;
+    }
     if (facts.kind == FileKind::kMessages && request_.spans.size() == 1) return through_a_copy();
     cached_ = cached_file(call_, facts);
     return in_rounds(facts);
@@ -54,6 +60,16 @@ class Transfer {
     }
     if (first.length == 0 && wanted_ == 0) bad.iov_len = 0;
     return host({&bad, 1}, 0);
+  }
+
+  /// Who is in the background there, and may not.
+  std::optional<std::int64_t> refused_by_terminal(TerminalId terminal) {
+    if (is_terminal_master(file_.host_fd())) return std::nullopt;
+    if (reads()) return in_background(call_, terminal, SIGTTIN);
+    termios settings{};
+    const bool stops_output =
+        tcgetattr(file_.host_fd(), &settings) == 0 && (settings.c_lflag & TOSTOP) != 0;
+    return stops_output ? in_background(call_, terminal, SIGTTOU) : std::nullopt;
   }
 
   std::int64_t in_rounds(const FileFacts& facts) {
@@ -199,7 +215,38 @@ std::int64_t transfer_here(Call& call, KernelFile& file, const TransferRequest& 
 
 }  // namespace
 
+namespace {
+
+/// The first `length` bytes, as far as they can still be read.
+std::vector<std::byte> bytes_of(Call& call, std::span<const GuestSpan> spans, std::size_t length) {
+  std::vector<std::byte> bytes;
+  for (const GuestSpan& span : spans) {
+    const std::size_t at = bytes.size(), part = std::min(span.length, length - at);
+    bytes.resize(at + part);
+    if (!call.memory().copy_in(std::span(bytes).subspan(at), span.start)) bytes.resize(at);
+    if (bytes.size() == length) break;
+  }
+  return bytes;
+}
+
+/// What is written here are keys that the terminal's user presses.
+std::int64_t write_keys(Call& call, TerminalMaster& master, const TransferRequest& request) {
+  termios settings{};
+  const bool known = tcgetattr(master.host_fd(), &settings) == 0;
+  const std::int64_t written = Transfer(call, master, request).run();
+  if (known && written > 0) {
+    master.keys_pressed(settings, bytes_of(call, request.spans, static_cast<std::size_t>(written)));
+  }
+  return written;
+}
+
+}  // namespace
+
 std::int64_t transfer(Call& call, OpenFile& file, const TransferRequest& request) {
+  if (TerminalMaster* const master = file.terminal_master();
+      master != nullptr && request.kind == TransferKind::kWrite) {
+    return write_keys(call, *master, request);
+  }
   if (KernelFile* const here = file.kernel_file()) return transfer_here(call, *here, request);
   if (SignalFile* const signals = file.signal_file()) return read_signals(call, *signals, request);
   return Transfer(call, file, request).run();
