@@ -13,6 +13,7 @@
 #include "kernel/file_table.h"
 #include "kernel/host_directory.h"
 #include "kernel/host_text.h"
+#include "kernel/proc_named_files.h"
 #include "kernel/process_file.h"
 #include "kernel/process_table.h"
 
@@ -80,6 +81,14 @@ std::optional<int> parse_proc_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
   return number;
+}
+
+Result<OpenFileRef> open_proc_process(ProcOpening&& opening, System&) {
+  const ProcSubject subject = *opening.subject;
+  return open_directory(std::move(opening), [subject] {
+    return list_host(subject.host_directory().c_str(),
+                     [](std::string_view name) { return !is_absent_process_file(name); });
+  });
 }
 
 Result<OpenFileRef> open_proc_fd(ProcOpening&& opening, System&) {

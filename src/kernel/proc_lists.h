@@ -10,6 +10,8 @@ namespace gonzo {
 
 /// /proc itself: the host's names, but of its processes the guests only.
 Result<OpenFileRef> open_proc_root(ProcOpening&& opening, System& system);
+/// Of a process or thread: the host's names, but for what is absent.
+Result<OpenFileRef> open_proc_process(ProcOpening&& opening, System& system);
 Result<OpenFileRef> open_proc_tasks(ProcOpening&& opening, System& system);
 Result<OpenFileRef> open_proc_fd(ProcOpening&& opening, System& system);
 Result<OpenFileRef> open_proc_fdinfo(ProcOpening&& opening, System& system);

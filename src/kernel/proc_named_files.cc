@@ -137,6 +137,9 @@ constexpr std::array kProcessFiles{
     NamedFile{"status", open_current<proc_status>},
 };
 
+constexpr std::array<std::string_view, 7> kAbsent{"io",    "map_files", "sched", "schedstat",
+                                                  "stack", "syscall",   "timers"};
+
 constexpr std::array kMachineFiles{
     NamedFile{"buddyinfo", open_machine<proc_buddyinfo>},
     NamedFile{"meminfo", open_machine<proc_meminfo>},
@@ -165,6 +168,10 @@ ProcOpener find_opener(const std::array<NamedFile, Count>& table, std::string_vi
 }  // namespace
 
 ProcOpener find_process_file(std::string_view name) { return find_opener(kProcessFiles, name); }
+bool is_absent_process_file(std::string_view name) {
+  return std::ranges::find(kAbsent, name) != kAbsent.end();
+}
+
 ProcOpener find_machine_file(std::string_view name) { return find_opener(kMachineFiles, name); }
 ProcOpener find_vm_setting(std::string_view name) { return find_opener(kVmSettings, name); }
 ProcOpener find_pressure_file(std::string_view name) { return find_opener(kPressureFiles, name); }

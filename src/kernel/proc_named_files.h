@@ -11,6 +11,9 @@ namespace gonzo {
 
 /// Of /proc/PID and /proc/PID/task/TID.
 ProcOpener find_process_file(std::string_view name);
+/// Files of these that are not there, as under a kernel built without them: what they would tell is
+/// the runner's.
+bool is_absent_process_file(std::string_view name);
 /// Of /proc.
 ProcOpener find_machine_file(std::string_view name);
 /// Of /proc/sys/vm.

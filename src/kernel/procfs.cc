@@ -68,15 +68,19 @@ class ProcessDirectory {
                   : fmt::format("/proc/{}/task/{}", subject_.process().pid(), subject_.tid())) {}
 
   ProcNode find(Path path) {
-    if (path.empty()) return ProcNode::host(host_, subject_);
+    if (path.empty()) {
+      return ProcNode::file(
+          asker_.process().system(),
+          {.open = open_proc_process, .name = name_, .host_path = host_, .subject = subject_});
+    }
     const std::string_view name = path[0];
     const Path rest = path.subspan(1);
     const std::string host_path = join(host_, path.first(1));
     if (name == "fd") return find_in_fd(rest, host_path);
     if (name == "fdinfo") return find_in_fdinfo(rest, host_path);
     if (name == "cwd" || name == "root") return find_directory_link(host_path, rest);
-    if (name == "map_files") return ProcNode::absent();
-    if (name == "ns" || name == "timers") {
+    if (is_absent_process_file(name)) return ProcNode::absent();
+    if (name == "ns") {
       if (!subject_.may_inspect()) {
         return rest.empty() ? ProcNode::denied(host_path, subject_) : ProcNode::refused(host_path);
       }

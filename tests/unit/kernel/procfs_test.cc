@@ -221,9 +221,9 @@ TEST_F(ProcfsTest, PathsAreFoundByAllTheirNames) {
                                           {"/proc/1/task/1/maps", "/proc/thread-self/maps"}}) {
     EXPECT_EQ(find_proc(*task, path)->host_path(), host) << path;
   }
-  for (const char* path :
-       {"/proc/2/maps", "/proc/2", "/proc/self/fd/x", "/proc/self/fd/-1", "/proc/self/fd/77",
-        "/proc/self/task/2/maps", "/proc/self/map_files", "/proc/self/fdinfo/77"}) {
+  for (const char* path : {"/proc/2/maps", "/proc/2", "/proc/self/fd/x", "/proc/self/fd/-1",
+                           "/proc/self/fd/77", "/proc/self/task/2/maps", "/proc/self/map_files",
+                           "/proc/self/fdinfo/77", "/proc/1/io", "/proc/self/task/1/sched"}) {
     const auto node = find_proc(*task, path);
     ASSERT_TRUE(node) << path;
     EXPECT_EQ(::access(node->host_path().c_str(), F_OK), -1) << path;
