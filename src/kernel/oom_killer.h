@@ -60,7 +60,7 @@ class OomKiller final : public OutOfMemoryHandler {
   Mutex lock_;
   /// AddressSpace::id() of who was killed last.
   std::uint64_t going_ GONZO_GUARDED_BY(lock_) = 0;
-  std::chrono::steady_clock::time_point killed_at_ GONZO_GUARDED_BY(lock_){};
+  std::chrono::steady_clock::time_point killed_at_ GONZO_GUARDED_BY(lock_);
   std::atomic<std::uint64_t> kills_{0};
 };
 

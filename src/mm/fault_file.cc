@@ -153,7 +153,7 @@ bool AddressSpace::map_resident(FaultContext& context) {
   const bool found_it = !pages[target].is_none();
   // What has yet to be read comes with what follows it, which the next fault maps.
   const VirtAddr next = found_it ? window.end : context.page + kPageSize;
-  const int order = std::bit_width(window.pages()) - (found_it ? 1 : 2);
+  const int order = static_cast<int>(std::bit_width(window.pages())) - (found_it ? 1 : 2);
   file_hint_.store(next.value | static_cast<std::uint64_t>(std::max(order, 0)),
                    std::memory_order_relaxed);
   return found_it;

@@ -9,8 +9,8 @@ namespace gonzo {
 struct AddressSpace::PagePlace {
   const Vma& vma;
   VirtAddr address;
-  EntryRef slot{};
-  Entry entry{};  ///< as it was read
+  EntryRef slot;
+  Entry entry;  ///< as it was read
 };
 
 }  // namespace gonzo

@@ -34,7 +34,7 @@ bool AddressSpace::is_populated(VirtAddr page, Access access) const {
 void AddressSpace::populate(AddressRange range) {
   for (VirtAddr at = range.start; at < range.end;) {
     // What one area refuses does not keep the next from being filled.
-    const auto populated = with_room(at, [&](VirtAddr& page) GONZO_REQUIRES_SHARED(lock_) {
+    const auto populated = with_room(at, [&](VirtAddr& page) GONZO_NO_THREAD_SAFETY_ANALYSIS {
       return populate_areas({page, range.end}, page);
     });
     if (populated || populated.error() == Errno::kNoMem) return;
@@ -48,7 +48,7 @@ void AddressSpace::populate(AddressRange range) {
 /// Linux: __mm_populate, with mlock's names for its errors.
 Result<void> AddressSpace::populate_locked(AddressRange range) {
   VirtAddr at = range.start;
-  const auto populated = with_room(at, [&](VirtAddr& page) GONZO_REQUIRES_SHARED(lock_) {
+  const auto populated = with_room(at, [&](VirtAddr& page) GONZO_NO_THREAD_SAFETY_ANALYSIS {
     return populate_areas({page, range.end}, page);
   });
   if (populated) return {};
@@ -57,13 +57,14 @@ Result<void> AddressSpace::populate_locked(AddressRange range) {
 
 Result<void> AddressSpace::populate_strictly(AddressRange range, Access access) {
   VirtAddr at = range.start;
-  return with_room(at, [&](VirtAddr& page) GONZO_REQUIRES_SHARED(lock_) {
+  return with_room(at, [&](VirtAddr& page) GONZO_NO_THREAD_SAFETY_ANALYSIS {
     return populate_areas_strictly({page, range.end}, access, page);
   });
 }
 
 /// Runs `fill`, which leaves in `at` the page that it could not fill, until there is a frame for
-/// each, or no hope: ENOMEM. Room is made with the lock let go.
+/// each, or no hope: ENOMEM. Room is made with the lock let go. `fill` runs under it, shared, which
+/// the thread-safety analysis does not see through a FunctionRef.
 Result<void> AddressSpace::with_room(VirtAddr& at, FunctionRef<Result<void>(VirtAddr&)> fill) {
   for (unsigned tries = 0;; ++tries) {
     const VirtAddr before = at;
