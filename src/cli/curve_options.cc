@@ -34,10 +34,9 @@ constexpr const char* kFooter =
 /// A number of seconds; "ms", "s", "m" and "h" may follow.
 std::optional<std::chrono::nanoseconds> parse_time(std::string_view text) {
   double number = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
+  const auto [end, error] = std::from_chars(text.begin(), text.end(), number);
   if (error != std::errc{}) return std::nullopt;
-  const std::string_view unit(end, last);
+  const std::string_view unit(end, text.end());
   double seconds = 1;
   if (unit == "ms") {
     seconds = 1e-3;
