@@ -1,35 +1,17 @@
 #include "kernel/deadline_queue.h"
 
-#include <pthread.h>
-
-#include <csignal>
 #include <utility>
 
 namespace gonzo {
 
-DeadlineQueue::~DeadlineQueue() {
-  std::thread thread;
-  {
-    const LockGuard guard(lock_);
-    stopping_ = true;
-    thread.swap(thread_);
-    changed_.notify_all();
-  }
-  if (thread.joinable()) thread.join();
-}
+DeadlineQueue::~DeadlineQueue() { stop(); }
 
 DeadlineQueue::Ticket DeadlineQueue::add(Clock::time_point when, Action action) {
   const LockGuard guard(lock_);
   const Ticket ticket = ++last_;
   entries_.emplace(Entry{when, ticket}, std::move(action));
   times_.emplace(ticket, when);
-  if (!thread_.joinable()) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { serve(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  start();
   changed_.notify_all();
   return ticket;
 }

@@ -2,17 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <map>
-#include <thread>
 
-#include <gonzo/base/lock.h>
+#include "kernel/kernel_thread.h"
 
 namespace gonzo {
 
-/// Thread-safe. Its thread starts with the first deadline and blocks all signals.
-class DeadlineQueue {
+/// Thread-safe. Its thread starts with the first deadline.
+class DeadlineQueue final : private KernelThread {
  public:
   using Clock = std::chrono::steady_clock;
   using Action = std::function<void()>;
@@ -21,8 +19,6 @@ class DeadlineQueue {
 
   DeadlineQueue() = default;
   ~DeadlineQueue();
-  DeadlineQueue(const DeadlineQueue&) = delete;
-  DeadlineQueue& operator=(const DeadlineQueue&) = delete;
 
   /// `action` runs on the queue's thread, with no lock held, once `when` has come.
   Ticket add(Clock::time_point when, Action action) GONZO_EXCLUDES(lock_);
@@ -37,15 +33,11 @@ class DeadlineQueue {
       return when != other.when ? when < other.when : ticket < other.ticket;
     }
   };
-  void serve() GONZO_EXCLUDES(lock_);
+  void serve() override GONZO_EXCLUDES(lock_);
 
-  Mutex lock_;
-  std::condition_variable_any changed_;
   std::map<Entry, Action> entries_ GONZO_GUARDED_BY(lock_);
   std::map<Ticket, Clock::time_point> times_ GONZO_GUARDED_BY(lock_);
   Ticket last_ GONZO_GUARDED_BY(lock_) = 0;
-  bool stopping_ GONZO_GUARDED_BY(lock_) = false;
-  std::thread thread_ GONZO_GUARDED_BY(lock_);
 };
 
 }  // namespace gonzo

@@ -1,23 +1,16 @@
 #include "kernel/flusher.h"
 
-#include <pthread.h>
-
-#include <csignal>
 #include <tuple>
 #include <utility>
 
 namespace gonzo {
+namespace {
 
-Flusher::~Flusher() {
-  std::thread thread;
-  {
-    const LockGuard guard(lock_);
-    stopping_ = true;
-    thread.swap(thread_);
-    changed_.notify_all();
-  }
-  if (thread.joinable()) thread.join();
-}
+constexpr std::uint64_t kAll = ~std::uint64_t{0} >> kPageShift;
+
+}  // namespace
+
+Flusher::~Flusher() { stop(); }
 
 std::uint64_t Flusher::dirtyable() const {
   const FrameStats stats = memory_.frames().stats();
@@ -32,13 +25,7 @@ void Flusher::page_dirtied(std::uint64_t dirty) {
   if (dirty * 100 > most * limits_.percent) std::ignore = write_files({});
   if (wanted_.exchange(true, std::memory_order_relaxed) && !many) return;
   const LockGuard guard(lock_);
-  if (!thread_.joinable() && !stopping_) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { serve(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  start();
   if (many) changed_.notify_all();
 }
 
@@ -66,10 +53,9 @@ void Flusher::serve() {
 }
 
 Result<void> Flusher::write_files(std::optional<Clock::time_point> before) {
-  constexpr std::uint64_t kAll = ~std::uint64_t{0} >> kPageShift;
   Result<void> outcome;
   for (const CachedFileRef& file : cache_.files()) {
-    const auto since = file->dirty_since();
+    const auto since = file->is_shmem() ? std::nullopt : file->dirty_since();
     if (!since || (before && *since > *before)) continue;
     memory_.clean_pages(*file, 0, kAll);
     const auto written = file->write_dirty(0, kAll);
@@ -78,6 +64,15 @@ Result<void> Flusher::write_files(std::optional<Clock::time_point> before) {
   return outcome;
 }
 
-Result<void> Flusher::write_all() { return write_files({}); }
+Result<void> Flusher::write_all() {
+  Result<void> outcome = write_files({});
+  for (const CachedFileRef& file : cache_.files()) {
+    if (!file->is_shmem()) continue;
+    // Nobody says which of its pages were written to.
+    const auto written = file->write_back(0, kAll);
+    if (!written && outcome) outcome = written;
+  }
+  return outcome;
+}
 
 }  // namespace gonzo

@@ -4,20 +4,18 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <optional>
-#include <thread>
 
-#include <gonzo/base/lock.h>
+#include "kernel/kernel_thread.h"
 #include <gonzo/base/result.h>
 #include <gonzo/cache/page_cache.h>
 #include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
 
-/// Thread-safe. The thread starts with the first wake() and blocks all signals.
-class Flusher final : public DirtyPageHandler {
+/// Thread-safe. The thread starts with the first page that is dirty.
+class Flusher final : public DirtyPageHandler, private KernelThread {
  public:
   /// Linux's defaults (/proc/sys/vm/dirty_*), in percent of the memory that could be dirty.
   struct Limits {
@@ -31,8 +29,6 @@ class Flusher final : public DirtyPageHandler {
   Flusher(MemoryManager& memory, PageCache& cache, const Limits& limits)
       : memory_(memory), cache_(cache), limits_(limits) {}
   ~Flusher() override;
-  Flusher(const Flusher&) = delete;
-  Flusher& operator=(const Flusher&) = delete;
 
   /// Wakes the thread above the lower limit; above the upper one the caller writes, too.
   void page_dirtied(std::uint64_t dirty) override GONZO_EXCLUDES(lock_);
@@ -44,18 +40,15 @@ class Flusher final : public DirtyPageHandler {
 
   /// Frames that are free or hold files: what may become dirty (Linux: global_dirtyable_memory).
   std::uint64_t dirtyable() const;
-  void serve() GONZO_EXCLUDES(lock_);
-  /// Files whose oldest dirty page is older than `before`; none: all. The first error.
+  void serve() override GONZO_EXCLUDES(lock_);
+  /// Files of the host's disks whose oldest dirty page is older than `before`; none: all. The first
+  /// error.
   Result<void> write_files(std::optional<Clock::time_point> before);
 
   MemoryManager& memory_;
   PageCache& cache_;
   const Limits limits_;
   std::atomic<bool> wanted_{false};
-  Mutex lock_;  ///< a leaf
-  std::condition_variable_any changed_;
-  bool stopping_ GONZO_GUARDED_BY(lock_) = false;
-  std::thread thread_ GONZO_GUARDED_BY(lock_);
 };
 
 }  // namespace gonzo

@@ -1,33 +1,16 @@
 #include "kernel/kswapd.h"
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <csignal>
+#include <chrono>
 
 namespace gonzo {
 
-Kswapd::~Kswapd() {
-  std::thread thread;
-  {
-    const LockGuard guard(lock_);
-    stopping_ = true;
-    thread.swap(thread_);
-    changed_.notify_all();
-  }
-  if (thread.joinable()) thread.join();
-}
+Kswapd::~Kswapd() { stop(); }
 
 void Kswapd::wake() {
   if (wanted_.exchange(true, std::memory_order_relaxed)) return;
   const LockGuard guard(lock_);
-  if (!thread_.joinable() && !stopping_) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { serve(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  start();
   changed_.notify_all();
 }
 

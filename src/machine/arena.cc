@@ -1,11 +1,11 @@
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 
+#include "base/background_thread.h"
 #include "machine/memory_file.h"
 #include <gonzo/machine/arena.h>
 
@@ -80,16 +80,11 @@ void Arena::begin_stream(std::uint64_t mark) {
 }
 
 void Arena::start_thread() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the embedder's signals are not for this thread
   try {
-    thread_ = std::thread([this] { back_ahead(); });
+    thread_ = start_background_thread([this] { back_ahead(); });
   } catch (const std::system_error&) {
     thread_ = {};  // then frames are backed by their first touch; the next call tries again
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Arena::back_ahead() {

@@ -14,8 +14,7 @@ std::size_t Reclaimer::evict(std::span<const Pfn> victims) {
     Frame& frame = manager_.frames().frame(pfn);
     if (frame.has(frame_flags::kReadAhead)) {
       freed += evict_unused(pfn) ? 1 : 0;
-    } else if (std::atomic_ref(frame.state).load(std::memory_order_relaxed) ==
-               FrameState::kPageCache) {
+    } else if (peek_state(frame) == FrameState::kPageCache) {
       others[other_count++] = pfn;
     } else {
       anonymous[anonymous_count++] = pfn;

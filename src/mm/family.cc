@@ -86,8 +86,7 @@ void MemoryManager::trace(
   std::array<TracedPage*, kMostTraced> order;
   for (std::size_t i = 0; i < pages.size(); ++i) {
     const Frame& frame = frames_.frame(pages[i].pfn);
-    const bool is_object =
-        std::atomic_ref(frame.state).load(std::memory_order_relaxed) == FrameState::kPageCache;
+    const bool is_object = peek_state(frame) == FrameState::kPageCache;
     pages[i].owner = is_object ? PageOwner::kObject : PageOwner::kAddressSpace;
     pages[i].origin = frame_origin(frame);
     pages[i].index = frame_index(frame);

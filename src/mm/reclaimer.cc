@@ -33,7 +33,7 @@ Reclaimer::~Reclaimer() = default;
 std::optional<PageKind> Reclaimer::kind_of(Pfn pfn) const {
   Frame& frame = manager_.frames().frame(pfn);
   if (frame.refs.load(std::memory_order_relaxed) <= 0) return {};
-  switch (std::atomic_ref(frame.state).load(std::memory_order_relaxed)) {
+  switch (peek_state(frame)) {
     case FrameState::kAnonymous:
       return PageKind::kAnonymous;
     case FrameState::kPageCache:
@@ -73,8 +73,7 @@ void Reclaimer::take_in_locked(const Arrival& arrival) {
   if (!kind) return;
   Shadow returning = arrival.returning;
   const Frame& frame = manager_.frames().frame(arrival.pfn);
-  if (std::atomic_ref(const_cast<FrameState&>(frame.state)).load(std::memory_order_relaxed) ==
-      FrameState::kPageCache) {
+  if (peek_state(frame) == FrameState::kPageCache) {
     returning = shadows_.recall(frame_origin(frame), frame_index(frame));
   }
   policy_->added(number, *kind, returning);

@@ -11,6 +11,10 @@ namespace gonzo {
 // Whoever looks for a page's entries reads these while the frame may be freed and used anew: what
 // they say is a hint, to be checked where the page is kept.
 
+/// What it is used for (Linux: folio_test_anon).
+inline FrameState peek_state(const Frame& frame) {
+  return std::atomic_ref(const_cast<FrameState&>(frame.state)).load(std::memory_order_relaxed);
+}
 /// kAnonymous: the address space in which it became a page, by AddressSpace::id(). kPageCache: the
 /// object, by its number in the ObjectRegistry, or 0.
 inline std::uint64_t frame_origin(const Frame& frame) {

@@ -30,9 +30,10 @@ std::optional<MemorySize> parse_memory_size(std::string_view text) {
   constexpr double kMostPercent = 1000;
   if (text.ends_with('%')) {
     double percent = 0;
-    const char* const sign = text.data() + text.size() - 1;
-    const auto [end, error] = std::from_chars(text.data(), sign, percent);
-    if (error != std::errc{} || end != sign || !(percent > 0) || percent > kMostPercent) {
+    text.remove_suffix(1);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), percent);
+    if (error != std::errc{} || end != text.data() + text.size() || !(percent > 0) ||
+        percent > kMostPercent) {
       return std::nullopt;
     }
     return MemorySize{.share = percent / 100};

@@ -8,6 +8,7 @@ namespace {
 template <typename Value>
 Middle middle_of(const std::vector<Measurement>& runs, Value value) {
   std::vector<double> values;
+  values.reserve(runs.size());
   for (const Measurement& run : runs) values.push_back(static_cast<double>(value(run)));
   return middle(std::move(values));
 }

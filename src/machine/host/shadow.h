@@ -27,11 +27,11 @@ class Shadow {
     kDenied,
   };
 
-  /// `frames`: the arena's; entries beyond are never mapped. `mapping_limit`: host mappings that
-  /// the shadow may use.
   /// Anything may be mapped there.
   static bool is_guest_address(VirtAddr address);
 
+  /// `frames`: the arena's; entries beyond are never mapped. `mapping_limit`: host mappings that
+  /// the shadow may use.
   Shadow(PageTable& table, std::uint64_t frames, std::size_t mapping_limit)
       : table_(table), frames_(frames), limit_(mapping_limit) {}
 

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/background_thread.h"
 #include "machine/host/stub/launch.h"
 #include <gonzo/base/address.h>
 
@@ -89,19 +90,12 @@ Result<void> Zygote::start(SpinPolicy policy) {
       sizeof(std::uint32_t)) {
     return fail_from_host();
   }
-  // The runner's signals are not for this thread; the zygote inherits the mask and sets its own.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
+  // The zygote inherits the thread's signal mask and sets its own.
   try {
-    thread_ = std::thread([this] { keep(); });
+    thread_ = start_background_thread([this] { keep(); });
   } catch (const std::system_error&) {
-    started = false;
+    return fail(Errno::kAgain);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (!started) return fail(Errno::kAgain);
 
   LockGuard guard(mutex_);
   while (keeper_ == Keeper::kLaunching) changed_.wait(mutex_);

@@ -27,10 +27,11 @@ class FlusherTest : public Guest {
     files_.reset();
     stop();
   }
-  void serve(const Flusher::Limits& limits) {
+  void serve(const Flusher::Limits& limits, bool in_memory = false) {
     flusher_ = std::make_unique<Flusher>(*manager_, *files_, limits);
     manager_->set_dirty_page_handler(flusher_.get());
     inode_ = FakeInode::of_size(kPages * kPageSize);
+    inode_->in_memory = in_memory;
     file_ = *files_->open(std::make_shared<FakeFile>(inode_));
     must_map({.hint = kBase,
               .length = kPages * kPageSize,
@@ -60,6 +61,15 @@ TEST_F(FlusherTest, WritesAllWhenAsked) {
   EXPECT_EQ(dirty(), 1U);
   EXPECT_TRUE(flusher_->write_all().has_value());
   EXPECT_EQ(inode_->bytes[3 * kPageSize], 97);
+}
+
+TEST_F(FlusherTest, WritesFilesInMemoryTooWhoseWritesNobodySees) {
+  serve({}, true);
+  EXPECT_EQ(peek(page(5)), FakeInode::pattern(5));
+  *bytes(page(5)) = std::byte{77};
+  EXPECT_EQ(dirty(), 0U);
+  EXPECT_TRUE(flusher_->write_all().has_value());
+  EXPECT_EQ(inode_->bytes[5 * kPageSize], 77);
 }
 
 TEST_F(FlusherTest, WhoeverDirtiesTooMuchWrites) {
