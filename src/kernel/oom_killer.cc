@@ -104,35 +104,35 @@ void OomKiller::kill(Process& invoker, const OomCandidate& victim) {
 
 /// Linux: dump_header, dump_tasks, dump_oom_victim, __oom_kill_process.
 void OomKiller::report(Process& invoker, const OomCandidate& victim) {
-  if (!log_) return;
-  log_(
+  system_.log(
       fmt::format("{} invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|"
                   "__GFP_ZERO), order=0, oom_score_adj={}",
                   invoker.image_ref()->name, invoker.oom_adjustment.load()));
   const FrameStats frames = system_.frames().stats();
-  log_(fmt::format("Mem-Info: {} pages RAM, {} free, {} pages swap, {} free", frames.total,
-                   frames.free, total_pages() - frames.total,
-                   system_.swap() != nullptr ? system_.swap()->totals().free : 0));
-  log_("Tasks state (memory values in pages):");
-  log_(
+  system_.log(fmt::format("Mem-Info: {} pages RAM, {} free, {} pages swap, {} free", frames.total,
+                          frames.free, total_pages() - frames.total,
+                          system_.swap() != nullptr ? system_.swap()->totals().free : 0));
+  system_.log("Tasks state (memory values in pages):");
+  system_.log(
       "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes "
       "swapents oom_score_adj name");
   for (const auto& process : system_.processes().all()) {
     const auto task = OomCandidate::of(process);
     if (!task) continue;
-    log_(fmt::format("[{:7}] {:5} {:5} {:8} {:8} {:8} {:8} {:9} {:8} {:8}         {:5} {}",
-                     process->pid(), user_of(*process), process->pid(), task->total, task->rss(),
-                     task->rss_anon, task->rss_file, task->rss_shmem, task->page_tables, task->swap,
-                     task->adjustment, process->image_ref()->name));
+    system_.log(fmt::format("[{:7}] {:5} {:5} {:8} {:8} {:8} {:8} {:9} {:8} {:8}         {:5} {}",
+                            process->pid(), user_of(*process), process->pid(), task->total,
+                            task->rss(), task->rss_anon, task->rss_file, task->rss_shmem,
+                            task->page_tables, task->swap, task->adjustment,
+                            process->image_ref()->name));
   }
   const int pid = victim.process->pid();
   const std::string name = victim.process->image_ref()->name;
   const unsigned user = user_of(*victim.process);
-  log_(
+  system_.log(
       fmt::format("oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
                   "global_oom,task_memcg=/,task={},pid={},uid={}",
                   name, pid, user));
-  log_(fmt::format(
+  system_.log(fmt::format(
       "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, "
       "file-rss:{}kB, shmem-rss:{}kB, UID:{} pgtables:{}kB oom_score_adj:{}",
       pid, name, kilobytes(victim.total), kilobytes(victim.rss_anon), kilobytes(victim.rss_file),

@@ -4,11 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "kernel/process.h"
 #include <gonzo/base/lock.h>
@@ -35,11 +33,8 @@ struct OomCandidate {
 /// Thread-safe. The first process is no exception: it is a container's init, not the machine's.
 class OomKiller final : public OutOfMemoryHandler {
  public:
-  /// Gets what Linux writes to the kernel's log, a line at a time without its end.
-  using Log = std::function<void(std::string_view)>;
-
-  /// The system outlives it. `log` may be empty.
-  OomKiller(System& system, Log log) : system_(system), log_(std::move(log)) {}
+  /// The system outlives it.
+  explicit OomKiller(System& system) : system_(system) {}
 
   /// Kills the worst, unless one that was killed before is still going; then waits for a moment.
   /// False: `owner` itself is to go, or there is nobody to kill.
@@ -56,7 +51,6 @@ class OomKiller final : public OutOfMemoryHandler {
   void report(Process& invoker, const OomCandidate& victim) GONZO_REQUIRES(lock_);
 
   System& system_;
-  const Log log_;
   Mutex lock_;
   /// AddressSpace::id() of who was killed last.
   std::uint64_t going_ GONZO_GUARDED_BY(lock_) = 0;

@@ -1,7 +1,10 @@
 #include "kernel/run_loop.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 
+#include "kernel/process.h"
 #include "kernel/signal.h"
 
 namespace gonzo {
@@ -34,6 +37,17 @@ void answer_exception(Task& task, const Trap& trap) {
                                           task.thread().extended_state()));
 }
 
+/// Its machine has gone from under it, most often by kill -9 of the host's process: that is what it
+/// looks like from inside, too.
+void answer_end(Task& task, const Trap& trap) {
+  Process& process = task.process();
+  if (!process.group_exit()) {
+    process.system().log(
+        fmt::format("{}[{}]: killed: {}", task.name(), process.pid(), trap.reason));
+  }
+  process.begin_exit({.signal = SIGKILL});
+}
+
 void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters& counters) {
   if (trap.kind == TrapKind::kSyscall) {
     ++counters.syscalls;
@@ -53,8 +67,7 @@ void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters&
       ++counters.interrupts;
       return;
     case TrapKind::kGone:
-      // Somebody killed the machine's process from outside: so does Linux's kill -9.
-      return task.process().begin_exit({.signal = SIGKILL});
+      return answer_end(task, trap);
     case TrapKind::kSyscall:
       return;
   }

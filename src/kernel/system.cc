@@ -61,6 +61,7 @@ System::System() = default;
 Result<std::unique_ptr<System>> System::create(const Config& config) {
   std::unique_ptr<System> system(new System);
   system->vma_index_ = config.vma_index;
+  system->log_ = config.log;
   system->paging_ = config.paging;
   GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
   system->pressure_ = std::make_unique<MemoryPressure>();
@@ -93,7 +94,7 @@ Result<void> System::set_up_reclaim(const Config& config) {
   reclaimer_ = std::make_unique<Reclaimer>(*memory_, *swap_, config.reclaim);
   memory_->serve(reclaimer_.get());
   kswapd_ = std::make_unique<Kswapd>(*reclaimer_);
-  oom_killer_ = std::make_unique<OomKiller>(*this, config.log);
+  oom_killer_ = std::make_unique<OomKiller>(*this);
   memory_->set_out_of_memory_handler(oom_killer_.get());
   return {};
 }

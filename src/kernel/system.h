@@ -95,6 +95,11 @@ class System {
   /// Before a program is known.
   PagingFormat default_paging_format() const { return paging_.value_or(PagingFormat::kFourLevel); }
 
+  /// Linux: printk. Thread-safe.
+  void log(std::string_view line) const {
+    if (log_) log_(line);
+  }
+
   /// After the last process ended: drops the caches and checks that every frame is back and the
   /// buddy lists are merged. Empty, or what leaked. Nothing else works afterwards.
   std::string shut_down();
@@ -106,6 +111,7 @@ class System {
   Result<void> set_up_reclaim(const Config& config);
   VmaIndexKind vma_index_ = kDefaultVmaIndex;
   std::optional<PagingFormat> paging_;
+  std::function<void(std::string_view)> log_;
   std::unique_ptr<Arena> arena_;  // destroyed last
   std::unique_ptr<MemoryPressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;

@@ -151,7 +151,11 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
                                      for (unsigned i = 0; i < count; ++i)
                                        pages[offset + i].copy = first + i;
                                    });
-  if (served) cache_.invalidate({start, start + pages.size() * kPageSize}, Stricter::kGone);
+  // Neighbours may have got what the target did not.
+  const auto has_copy = [](const CopySlot& page) { return !page.copy.is_none(); };
+  if (std::ranges::any_of(pages, has_copy)) {
+    cache_.invalidate({start, start + pages.size() * kPageSize}, Stricter::kGone);
+  }
 
   const std::uint64_t flags = entry_flags(context.vma) | kWrittenFlags;
   RssChange change;

@@ -31,7 +31,8 @@ inline void share(Frame& frame) {
 
 /// One entry fewer; its reference is dropped afterwards, so that refs >= maps at any time.
 inline void forget_map(Frame& frame) {
-  if (frame.state == FrameState::kAnonymous && frame.maps.load(std::memory_order_relaxed) == 1) {
+  if (is_exclusive(frame)) {
+    // Nobody finds it in the swap cache either, who would map it meanwhile.
     frame.maps.store(0, std::memory_order_relaxed);
     return;
   }

@@ -207,6 +207,27 @@ TEST_F(CowTest, NoFrameForTheCopyLeavesBothSidesAlone) {
   }
 }
 
+TEST_F(CowTest, TellsTheMachineOfCopiesEvenIfThereIsNoneForTheTarget) {
+  start_with_around(16, kMiB);
+  map(16);
+  for (std::uint64_t i = 0; i < 16; ++i) poke(page(i), 3);
+  auto child = fork();
+  const Pfn shared = entry(page(5)).pfn();
+  for (std::uint64_t i = 0; i < 5; ++i) ASSERT_TRUE(space_->unmap(page(i), kPageSize));
+  std::vector<Pfn> taken;
+  while (const auto pfn = frames_->allocate(0, FrameState::kKernel, ZeroPolicy::kDontCare)) {
+    taken.push_back(*pfn);
+  }
+  frames_->put(taken.back());
+  taken.pop_back();
+  cache_.calls.clear();
+  EXPECT_EQ(write_fault(page(12)), FaultOutcome::kOutOfMemory);
+  EXPECT_NE(entry(page(5)).pfn(), shared) << "the run's first block is one page";
+  ASSERT_EQ(cache_.calls.size(), 1U);
+  EXPECT_EQ(cache_.calls[0].first, (AddressRange{page(5), page(16)}));
+  for (const Pfn pfn : taken) frames_->put(pfn);
+}
+
 TEST_F(CowTest, ThreadsOfBothSidesMayWriteAtOnce) {
   constexpr std::uint64_t kPages = 256;
   for (const unsigned around : {1U, 16U}) {
