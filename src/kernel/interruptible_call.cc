@@ -43,7 +43,8 @@ long gonzo_interruptible_call(const void* flag, long number, const std::uint64_t
 
 namespace gonzo {
 
-std::uintptr_t leave_interruptible_window(std::uintptr_t rip) {
+__attribute__((no_sanitize("thread"))) std::uintptr_t leave_interruptible_window(
+    std::uintptr_t rip) {
   const auto begin = reinterpret_cast<std::uintptr_t>(&gonzo_call_begin);
   const auto end = reinterpret_cast<std::uintptr_t>(&gonzo_call_end);
   if (rip < begin || rip >= end) return rip;

@@ -27,6 +27,8 @@ storm() {
     echo "not run: it takes root, or a kernel with Landlock, to confine it"
     finish
   fi
+  # Some lose their machine by what they do; the runner says so.
+  sed -i '/^gonzo: guest\[[0-9]*\]: killed: /d' "$work/err"
   if [ "$got" != 0 ] || [ -s "$work/err" ] || [ "$(cat "$work/out")" != "witness: 0" ]; then
     fail "$guest $seed $workers $*: status $got, $(cat "$work/out")"
     head -40 "$work/err"
