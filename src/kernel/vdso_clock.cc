@@ -181,8 +181,7 @@ std::int64_t VdsoClock::offset(clockid_t clock, const ClockReading& reading,
 
 /// The odd number is everybody's before the next instruction reads the counter.
 void VdsoClock::begin_write() {
-  __atomic_store_n(&page_.sequence, page_.sequence + 1, __ATOMIC_RELAXED);
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  __atomic_exchange_n(&page_.sequence, page_.sequence + 1, __ATOMIC_SEQ_CST);
 }
 
 void VdsoClock::end_write() {

@@ -27,9 +27,8 @@ std::size_t Reclaimer::evict(std::span<const Pfn> victims) {
 /// Was read ahead, and nobody has asked for it: swap still has the same.
 bool Reclaimer::evict_unused(Pfn pfn) {
   const Frame& frame = manager_.frames().frame(pfn);
+  // As long as the flag is there.
   const SwapSlot slot = unpack_swap_slot(frame_index(frame));
-  // While the flag is there the index is the slot.
-  std::atomic_thread_fence(std::memory_order_acquire);
   const auto found = frame.has(frame_flags::kReadAhead) ? swap_.find(slot) : std::nullopt;
   if (found != pfn) {
     if (found) manager_.frames().put(*found);

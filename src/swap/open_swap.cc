@@ -45,8 +45,8 @@ Opened open_redis(const SwapRequest& request) {
   std::string last_error;
   auto device = RedisSwapDevice::connect(config, last_error);
   if (device) return std::move(*device);
-  return std::unexpected(fmt::format("no Redis server answers at {}:{}: {}", config.host,
-                                     config.port,
+  return std::unexpected(fmt::format("no Redis server answers at {}:{}: {}", config.server.host,
+                                     config.server.port,
                                      last_error.empty() ? why(device.error()) : last_error));
 }
 

@@ -71,6 +71,17 @@ std::optional<SlowSwapDevice::Time> parse_time(std::string_view text) {
   return std::nullopt;
 }
 
+/// HOST[:PORT]
+Parsed parse_endpoint(std::string_view text, RedisEndpoint& endpoint) {
+  endpoint.host = cut(text, ':');
+  if (endpoint.host.empty()) return wrong("redis:// needs a host, as in redis://localhost:6379/0");
+  if (text.empty()) return {};
+  const auto number = parse_number(text, 1, 65535);
+  if (!number) return wrong("'{}' is no port: give a number from 1 to 65535", text);
+  endpoint.port = static_cast<int>(*number);
+  return {};
+}
+
 Parsed parse_option(std::string_view option, SwapRequest& request) {
   std::string_view value = option;
   const std::string_view name = cut(value, '=');
@@ -87,9 +98,13 @@ Parsed parse_option(std::string_view option, SwapRequest& request) {
     return {};
   }
   if (name == "bandwidth") return parse_size(value, request.speed.bytes_per_second);
-  if (name == "size" && request.kind == Kind::kRedis) return parse_size(value, request.bytes);
-  return wrong("no option '{}': there are prio=N, latency=TIME and bandwidth=SIZE{}", option,
-               request.kind == Kind::kRedis ? ", and size=SIZE" : "");
+  if (request.kind == Kind::kRedis) {
+    if (name == "size") return parse_size(value, request.bytes);
+    if (name == "replica") return parse_endpoint(value, request.redis.replica.emplace());
+  }
+  return wrong(
+      "no option '{}': there are prio=N, latency=TIME and bandwidth=SIZE{}", option,
+      request.kind == Kind::kRedis ? ", and for redis:// size=SIZE and replica=HOST[:PORT]" : "");
 }
 
 Parsed parse_file(std::string_view text, SwapRequest& request) {
@@ -147,14 +162,7 @@ Parsed parse_redis(std::string_view text, SwapRequest& request) {
     redis.password = login;
   }
   std::string_view database = text;
-  std::string_view port = cut(database, '/');
-  redis.host = cut(port, ':');
-  if (redis.host.empty()) return wrong("redis:// needs a host, as in redis://localhost:6379/0");
-  if (!port.empty()) {
-    const auto number = parse_number(port, 1, 65535);
-    if (!number) return wrong("'{}' is no port: give a number from 1 to 65535", port);
-    redis.port = static_cast<int>(*number);
-  }
+  if (auto server = parse_endpoint(cut(database, '/'), redis.server); !server) return server;
   if (!database.empty()) {
     const auto number = parse_number(database, 0, 1 << 20);
     if (!number)

@@ -91,7 +91,9 @@ RedisSwapDevice::~RedisSwapDevice() {
 }
 
 std::string RedisSwapDevice::name() const {
-  return fmt::format("redis://{}:{}/{}", config_.host, config_.port, config_.database);
+  const LockGuard lock(lock_);
+  const RedisEndpoint& used = is_promoted_ ? *config_.replica : config_.server;
+  return fmt::format("redis://{}:{}/{}", used.host, used.port, config_.database);
 }
 
 std::string RedisSwapDevice::key(std::uint64_t slot) const {
@@ -99,11 +101,23 @@ std::string RedisSwapDevice::key(std::uint64_t slot) const {
 }
 
 bool RedisSwapDevice::open(std::string& last_error) {
+  if (open(is_promoted_ ? *config_.replica : config_.server, last_error)) return true;
+  std::string ignored;
+  if (!has_replica() || !open(*config_.replica, ignored)) return false;
+  if (!command<3>(*context_, {"REPLICAOF", "NO", "ONE"}, last_error)) {
+    context_ = nullptr;
+    return false;
+  }
+  is_promoted_ = true;
+  return true;
+}
+
+bool RedisSwapDevice::open(const RedisEndpoint& endpoint, std::string& last_error) {
   constexpr unsigned kPerSecond = 1000;
   const long rest = config_.timeout_milliseconds % kPerSecond;
   const timeval timeout{.tv_sec = config_.timeout_milliseconds / kPerSecond,
                         .tv_usec = rest * 1000};
-  Context made(redisConnectWithTimeout(config_.host.c_str(), config_.port, timeout));
+  Context made(redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout));
   if (made == nullptr || made->err != 0) {
     last_error = made == nullptr ? "no memory" : made->errstr;
     return false;
@@ -142,6 +156,18 @@ bool RedisSwapDevice::send_discards() {
   return true;
 }
 
+/// False: the connection is broken. While it lags, or is away, the pages are the server's alone;
+/// then a look must do.
+bool RedisSwapDevice::wait_for_replica() {
+  if (!has_replica()) return true;
+  const unsigned limit = replica_lags_ ? 1 : config_.timeout_milliseconds / 2;
+  if (!append<3>(*context_, {"WAIT", "1", fmt::format("{}", limit)})) return false;
+  const Reply reply = next_reply(*context_);
+  if (reply == nullptr) return false;
+  replica_lags_ = reply->type != REDIS_REPLY_INTEGER || reply->integer < 1;
+  return true;
+}
+
 Result<void> RedisSwapDevice::set(std::uint64_t first_slot,
                                   std::span<const std::byte* const> pages) {
   for (std::size_t i = 0; i < pages.size(); ++i) {
@@ -159,6 +185,7 @@ Result<void> RedisSwapDevice::set(std::uint64_t first_slot,
       stored_count_.fetch_add(1, std::memory_order_relaxed);
     }
   }
+  if (!wait_for_replica()) return fail(Errno::kIo);
   return result;
 }
 

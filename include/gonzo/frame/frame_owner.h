@@ -23,9 +23,10 @@ inline std::uint64_t frame_origin(const Frame& frame) {
 inline void set_frame_origin(Frame& frame, std::uint64_t origin) {
   std::atomic_ref(frame.private_data).store(origin, std::memory_order_relaxed);
 }
-/// The page's number in that object; for anonymous memory by its address there.
+/// The page's number in that object; for anonymous memory by its address there. What is read of the
+/// frame afterwards is no older.
 inline std::uint64_t frame_index(const Frame& frame) {
-  return std::atomic_ref(const_cast<Frame&>(frame).index).load(std::memory_order_relaxed);
+  return std::atomic_ref(const_cast<Frame&>(frame).index).load(std::memory_order_acquire);
 }
 inline void set_frame_index(Frame& frame, std::uint64_t index) {
   std::atomic_ref(frame.index).store(index, std::memory_order_relaxed);

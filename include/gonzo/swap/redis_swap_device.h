@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,17 +16,27 @@ struct redisContext;
 
 namespace gonzo {
 
+/// Where a server listens.
+struct RedisEndpoint {
+  std::string host = "127.0.0.1";
+  int port = 6379;
+};
+
 /// A page is a value, its key a prefix of this device's alone and the slot's number. Calls go over
 /// one connection, one after the other, each with all of its pages in one round trip; a connection
 /// that broke is made anew, once a call. The keys go with the device (not if its process is
 /// killed). The process ignores SIGPIPE.
+///
+/// A replica, which follows the server by its own configuration (Redis: replicaof), has each page
+/// before a write returns (WAIT). When the server does not answer, the replica becomes a server of
+/// its own (REPLICAOF NO ONE), and stays the one that is used.
 class RedisSwapDevice final : public SwapDevice {
  public:
   struct Config {
-    std::string host = "127.0.0.1";
-    int port = 6379;
+    RedisEndpoint server;
+    std::optional<RedisEndpoint> replica;
     int database = 0;
-    std::string password;     ///< empty: none
+    std::string password;     ///< empty: none; the replica's, too
     std::uint64_t bytes = 0;  ///< of pages
     /// For the server to answer, and to accept; then it is taken for dead.
     unsigned timeout_milliseconds = 5000;
@@ -37,8 +48,8 @@ class RedisSwapDevice final : public SwapDevice {
   RedisSwapDevice(const RedisSwapDevice&) = delete;
   RedisSwapDevice& operator=(const RedisSwapDevice&) = delete;
 
-  /// "redis://host:port/database"
-  std::string name() const override;
+  /// "redis://host:port/database", of the one that is used.
+  std::string name() const override GONZO_EXCLUDES(lock_);
   std::string_view kind() const override { return "redis"; }
   std::uint64_t slots() const override { return slots_; }
   /// EIO: no connection; ENOSPC: the server's memory is full (maxmemory).
@@ -60,7 +71,11 @@ class RedisSwapDevice final : public SwapDevice {
   static constexpr std::size_t kDiscards = 256;
 
   RedisSwapDevice(const Config& config, std::string prefix);
+  /// To the one that is used, or else to the replica.
   bool open(std::string& last_error) GONZO_REQUIRES(lock_);
+  bool open(const RedisEndpoint& endpoint, std::string& last_error) GONZO_REQUIRES(lock_);
+  bool has_replica() const GONZO_REQUIRES(lock_) { return config_.replica && !is_promoted_; }
+  bool wait_for_replica() GONZO_REQUIRES(lock_);
   bool send_discards() GONZO_REQUIRES(lock_);
   /// `exchange` once, and once more over a new connection if the first is broken.
   template <typename Exchange>
@@ -75,8 +90,10 @@ class RedisSwapDevice final : public SwapDevice {
   const Config config_;
   const std::string prefix_;
   const std::uint64_t slots_;
-  Mutex lock_;
-  Context context_ GONZO_GUARDED_BY(lock_);  ///< null: broken
+  mutable Mutex lock_;
+  Context context_ GONZO_GUARDED_BY(lock_);           ///< null: broken
+  bool is_promoted_ GONZO_GUARDED_BY(lock_) = false;  ///< the replica is the server now
+  bool replica_lags_ GONZO_GUARDED_BY(lock_) = false;
   std::vector<std::uint64_t> discards_ GONZO_GUARDED_BY(lock_);
   std::vector<bool> stored_ GONZO_GUARDED_BY(lock_);  ///< slots that have a key
   std::atomic<std::uint64_t> stored_count_{0};

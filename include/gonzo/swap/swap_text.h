@@ -4,7 +4,8 @@
 //   file:PATH[:SIZE]              a named file (see FileSwapDevice::open); no SIZE: as it is
 //   zram:SIZE[:lz4|zstd]          compressed memory for SIZE of pages
 //   zswap:POOL[:lz4|zstd]:DEVICE  POOL of compressed memory in front of any of the others
-//   redis://[:PASSWORD@]HOST[:PORT][/DATABASE]   a Redis server; size=SIZE, 1G by default
+//   redis://[:PASSWORD@]HOST[:PORT][/DATABASE]   a Redis server; size=SIZE, 1G by default;
+//                                 replica=HOST[:PORT], of its own, which takes over
 //
 // and, after any of them, `,prio=N` (-1 to 32767, as swapon(8)), `,latency=TIME` (80us, 5ms) and
 // `,bandwidth=SIZE` (a second), which make a device slower than it is.

@@ -1,5 +1,6 @@
 // Swap in a Redis server of the test's own. Where there is none the tests are skipped.
 #include <gtest/gtest.h>
+#include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -40,15 +41,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  void start() {
-    const std::string port = std::to_string(port_);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::execl(kServer, kServer, "--port", port.c_str(), "--bind", "127.0.0.1", "--save", "",
-              "--appendonly", "no", "--maxmemory", "8mb", "--dir", "/tmp", "--logfile", "/dev/null",
-              nullptr);
-      ::_exit(127);
-    }
+  void start() { start_with({}); }
+  void start_as_replica_of(const Server& other) {
+    start_with({"--replicaof", "127.0.0.1 " + std::to_string(other.port_)});
   }
   void stop() {
     if (pid_ <= 0) return;
@@ -59,6 +54,35 @@ class Server {
   int port() const { return port_; }
 
  private:
+  void start_with(const std::vector<std::string>& more) {
+    std::vector<std::string> words{kServer,
+                                   "--port",
+                                   std::to_string(port_),
+                                   "--repl-diskless-sync-delay",
+                                   "0",
+                                   "--bind",
+                                   "127.0.0.1",
+                                   "--save",
+                                   "",
+                                   "--appendonly",
+                                   "no",
+                                   "--maxmemory",
+                                   "8mb",
+                                   "--dir",
+                                   "/tmp",
+                                   "--logfile",
+                                   "/dev/null"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::execv(kServer, pointers.data());
+      ::_exit(127);
+    }
+  }
+
   int port_ = free_port();
   pid_t pid_ = 0;
 };
@@ -76,7 +100,7 @@ class RedisSwapDeviceTest : public testing::Test {
   }
 
   RedisSwapDevice::Config config() const {
-    return {.port = server_.port(), .database = 3, .bytes = kSlots * kPageSize};
+    return {.server = {.port = server_.port()}, .database = 3, .bytes = kSlots * kPageSize};
   }
   /// Waits until the server listens.
   std::unique_ptr<RedisSwapDevice> connect() {
@@ -86,6 +110,23 @@ class RedisSwapDeviceTest : public testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     return nullptr;
+  }
+  /// Waits until it does.
+  static bool follows(const Server& replica) {
+    for (int attempt = 0; attempt < 4000; ++attempt) {
+      redisContext* const link = redisConnect("127.0.0.1", replica.port());
+      auto* const reply = link->err == 0
+                              ? static_cast<redisReply*>(redisCommand(link, "INFO replication"))
+                              : nullptr;
+      const bool is_up = reply != nullptr &&
+                         std::string_view(reply->str, reply->len).find("master_link_status:up") !=
+                             std::string_view::npos;
+      if (reply != nullptr) freeReplyObject(reply);
+      redisFree(link);
+      if (is_up) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
   }
   Result<void> write(std::uint64_t slot, const std::vector<std::vector<std::byte>>& pages) {
     std::vector<const std::byte*> from;
@@ -157,6 +198,30 @@ TEST_F(RedisSwapDeviceTest, ARestartedServerHasLostPagesButServes) {
   EXPECT_EQ(read(0, 1).error(), Errno::kIo);
   ASSERT_TRUE(write(30, samples(5)));
   EXPECT_EQ(read(30, 5), samples(5));
+}
+
+TEST_F(RedisSwapDeviceTest, AReplicaTakesOverWithAllPages) {
+  Server replica;
+  replica.start_as_replica_of(server_);
+  ASSERT_TRUE(follows(replica));
+  RedisSwapDevice::Config with_replica = config();
+  with_replica.replica = RedisEndpoint{.port = replica.port()};
+  std::string error;
+  device_ = *RedisSwapDevice::connect(with_replica, error);
+  ASSERT_TRUE(write(0, samples(100)));
+  ASSERT_TRUE(write(100, samples(100, 100)));
+  ASSERT_TRUE(write(50, samples(10, 1000)));
+  server_.stop();
+  EXPECT_EQ(read(0, 50), samples(50));
+  EXPECT_EQ(read(50, 10), samples(10, 1000));
+  EXPECT_EQ(read(100, 100), samples(100, 100));
+  ASSERT_TRUE(write(300, samples(10, 7))) << "it is nobody's replica any more";
+  EXPECT_EQ(read(300, 10), samples(10, 7));
+  EXPECT_EQ(device_->name(), "redis://127.0.0.1:" + std::to_string(replica.port()) + "/3");
+  // One that comes back is as good as empty.
+  server_.start();
+  EXPECT_EQ(read(300, 10), samples(10, 7));
+  device_.reset();
 }
 
 TEST_F(RedisSwapDeviceTest, WithoutAServerTheErrorSaysSo) {

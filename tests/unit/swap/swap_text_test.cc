@@ -55,20 +55,24 @@ TEST(SwapText, CompressedMemoryInFrontOfOthers) {
   EXPECT_EQ(request.behind[0].bytes, 2048 * kMiB);
   EXPECT_EQ(request.priority, 3);
   EXPECT_EQ(good("zswap:64M:1G").behind[0].kind, Kind::kTemporaryFile);
-  EXPECT_EQ(good("zswap:64M:redis://store:7000").behind[0].redis.port, 7000);
+  EXPECT_EQ(good("zswap:64M:redis://store:7000").behind[0].redis.server.port, 7000);
 }
 
 TEST(SwapText, Redis) {
   const SwapRequest plain = good("redis://store");
-  EXPECT_EQ(plain.redis.host, "store");
-  EXPECT_EQ(plain.redis.port, 6379);
+  EXPECT_EQ(plain.redis.server.host, "store");
+  EXPECT_EQ(plain.redis.server.port, 6379);
   EXPECT_EQ(plain.bytes, 1024 * kMiB);
-  const SwapRequest full = good("redis://:se:cret@10.0.0.1:7000/5,size=8G");
+  EXPECT_FALSE(plain.redis.replica.has_value());
+  const SwapRequest full = good("redis://:se:cret@10.0.0.1:7000/5,size=8G,replica=10.0.0.2:7001");
   EXPECT_EQ(full.redis.password, "se:cret");
-  EXPECT_EQ(full.redis.host, "10.0.0.1");
-  EXPECT_EQ(full.redis.port, 7000);
+  EXPECT_EQ(full.redis.server.host, "10.0.0.1");
+  EXPECT_EQ(full.redis.server.port, 7000);
   EXPECT_EQ(full.redis.database, 5);
   EXPECT_EQ(full.bytes, 8192 * kMiB);
+  ASSERT_TRUE(full.redis.replica.has_value());
+  EXPECT_EQ(full.redis.replica->host, "10.0.0.2");
+  EXPECT_EQ(full.redis.replica->port, 7001);
 }
 
 TEST(SwapText, SlownessIsAnOption) {
@@ -84,10 +88,15 @@ TEST(SwapText, ErrorsNameThePartAndTheRemedy) {
   EXPECT_EQ(error_of("zram:1G:gzip"), "zram cannot compress with 'gzip': it has lz4 and zstd");
   EXPECT_EQ(error_of("12"), "'12' is less than a page of 4K");
   EXPECT_EQ(error_of("redis://h:99999"), "'99999' is no port: give a number from 1 to 65535");
+  EXPECT_EQ(error_of("redis://h,replica=:1"),
+            "redis:// needs a host, as in redis://localhost:6379/0");
+  EXPECT_EQ(error_of("redis://h,replica=h:x"), "'x' is no port: give a number from 1 to 65535");
   EXPECT_EQ(error_of("1G,speed=3"),
             "no option 'speed=3': there are prio=N, latency=TIME and bandwidth=SIZE");
-  EXPECT_EQ(error_of("redis://h,sise=3"),
-            "no option 'sise=3': there are prio=N, latency=TIME and bandwidth=SIZE, and size=SIZE");
+  EXPECT_EQ(
+      error_of("redis://h,sise=3"),
+      "no option 'sise=3': there are prio=N, latency=TIME and bandwidth=SIZE, and for redis:// "
+      "size=SIZE and replica=HOST[:PORT]");
   EXPECT_EQ(error_of("1G,latency=slow"), "latency=slow is no time: give one such as 80us or 5ms");
   EXPECT_EQ(error_of("zswap:64M"),
             "zswap needs a device behind it, as in zswap:64M:1G or zswap:64M:zstd:file:PATH:1G");
