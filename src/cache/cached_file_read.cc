@@ -3,11 +3,13 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "cache/pages.h"
 #include <gonzo/base/check.h>
 #include <gonzo/cache/cached_file.h>
 #include <gonzo/frame/frame_owner.h>
+#include <gonzo/frame/stall_clock.h>
 
 namespace gonzo {
 namespace {
@@ -76,7 +78,7 @@ Result<std::optional<ObjectPage>> CachedFile::read_in(std::uint64_t index, std::
     if (!inserted) return fail(inserted.error());
     return std::nullopt;
   }
-  const auto filled = fill(batch, index, size);
+  const auto filled = fill_stalled(batch, index, size);
   const ObjectPage page = publish(batch, index, intent);
   if (!filled) return fail(filled.error());
   return page;
@@ -223,6 +225,14 @@ Result<void> CachedFile::fill(ReadBatch& batch, std::uint64_t index, std::uint64
   zero_from(page, *read);
   batch.alone = index;
   return {};
+}
+
+/// Time that is lost to want of memory, if the page was here before.
+Result<void> CachedFile::fill_stalled(ReadBatch& batch, std::uint64_t index, std::uint64_t size) {
+  StallClock* const clock = objects_ != nullptr ? objects_->stall_of(number_, index) : nullptr;
+  std::optional<StallClock::Stall> stall;
+  if (clock != nullptr) stall.emplace(*clock);
+  return fill(batch, index, size);
 }
 
 /// Ends "being read": good pages are ready, the others leave the index. With `index` good, the

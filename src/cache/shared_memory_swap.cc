@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "cache/packed_slot.h"
 #include "cache/pages.h"
 #include <gonzo/cache/shared_memory.h>
+#include <gonzo/frame/stall_clock.h>
 #include <gonzo/swap/swap_space.h>
 
 namespace gonzo {
@@ -30,6 +32,8 @@ Result<bool> SharedMemory::bring_back(std::uint64_t index, SwapSlot slot) {
   SwapSpace& swap = *objects_->swap();
   const auto found = swap.look_up_or_start(slot);
   if (!found) return false;  // another thread was first
+  std::optional<StallClock::Stall> stall;
+  if (StallClock* const clock = objects_->stall_of(number_, index)) stall.emplace(*clock);
   const bool cached = found->kind == SwapSpace::Lookup::Kind::kCached;
   if (cached && frames_.frame(found->pfn).state == FrameState::kPageCache) {
     restore(index, slot, found->pfn);

@@ -79,6 +79,11 @@ void Reclaimer::take_in_locked(const Arrival& arrival) {
   policy_->added(number, *kind, returning);
 }
 
+StallClock* Reclaimer::stall_of(std::uint64_t object, std::uint64_t index) {
+  const LockGuard guard(lock_);
+  return shadows_.knows(object, index) ? &manager_.stalls() : nullptr;
+}
+
 void Reclaimer::drain() {
   for (Arrivals& arrivals : arrivals_) {
     decltype(arrivals.list) list;

@@ -193,6 +193,7 @@ class CachedFile final : public MappedObject {
   PageWindow insert_run(const ReadBatch& batch, std::uint64_t index, PageIndex::SpareNodes& nodes)
       GONZO_REQUIRES(lock_);
   Result<void> fill(ReadBatch& batch, std::uint64_t index, std::uint64_t size);
+  Result<void> fill_stalled(ReadBatch& batch, std::uint64_t index, std::uint64_t size);
   ObjectPage publish(ReadBatch& batch, std::uint64_t index, PageIntent intent)
       GONZO_EXCLUDES(lock_);
 

@@ -12,6 +12,7 @@
 
 namespace gonzo {
 
+class StallClock;
 class SwapSpace;
 
 /// Hears of pages of objects that have come into memory and may leave it again.
@@ -20,6 +21,10 @@ class PageListener {
   virtual ~PageListener() = default;
   /// Called with no lock held; the frame may be somebody else's already. Thread-safe.
   virtual void page_arrived(Pfn pfn) = 0;
+  /// Whether a page that is about to be read was here before, and left for want of memory, so that
+  /// its reader is held up by that (Linux: folio_test_workingset): where the time counts, or null.
+  /// Thread-safe.
+  virtual StallClock* stall_of(std::uint64_t object, std::uint64_t index) = 0;
 };
 
 /// Thread-safe, but for serve().
@@ -39,6 +44,9 @@ class ObjectRegistry {
   }
   void page_arrived(Pfn pfn) {
     if (listener_ != nullptr) listener_->page_arrived(pfn);
+  }
+  StallClock* stall_of(std::uint64_t object, std::uint64_t index) const {
+    return listener_ != nullptr ? listener_->stall_of(object, index) : nullptr;
   }
   SwapSpace* swap() const { return swap_; }
   /// Pages of files that differ from them, of all files (Linux: NR_FILE_DIRTY).

@@ -27,6 +27,10 @@ class FileShadows {
     const std::uint64_t key = key_of(object, index);
     entries_[key & mask_] = {.key = key, .word = shadow.word};
   }
+  bool knows(std::uint64_t object, std::uint64_t index) const {
+    const std::uint64_t key = key_of(object, index);
+    return entries_[key & mask_].key == key;
+  }
   /// And forgets it.
   Shadow recall(std::uint64_t object, std::uint64_t index) {
     const std::uint64_t key = key_of(object, index);

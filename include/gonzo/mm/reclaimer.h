@@ -71,6 +71,7 @@ class Reclaimer final : public PageListener {
   void added(Pfn pfn, Shadow returning = {}) GONZO_EXCLUDES(lock_);
   /// A page of an object has come into memory.
   void page_arrived(Pfn pfn) override GONZO_EXCLUDES(lock_) { added(pfn); }
+  StallClock* stall_of(std::uint64_t object, std::uint64_t index) override GONZO_EXCLUDES(lock_);
 
   SwapSpace& swap() { return swap_; }
   ReclaimStats stats() const GONZO_EXCLUDES(lock_);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "mm/guest_bytes.h"
 #include <gonzo/base/address.h>
 #include <gonzo/cache/backing_file.h>
 
@@ -57,7 +58,8 @@ struct FakeInode {
   }
   void put(std::uint64_t offset, const void* data, std::size_t length) {
     if (bytes.size() < offset + length) bytes.resize(offset + length, '\0');
-    std::memcpy(bytes.data() + offset, data, length);
+    copy_guest_bytes(reinterpret_cast<std::byte*>(bytes.data()) + offset,
+                     static_cast<const std::byte*>(data), length);
     ++status.modified_ns;
   }
   void await_reader() {

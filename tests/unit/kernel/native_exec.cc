@@ -1,6 +1,7 @@
 #include "unit/kernel/native_exec.h"
 
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -13,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -53,6 +55,24 @@ int become(const char* path, char* const* arguments, char* const* environment,
   execve(path, arguments, environment);
   return errno;
 }
+
+/// In memory that a child shares even where vfork() is a fork(), as under ThreadSanitizer.
+class SharedError {
+ public:
+  SharedError()
+      : error_(static_cast<int*>(mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE,
+                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+    if (error_ == MAP_FAILED) std::abort();
+  }
+  ~SharedError() { munmap(error_, sizeof(int)); }
+  SharedError(const SharedError&) = delete;
+  SharedError& operator=(const SharedError&) = delete;
+
+  int& get() { return *error_; }
+
+ private:
+  int* error_;
+};
 
 /// A function of its own, with no variable that vfork's second return could spoil.
 [[gnu::noinline]] pid_t start(const char* path, char* const* arguments, char* const* environment,
@@ -95,8 +115,9 @@ NativeExec exec_natively(const std::string& path, const std::vector<std::string>
   const auto argument_pointers = pointers(arguments);
   const auto environment_pointers = pointers(environment);
   NativeExec result;
+  SharedError error;
   const pid_t pid = start(path.c_str(), argument_pointers.data(), environment_pointers.data(),
-                          stack_limit, result.error);
+                          stack_limit, error.get());
   int status = 0;
   waitpid(pid, &status, 0);
   if (WIFSTOPPED(status)) {
@@ -111,6 +132,7 @@ NativeExec exec_natively(const std::string& path, const std::vector<std::string>
   } else if (WIFSIGNALED(status)) {
     result.signal = WTERMSIG(status);
   }
+  result.error = error.get();
   result.possible = pid > 0 && result.error != kNoTrace;
   return result;
 }

@@ -56,6 +56,18 @@ class ObjectReclaimTest : public SwapGuest {
   ObjectRef file_, shared_;
 };
 
+TEST_F(ObjectReclaimTest, WaitingForAPageThatWasHereIsAStall) {
+  map_file(16, PROT_READ, MAP_PRIVATE);
+  const StallClock::Task task(manager_->stalls());
+  const auto stalled = [&] { return manager_->stalls().figures().some.total().count(); };
+  read_all(*space_, 16);
+  EXPECT_EQ(stalled(), 0) << "the first time nothing but the disk is waited for";
+  push_out();
+  ASSERT_EQ(resident(), 0U);
+  read_all(*space_, 16);
+  EXPECT_GT(stalled(), 0);
+}
+
 TEST_F(ObjectReclaimTest, AFileMayBeLargerThanMemory) {
   map_file(3 * kFrames, PROT_READ, MAP_PRIVATE);
   read_all(*space_, 3 * kFrames);
