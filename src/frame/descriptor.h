@@ -46,8 +46,8 @@ inline void begin_use(Frame& frame, FrameState state, std::uint8_t order, std::i
   frame.live_entries.store(0, std::memory_order_relaxed);
   frame.prev = frame.next = kNoLink;
   frame.mapping = nullptr;
-  frame.index = 0;
-  frame.private_data = 0;
+  set_frame_index(frame, 0);
+  set_frame_origin(frame, 0);
 }
 
 }  // namespace gonzo
