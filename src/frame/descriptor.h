@@ -45,7 +45,7 @@ inline void begin_use(Frame& frame, FrameState state, std::uint8_t order, std::i
   frame.flags.store(0, std::memory_order_relaxed);
   frame.live_entries.store(0, std::memory_order_relaxed);
   frame.prev = frame.next = kNoLink;
-  frame.mapping = nullptr;
+  set_frame_swap_slot(frame, 0);  // mapping, too
   set_frame_index(frame, 0);
   set_frame_origin(frame, 0);
 }

@@ -165,6 +165,8 @@ void add_reclaim_values(System& system, StatValues& values) {
   values["allocstall_normal"] = stats.allocstall;
   values["pageoutrun"] = stats.pageoutrun;
   values["pgsteal_kswapd"] = stats.pgsteal_kswapd;
+  values["pglazyfree"] = stats.pglazyfree;
+  values["pglazyfreed"] = stats.pglazyfreed;
 }
 
 }  // namespace

@@ -70,7 +70,6 @@ AddressSpaceCounts AddressSpace::counts() {
 
 void AddressSpace::map_fresh(Pfn pfn, std::uint64_t page_index) {
   Frame& frame = frames_.frame(pfn);
-  frame.mapping = nullptr;
   set_frame_index(frame, page_index);
   set_frame_origin(frame, id_);
   frame.maps.store(1, std::memory_order_relaxed);

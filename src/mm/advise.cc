@@ -116,7 +116,9 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
           return advise_area(gather, vma, part, advice);
         });
   }
-  if (advised && (advice == MADV_COLD || advice == MADV_PAGEOUT)) retire(range, advice);
+  if (advised && (advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_FREE)) {
+    retire(range, advice);
+  }
   return advised;
 }
 
@@ -148,13 +150,11 @@ Result<void> AddressSpace::advise_area(TlbGather& gather, Vma& vma, AddressRange
     case MADV_COLD:
     case MADV_PAGEOUT:
       if (vma.has(kLocked | kPfnMap)) return fail(Errno::kInval);
-      age_entries(gather, range, pte::kAccessed);
+      age_entries(gather, range);
       return {};
     case MADV_FREE:
-      // Clean private memory that was never written out holds nothing worth keeping: a reclaim may
-      // drop it. Until then it is read as it was.
       if (!vma.is_anonymous() || vma.has(kLocked)) return fail(Errno::kInval);
-      age_entries(gather, range, pte::kAccessed | pte::kDirty);
+      free_lazily(gather, range);
       return {};
     case MADV_DONTNEED:
       if (vma.has(kLocked)) return fail(Errno::kInval);

@@ -22,6 +22,7 @@ void add_page(AreaUsage& usage, const Vma& vma, Entry entry, const Frame& frame)
   if (frame.state == FrameState::kAnonymous) {
     usage.anonymous += kPageSize;
     usage.share_anonymous += share;
+    if (frame.has(frame_flags::kLazyFree)) usage.lazily_freed += kPageSize;
   } else {
     (vma.object()->is_shmem() ? usage.share_shmem : usage.share_file) += share;
   }
@@ -49,6 +50,7 @@ void AreaUsage::add(const AreaUsage& more) {
   private_dirty += more.private_dirty;
   referenced += more.referenced;
   anonymous += more.anonymous;
+  lazily_freed += more.lazily_freed;
   swapped += more.swapped;
   most_maps = std::max(most_maps, more.most_maps);
 }

@@ -45,8 +45,9 @@ void AddressSpace::change_protection(TlbGather& gather, Vma& vma, AddressRange r
   const auto protect = [&](Entry old) {
     const Entry next((old.raw() & kKept) | flags);
     if (!writable || next.has(pte::kSpecial)) return next;
+    const Frame& frame = frames_.frame(old.pfn());
     const bool open =
-        vma.is_shared() ? old.has(pte::kDirty) : is_exclusive(frames_.frame(old.pfn()));
+        vma.is_shared() ? old.has(pte::kDirty) : is_exclusive(frame) && !is_watched(frame);
     return open ? next.with(pte::kWrite) : next;
   };
   table_->for_each_table(range, [&](VirtAddr start, EntryRef first, unsigned count) {

@@ -8,107 +8,149 @@
 namespace gonzo {
 
 std::size_t Reclaimer::evict(std::span<const Pfn> victims) {
-  std::array<Pfn, kBatch> anonymous, others;
-  std::size_t anonymous_count = 0, other_count = 0, freed = 0;
+  std::array<Pfn, kBatch> anonymous, lazy, others;
+  std::size_t anonymous_count = 0, lazy_count = 0, other_count = 0;
   for (const Pfn pfn : victims) {
-    Frame& frame = manager_.frames().frame(pfn);
-    if (frame.has(frame_flags::kReadAhead)) {
-      freed += evict_unused(pfn) ? 1 : 0;
-    } else if (peek_state(frame) == FrameState::kPageCache) {
+    const Frame& frame = manager_.frames().frame(pfn);
+    if (peek_state(frame) == FrameState::kPageCache) {
       others[other_count++] = pfn;
+    } else if (frame.has(frame_flags::kLazyFree)) {
+      lazy[lazy_count++] = pfn;
     } else {
       anonymous[anonymous_count++] = pfn;
     }
   }
-  return freed + evict_anonymous(std::span(anonymous).first(anonymous_count)) +
+  swap_.make_room(anonymous_count + other_count);
+  return evict_lazily_freed(std::span(lazy).first(lazy_count)) +
+         evict_anonymous(std::span(anonymous).first(anonymous_count)) +
          evict_object_pages(std::span(others).first(other_count));
-}
-
-/// Was read ahead, and nobody has asked for it: swap still has the same.
-bool Reclaimer::evict_unused(Pfn pfn) {
-  const Frame& frame = manager_.frames().frame(pfn);
-  // As long as the flag is there.
-  const SwapSlot slot = unpack_swap_slot(frame_index(frame));
-  const auto found = frame.has(frame_flags::kReadAhead) ? swap_.find(slot) : std::nullopt;
-  if (found != pfn) {
-    if (found) manager_.frames().put(*found);
-    keep(std::span(&pfn, 1), Kept::kBusy);
-    return false;
-  }
-  Shadow shadow;
-  {
-    const LockGuard guard(lock_);
-    shadow = policy_->evicted(pfn.value, Eviction::kDropped);
-  }
-  swap_.erase(slot, pfn, shadow.word);
-  const bool freed = manager_.frames().put(pfn);
-  const LockGuard guard(lock_);
-  // Whoever has found it meanwhile has said, or is about to say, that it has arrived.
-  end_isolation(pfn);
-  return freed;
 }
 
 // ---- anonymous memory ----
 
-std::size_t Reclaimer::evict_anonymous(std::span<const Pfn> victims) {
+/// Pages that swap has already keep their slot; the others get one, as many as there are. How many
+/// pages that is; the rest goes back.
+std::size_t Reclaimer::give_slots(std::span<const Pfn> victims, std::span<TracedPage> pages) {
+  std::array<Pfn, kBatch> fresh;
+  std::size_t count = 0, fresh_count = 0;
+  for (const Pfn pfn : victims) {
+    if (const auto slot = swap_.claim(pfn)) {
+      pages[count++] = {.pfn = pfn, .slot = *slot, .is_cached = true};
+    } else {
+      fresh[fresh_count++] = pfn;
+    }
+  }
+  if (fresh_count == 0) return count;
   std::array<SwapSlot, kBatch> slots;
-  const std::size_t room =
-      victims.empty() ? 0 : swap_.allocate(std::span(slots).first(victims.size())).value_or(0);
-  if (room < victims.size()) keep(victims.subspan(room), Kept::kBusy);
-  if (room == 0) return 0;
-  std::array<TracedPage, kBatch> pages;
-  for (std::size_t i = 0; i < room; ++i) pages[i] = {.pfn = victims[i], .slot = slots[i]};
-  manager_.unmap_to_swap(std::span(pages).first(room));
+  const std::size_t room = swap_.allocate(std::span(slots).first(fresh_count)).value_or(0);
+  for (std::size_t i = 0; i < room; ++i) pages[count++] = {.pfn = fresh[i], .slot = slots[i]};
+  keep(std::span(fresh).first(fresh_count).subspan(room), Kept::kBusy);
+  return count;
+}
 
-  // Those that nothing could be done about go back; the others are written in one go.
+std::size_t Reclaimer::evict_anonymous(std::span<const Pfn> victims) {
+  std::array<TracedPage, kBatch> storage;
+  const std::span pages = std::span(storage).first(give_slots(victims, storage));
+  if (pages.empty()) return 0;
+  manager_.unmap_to_swap(pages);
+
+  // Those that nothing could be done about go back; what is new, or could not be written last time,
+  // is written in one go.
+  std::array<SwapSlot, kBatch> slots;
   std::array<Pfn, kBatch> frames, stuck;
   std::size_t count = 0, stuck_count = 0;
-  for (std::size_t i = 0; i < room; ++i) {
-    if (pages[i].entries == 0) {
-      swap_.free(slots[i]);
-      stuck[stuck_count++] = victims[i];
-    } else {
+  const auto is_new = [&](const TracedPage& page) {
+    return page.is_cached && manager_.frames().frame(page.pfn).has(frame_flags::kUnwritten);
+  };
+  std::array<bool, kBatch> is_written{};
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (!pages[i].is_cached) {
+      swap_.free(pages[i].slot);
+      stuck[stuck_count++] = pages[i].pfn;
+    } else if (is_new(pages[i])) {
+      is_written[i] = true;
       frames[count] = pages[i].pfn;
-      slots[count++] = slots[i];
+      slots[count++] = pages[i].slot;
     }
   }
   keep(std::span(stuck).first(stuck_count), Kept::kBusy);
-  std::size_t written = 0;
   if (count != 0) {
-    written = swap_.write_out(std::span(slots).first(count), std::span(frames).first(count)).pages;
+    const std::size_t written =
+        swap_.write_out(std::span(slots).first(count), std::span(frames).first(count)).pages;
+    unwritten_.fetch_add(count - written, std::memory_order_relaxed);
   }
-  unwritten_.fetch_add(count - written, std::memory_order_relaxed);
   std::size_t freed = 0;
-  for (std::size_t i = 0; i < count; ++i) freed += settle(frames[i], slots[i], i < written) ? 1 : 0;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (!pages[i].is_cached) continue;
+    freed += settle(pages[i], is_written[i] ? Eviction::kWritten : Eviction::kDropped) ? 1 : 0;
+  }
   return freed;
 }
 
 /// The end of a page's way out: the reference that was taken for it goes, and with it the frame,
-/// unless somebody has found it in the cache meanwhile. A page that could not be written stays in
-/// the cache until it is asked for.
-bool Reclaimer::settle(Pfn pfn, SwapSlot slot, bool written) {
+/// unless somebody has found it in the cache meanwhile, or still has it. A page that could not be
+/// written stays in the cache.
+bool Reclaimer::settle(const TracedPage& page, Eviction how) {
   FrameAllocator& frames = manager_.frames();
-  const auto state = swap_.free(slot);
-  const bool unwanted = state == SwapSpace::SlotState::kCached;
-  const bool leaves =
-      (written || unwanted) && frames.frame(pfn).maps.load(std::memory_order_acquire) == 0;
+  const Frame& frame = frames.frame(page.pfn);
+  const bool is_same = !frame.has(frame_flags::kUnwritten);
+  // Whose last entry goes now looks at the count afterwards.
+  const bool is_unwanted = swap_.free(page.slot) == SwapSpace::SlotState::kCached;
+  const bool is_mapped = frame.maps.load() != 0;
+  const bool leaves = !is_mapped && (is_same || is_unwanted);
   Shadow shadow;
   {
     const LockGuard guard(lock_);
     if (leaves) {
-      shadow = policy_->evicted(pfn.value, Eviction::kWritten);
+      shadow = policy_->evicted(page.pfn.value, how);
     } else {
-      policy_->kept(pfn.value, written ? Kept::kReferenced : Kept::kBusy);
+      // Listed again, so the next who isolates it must not find it isolated.
+      policy_->kept(page.pfn.value, is_same ? Kept::kReferenced : Kept::kBusy);
+      end_isolation(page.pfn);
     }
   }
-  if (unwanted) {
-    swap_.erase_unused(slot, pfn);
-  } else if (written) {
-    swap_.erase(slot, pfn, shadow.word);
+  if (is_unwanted && (!is_mapped || !is_same || swap_.is_half_full())) {
+    swap_.erase_unused(page.slot, page.pfn);
+  } else if (leaves) {
+    swap_.erase(page.slot, page.pfn, shadow.word);
   }
-  const bool freed = frames.put(pfn);
-  const LockGuard guard(lock_);
-  end_isolation(pfn);
+  const bool freed = frames.put(page.pfn);
+  if (leaves) {
+    const LockGuard guard(lock_);
+    // Whoever has found it meanwhile has said, or is about to say, that it has arrived.
+    end_isolation(page.pfn);
+  }
+  return freed;
+}
+
+/// Pages that hold nothing worth keeping, unless they have been written to.
+std::size_t Reclaimer::evict_lazily_freed(std::span<const Pfn> victims) {
+  if (victims.empty()) return 0;
+  std::array<TracedPage, kBatch> storage;
+  const std::span pages = std::span(storage).first(victims.size());
+  for (std::size_t i = 0; i < victims.size(); ++i) pages[i].pfn = victims[i];
+  manager_.unmap_lazily_freed(pages);
+  FrameAllocator& frames = manager_.frames();
+  std::size_t freed = 0;
+  for (const TracedPage& page : pages) {
+    if (page.entries == 0) {
+      keep(std::span(&page.pfn, 1), Kept::kReferenced);
+      continue;
+    }
+    // Nobody can find it any more.
+    const bool leaves = frames.frame(page.pfn).maps.load() == 0;
+    {
+      const LockGuard guard(lock_);
+      if (leaves) {
+        policy_->evicted(page.pfn.value, Eviction::kDropped);
+      } else {
+        policy_->kept(page.pfn.value, Kept::kReferenced);
+      }
+      end_isolation(page.pfn);
+    }
+    dropped_.fetch_add(leaves ? 1 : 0, std::memory_order_relaxed);
+    freed += frames.put(page.pfn) ? 1 : 0;
+  }
   return freed;
 }
 

@@ -137,12 +137,21 @@ void MemoryManager::harvest_references(std::span<TracedPage> pages) {
         });
 }
 
-void MemoryManager::unmap_to_swap(std::span<TracedPage> pages) {
+void MemoryManager::unmap_anonymous(std::span<TracedPage> pages,
+                                    void (AddressSpace::*unmap)(std::span<TracedPage* const>)) {
   trace(
       pages, [this](const TracedPage& page) { return is_unmapped(page); },
-      [](AddressSpace& space, const MappedObject* object, std::span<TracedPage* const> group) {
-        if (object == nullptr) space.unmap_to_swap(group);
+      [unmap](AddressSpace& space, const MappedObject* object, std::span<TracedPage* const> group) {
+        if (object == nullptr) (space.*unmap)(group);
       });
+}
+
+void MemoryManager::unmap_to_swap(std::span<TracedPage> pages) {
+  unmap_anonymous(pages, &AddressSpace::unmap_to_swap);
+}
+
+void MemoryManager::unmap_lazily_freed(std::span<TracedPage> pages) {
+  unmap_anonymous(pages, &AddressSpace::unmap_lazily_freed);
 }
 
 void MemoryManager::unmap_pages(std::span<TracedPage> pages) {

@@ -85,8 +85,9 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
   // The claim keeps the old frame ours while we look at it: nobody can move the entry away now.
   if (!replace(context.slot, context.entry, claimed)) return FaultOutcome::kMinor;
   const bool blank = context.entry.has(pte::kSpecial);
-  const bool reuse = !blank && is_exclusive(frames_.frame(context.entry.pfn()));
+  const bool reuse = !blank && take_from_swap(context.entry.pfn());
   if (reuse) {
+    begin_write(context.entry.pfn());
     // Only ours now, whoever had it first (Linux: folio_move_anon_rmap).
     set_frame_origin(frames_.frame(context.entry.pfn()), id_);
     context.slot.store(written(context.entry));
@@ -124,9 +125,11 @@ bool AddressSpace::claim_like(Entry target, CopySlot& page) {
   }
   if (!is_write_protected(page.old) || !replace(page.slot, page.old, claimed)) return false;
   const Frame& frame = frames_.frame(page.old.pfn());
-  if (frame.state == frames_.frame(target.pfn()).state && !is_exclusive(frame)) return true;
-  page.slot.store(page.old);
-  return false;
+  // What swap has the same of may become its own without a copy.
+  const bool is_like = frame.state == frames_.frame(target.pfn()).state && !is_exclusive(frame) &&
+                       !frame.has(frame_flags::kSwapCached);
+  if (!is_like) page.slot.store(page.old);
+  return is_like;
 }
 
 /// Makes an entry writable whose frame nobody shares any more: when the child of a fork has gone,
@@ -135,6 +138,7 @@ void AddressSpace::reopen(CopySlot& page) {
   page.old = page.slot.load();
   if (!is_write_protected(page.old) || !replace(page.slot, page.old, claimed)) return;
   const bool exclusive = is_exclusive(frames_.frame(page.old.pfn()));
+  if (exclusive) begin_write(page.old.pfn());
   page.slot.store(exclusive ? written(page.old) : page.old);
 }
 
@@ -171,9 +175,8 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
       page.slot.store(Entry::map(page.copy, flags));
       ++change.anon;
       if (!blank) {
-        Frame& old = frames_.frame(page.old.pfn());
-        change.add(old, -1);
-        forget_map(old);
+        change.add(frames_.frame(page.old.pfn()), -1);
+        forget_page(page.old.pfn());
         frames_.put(page.old.pfn());
       }
     }

@@ -35,8 +35,6 @@ AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) 
     if (frames_.frame(found->pfn).take(frame_flags::kReadAhead)) {
       begin_page(found->pfn, slot, context);
       swap.note_readahead_hit(slot);
-      // Others read it for themselves: a frame that the cache holds too cannot leave again.
-      swap.erase(slot, found->pfn);
     }
     return {.pfn = found->pfn};
   }
@@ -56,28 +54,34 @@ AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) 
   return {.pfn = *pfn, .shadow = Shadow{found->shadow}, .outcome = FaultOutcome::kMajor};
 }
 
+/// What was only read leaves again without being written. A copy beside the page is not worth its
+/// place where that is memory, or scarce (Linux: should_try_to_free_swap).
+bool AddressSpace::is_copy_welcome(SwapSlot slot, const FaultContext& context) const {
+  const SwapSpace& swap = *manager_.swap();
+  return context.access != Access::kWrite && !context.vma.has(vm_flags::kLocked) &&
+         swap.latency(slot) != SwapLatency::kMemory && !swap.is_half_full();
+}
+
 FaultOutcome AddressSpace::fault_swap(FaultContext& context) {
   const SwappedPage page = bring_back(context);
   if (page.pfn.is_none()) return page.outcome;
   Frame& frame = frames_.frame(page.pfn);
-  frame.maps.fetch_add(1, std::memory_order_relaxed);
-  const Entry swapped = context.entry;
+  const bool is_first = frame.maps.fetch_add(1, std::memory_order_relaxed) == 0;
+  const SwapSlot slot = slot_of(context.entry);
   const Entry present = Entry::map(page.pfn, entry_flags(context.vma) | pte::kAccessed);
   if (!context.slot.compare_exchange(context.entry, present)) {
-    frame.maps.fetch_sub(1, std::memory_order_relaxed);
+    forget_page(page.pfn);
     frames_.put(page.pfn);
     return FaultOutcome::kMinor;  // another thread was first
   }
   atomic_.rss_anon.fetch_add(1, std::memory_order_relaxed);
   atomic_.swap.fetch_sub(1, std::memory_order_relaxed);
   SwapSpace& swap = *manager_.swap();
-  if (swap.free(slot_of(swapped)) == SwapSpace::SlotState::kCached) {
-    swap.erase_unused(slot_of(swapped), page.pfn);
-  } else if (page.outcome == FaultOutcome::kMajor) {
-    // Others read it for themselves: a frame that the cache holds too cannot leave again.
-    swap.erase(slot_of(swapped), page.pfn);
+  if (swap.free(slot) == SwapSpace::SlotState::kCached &&
+      (frame.has(frame_flags::kUnwritten) || !is_copy_welcome(slot, context))) {
+    swap.erase_unused(slot, page.pfn);
   }
-  manager_.note_arrival(page.pfn, page.shadow);
+  if (is_first) manager_.note_arrival(page.pfn, page.shadow);
   if (context.access == Access::kWrite) {
     context.entry = present;
     std::ignore = fault_present(context);

@@ -83,7 +83,8 @@ Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
   if (!old.is_blank() && !old.is_mapping()) return fail(Errno::kFault);
   const bool counted = old.is_mapping() && !old.has(pte::kSpecial);
   const std::uint64_t used = pte::kAccessed | pte::kDirty;
-  if (counted && is_exclusive(frames_.frame(old.pfn()))) {
+  if (counted && take_from_swap(old.pfn())) {
+    begin_write(old.pfn());
     slot.set_bits(used);
     return old.pfn();
   }
@@ -107,9 +108,8 @@ Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
   if (old.is_blank()) table_->entry_filled(slot);
   if (!replaced.is_blank()) cache_.invalidate({page, page + kPageSize}, Stricter::kGone);
   if (counted) {
-    Frame& frame = frames_.frame(old.pfn());
-    change.add(frame, -1);
-    forget_map(frame);
+    change.add(frames_.frame(old.pfn()), -1);
+    forget_page(old.pfn());
     frames_.put(old.pfn());
   }
   count_rss(vma, change);

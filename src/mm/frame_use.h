@@ -9,6 +9,11 @@
 
 namespace gonzo {
 
+/// A write to it must be seen: swap has the same, or reclaim may drop it.
+inline bool is_watched(const Frame& frame) {
+  return frame.has(frame_flags::kSwapCached | frame_flags::kLazyFree);
+}
+
 /// Anonymous, and the entry that led here is its only user: it may be written in place (Linux:
 /// PageAnonExclusive). Stays true while the address space's lock is held, but for pins of its own.
 /// The acquire pairs with the release of the owner before: his reads of the frame are over.
@@ -29,7 +34,8 @@ inline void share(Frame& frame) {
   frame.maps.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// One entry fewer; its reference is dropped afterwards, so that refs >= maps at any time.
+/// One entry fewer; its reference is dropped afterwards, so that refs >= maps at any time. Of a
+/// frame that others may know: AddressSpace::forget_page.
 inline void forget_map(Frame& frame) {
   if (is_exclusive(frame)) {
     // Nobody finds it in the swap cache either, who would map it meanwhile.

@@ -35,7 +35,8 @@ std::optional<PageKind> Reclaimer::kind_of(Pfn pfn) const {
   if (frame.refs.load(std::memory_order_relaxed) <= 0) return {};
   switch (peek_state(frame)) {
     case FrameState::kAnonymous:
-      return PageKind::kAnonymous;
+      // To be dropped as a clean page of a file is.
+      return frame.has(frame_flags::kLazyFree) ? PageKind::kFile : PageKind::kAnonymous;
     case FrameState::kPageCache:
       return frame.has(frame_flags::kSwapBacked) ? PageKind::kAnonymous : PageKind::kFile;
     default:
@@ -70,7 +71,7 @@ void Reclaimer::take_in_locked(const Arrival& arrival) {
   }
   if (policy_->knows(number)) policy_->removed(number);
   const auto kind = kind_of(arrival.pfn);
-  if (!kind) return;
+  if (!kind || (kind == PageKind::kAnonymous && !swap_.has_areas())) return;
   Shadow returning = arrival.returning;
   const Frame& frame = manager_.frames().frame(arrival.pfn);
   if (peek_state(frame) == FrameState::kPageCache) {
@@ -206,6 +207,17 @@ void Reclaimer::cool(std::span<const Pfn> pages) {
   }
 }
 
+void Reclaimer::free_lazily(std::span<const Pfn> pages) {
+  drain();
+  const LockGuard guard(lock_);
+  for (const Pfn pfn : pages) {
+    if (!manager_.frames().frame(pfn).has(frame_flags::kLazyFree)) continue;
+    lazily_freed_.fetch_add(1, std::memory_order_relaxed);
+    take_in_locked({pfn, {}});
+    if (policy_->knows(pfn.value) && !isolated_[pfn.value]) policy_->cooled(pfn.value);
+  }
+}
+
 std::size_t Reclaimer::page_out(std::span<const Pfn> pages) {
   drain();
   std::array<Pfn, kBatch> taken;
@@ -256,6 +268,8 @@ ReclaimStats Reclaimer::stats() const {
           .pageoutrun = runs_.load(),
           .pgsteal_kswapd = background_.load(),
           .unwritten = unwritten_.load(),
+          .pglazyfree = lazily_freed_.load(),
+          .pglazyfreed = dropped_.load(),
           .stalled = std::chrono::nanoseconds(stalled_.load())};
 }
 

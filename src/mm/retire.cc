@@ -1,5 +1,6 @@
-// Pages that will not be used soon: MADV_COLD, MADV_PAGEOUT.
-// Linux: madvise_cold_or_pageout_pte_range (mm/madvise.c), reclaim_pages (mm/vmscan.c).
+// Pages that will not be used soon, or not again: MADV_COLD, MADV_PAGEOUT, MADV_FREE.
+// Linux: madvise_cold_or_pageout_pte_range (mm/madvise.c), reclaim_pages (mm/vmscan.c),
+// folio_mark_lazyfree (mm/swap.c).
 #include <linux/mman.h>
 
 #include <algorithm>
@@ -41,14 +42,17 @@ std::size_t AddressSpace::collect_own(VirtAddr& at, VirtAddr end, std::span<Pfn>
   return count;
 }
 
-/// The pages look unused by now.
+/// The pages look unused by now. What was to be freed may have been written to since: then the
+/// frame says so.
 void AddressSpace::retire(AddressRange range, int advice) {
   Reclaimer* const reclaimer = manager_.reclaimer();
   if (reclaimer == nullptr) return;
   std::array<Pfn, MemoryManager::kMostTraced> frames;
   for (VirtAddr at = range.start; at < range.end;) {
     const auto own = std::span(frames).first(collect_own(at, range.end, frames));
-    if (advice == MADV_COLD) {
+    if (advice == MADV_FREE) {
+      reclaimer->free_lazily(own);
+    } else if (advice == MADV_COLD) {
       reclaimer->cool(own);
     } else {
       reclaimer->page_out(own);

@@ -78,8 +78,10 @@ void append_usage(std::string& text, const AreaUsage& usage, Detail detail) {
   bytes("Private_Dirty", usage.private_dirty);
   bytes("Referenced", usage.referenced);
   bytes("Anonymous", usage.anonymous);
-  for (const char* key : {"KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped",
-                          "Shared_Hugetlb", "Private_Hugetlb"}) {
+  bytes("KSM", 0);
+  bytes("LazyFree", usage.lazily_freed);
+  for (const char* key :
+       {"AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb"}) {
     bytes(key, 0);
   }
   bytes("Swap", usage.swapped);

@@ -4,6 +4,14 @@
 #include "mm/traced_page.h"
 
 namespace gonzo {
+namespace {
+
+/// Of a page that is mapped: `own` of its references are neither entries' nor pins'.
+bool is_pinned(const Frame& frame, std::int32_t own) {
+  return frame.refs.load(std::memory_order_acquire) - own > frame.maps.load();
+}
+
+}  // namespace
 
 /// In an area that has it, if one does.
 std::optional<AddressSpace::PagePlace> AddressSpace::place_in(const Vma& vma,
@@ -75,23 +83,49 @@ void AddressSpace::unmap_to_swap(std::span<TracedPage* const> pages) {
 void AddressSpace::unmap_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place) {
   SwapSpace& swap = *manager_.swap();
   Frame& frame = frames_.frame(page.pfn);
-  const bool is_first = page.entries == 0;
-  // Ours and the cache's, from the second entry on.
-  const std::int32_t own = is_first ? 0 : 2;
   if (frame.state != FrameState::kAnonymous) return;
-  if (frame.refs.load(std::memory_order_acquire) - own > frame.maps.load()) return;  // pinned
-  if (is_first) {
+  if (is_pinned(frame, page.is_cached ? 2 : 0)) return;  // ours and the cache's
+  if (!page.is_cached) {
+    // Another page by now.
+    if (is_watched(frame)) return;
     if (!swap.insert(page.slot, page.pfn)) return;
     frames_.get(page.pfn);
+    page.is_cached = true;
   }
   swap.duplicate(page.slot);
-  place.slot.exchange(Entry::swap(page.slot.type, page.slot.offset));
+  end_entry(gather, page, place, Entry::swap(page.slot.type, page.slot.offset));
+  atomic_.swap.fetch_add(1, std::memory_order_relaxed);
+}
+
+void AddressSpace::end_entry(TlbGather& gather, TracedPage& page, const PagePlace& place,
+                             Entry next) {
+  place.slot.exchange(next);
   gather.touch({place.address, place.address + kPageSize}, Stricter::kGone);
   ++page.entries;
   atomic_.rss_anon.fetch_sub(1, std::memory_order_relaxed);
-  atomic_.swap.fetch_add(1, std::memory_order_relaxed);
-  forget_map(frame);
+  forget_map(frames_.frame(page.pfn));
   gather.release(page.pfn);
+}
+
+/// Held alone, the lock keeps writes out, which would have taken the flag away first.
+void AddressSpace::unmap_lazily_freed(std::span<TracedPage* const> pages) {
+  const LockGuard guard(lock_);
+  note_peak_rss();
+  TlbGather gather(frames_, cache_);
+  for (TracedPage* page : pages) {
+    const auto place = find_page(*page);
+    if (place && !place->vma.has(vm_flags::kLocked)) unmap_lazily_freed(gather, *page, *place);
+  }
+}
+
+void AddressSpace::unmap_lazily_freed(TlbGather& gather, TracedPage& page, const PagePlace& place) {
+  const Frame& frame = frames_.frame(page.pfn);
+  if (frame.state != FrameState::kAnonymous || !frame.has(frame_flags::kLazyFree)) return;
+  const bool is_first = page.entries == 0;
+  if (is_pinned(frame, is_first ? 0 : 1)) return;
+  if (is_first) frames_.get(page.pfn);
+  end_entry(gather, page, place, Entry());
+  table_->entry_blanked(place.slot);
 }
 
 }  // namespace gonzo

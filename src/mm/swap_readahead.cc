@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 
-#include <gonzo/frame/frame_owner.h>
 #include <gonzo/mm/memory_manager.h>
 
 namespace gonzo {
@@ -19,9 +18,7 @@ std::size_t MemoryManager::start_readahead(SwapSlot slot, std::span<SwapSlot> sl
       swap_->finish_read(near, fail(pfn.error()));
       break;
     }
-    Frame& frame = frames_.frame(*pfn);
-    set_frame_index(frame, pack(near));
-    frame.set(frame_flags::kReadAhead);
+    frames_.frame(*pfn).set(frame_flags::kReadAhead);
     slots[count] = near;
     frames[count++] = *pfn;
   }

@@ -14,7 +14,8 @@ enum class PageOwner : std::uint8_t { kAddressSpace, kObject };
 
 struct TracedPage {
   Pfn pfn;
-  SwapSlot slot;  ///< anonymous: to take the entries' place; counted once by who evicts
+  SwapSlot slot;           ///< anonymous: to take the entries' place; counted once by who evicts
+  bool is_cached = false;  ///< in the slot's cache, with a reference for who evicts
   PageOwner owner = PageOwner::kAddressSpace;
   std::uint64_t origin = 0;  ///< see frame_origin
   std::uint64_t index = 0;   ///< see frame_index

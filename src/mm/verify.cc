@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "mm/area_counts.h"
+#include "mm/frame_use.h"
 #include "mm/rss_change.h"
 
 namespace gonzo {
@@ -147,6 +148,7 @@ std::string AddressSpace::verify_mapped_frame(const Vma& vma, VirtAddr address, 
     if (vma.is_shared()) return "maps an anonymous frame in a shared area";
     if (!vma.has_own_pages()) return "maps a frame of its own that the area does not know of";
     if (entry.is_writable() && maps != 1) return "makes a shared frame writable";
+    if (entry.is_writable() && is_watched(frame)) return "makes a frame writable unseen";
     if (frame.index != vma.page_index(address)) {
       return fmt::format("maps page {:#x} where page {:#x} belongs", frame.index,
                          vma.page_index(address));

@@ -39,7 +39,7 @@ void AddressSpace::zap_range(TlbGather& gather, Vma& vma, AddressRange range, Za
         vma.object()->mark_dirty(vma.page_index(address));
       }
       change.add(frame, -1);
-      forget_map(frame);
+      forget_page(old.pfn());
       gather.release(old.pfn());
     });
     if (blanked > 0) table_->entry_blanked(first, blanked);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <gonzo/base/check.h>
+#include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
 
@@ -37,7 +38,9 @@ SwapArea::~SwapArea() {
     LockGuard lock(cluster.lock);
     for (const SlotContent content : cluster.contents) {
       GONZO_ASSERT(content != SlotContent::being_read());
-      if (content.is_frame()) frames_.put(content.pfn());
+      if (!content.is_frame()) continue;
+      note_erased(content.pfn());
+      frames_.put(content.pfn());
     }
   }
 }
@@ -142,6 +145,7 @@ void SwapArea::duplicate(std::uint64_t slot, std::uint32_t n) {
   LockGuard lock(cluster.lock);
   std::uint32_t& count = cluster.counts[place_of(slot)];
   GONZO_CHECK((count != 0 || cluster.contents[place_of(slot)].is_frame()) && count + n >= n);
+  if (count == 0) idle_.fetch_sub(1, std::memory_order_relaxed);
   count += n;
 }
 
@@ -154,6 +158,7 @@ SwapSpace::SlotState SwapArea::free(std::uint64_t slot, std::uint32_t n) {
     GONZO_CHECK(count >= n);
     count -= n;
     if (count != 0) return SwapSpace::SlotState::kUsed;
+    if (content.is_frame()) idle_.fetch_add(1, std::memory_order_relaxed);
     if (content.is_cached()) return SwapSpace::SlotState::kCached;
     content = SlotContent::being_freed();
   }
@@ -170,6 +175,18 @@ std::uint32_t SwapArea::count(std::uint64_t slot) const {
 
 // --- the cache ---
 
+void SwapArea::note_cached(std::uint64_t slot, Pfn pfn, std::uint16_t flags) {
+  Frame& frame = frames_.frame(pfn);
+  if (frame.state != FrameState::kAnonymous) return;
+  set_frame_swap_slot(frame, pack({type_, slot}));
+  // Who sees the flag is to see the slot.
+  frame.flags.fetch_or(frame_flags::kSwapCached | flags, std::memory_order_release);
+}
+
+void SwapArea::note_erased(Pfn pfn) {
+  frames_.frame(pfn).clear(frame_flags::kSwapCached | frame_flags::kUnwritten);
+}
+
 Result<void> SwapArea::insert(std::uint64_t slot, Pfn pfn) {
   Cluster& cluster = cluster_of(slot);
   LockGuard lock(cluster.lock);
@@ -178,6 +195,7 @@ Result<void> SwapArea::insert(std::uint64_t slot, Pfn pfn) {
   GONZO_CHECK(cluster.counts[place_of(slot)] != 0);
   frames_.get(pfn);
   content = SlotContent::of(pfn);
+  note_cached(slot, pfn, frame_flags::kUnwritten);
   cached_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
@@ -208,11 +226,49 @@ bool SwapArea::erase(std::uint64_t slot, Pfn pfn, std::uint64_t shadow, EraseIf 
     is_last = cluster.counts[place_of(slot)] == 0;
     if (!is_last && condition == EraseIf::kUnused) return false;
     content = is_last ? SlotContent::being_freed() : SlotContent::of_shadow(shadow);
+    note_erased(pfn);
     cached_.fetch_sub(1, std::memory_order_relaxed);
+    if (is_last) idle_.fetch_sub(1, std::memory_order_relaxed);
   }
   frames_.put(pfn);
   if (is_last) finish_free(slot);
   return true;
+}
+
+bool SwapArea::claim(std::uint64_t slot, Pfn pfn) {
+  Cluster& cluster = cluster_of(slot);
+  LockGuard lock(cluster.lock);
+  if (cluster.contents[place_of(slot)] != SlotContent::of(pfn)) return false;
+  if (cluster.counts[place_of(slot)]++ == 0) idle_.fetch_sub(1, std::memory_order_relaxed);
+  frames_.get(pfn);
+  return true;
+}
+
+std::size_t SwapArea::free_idle(std::size_t wanted) {
+  std::uint32_t clusters = 0;
+  {
+    LockGuard lists(lists_lock_);
+    clusters = virgin_;
+  }
+  std::size_t freed = 0;
+  for (std::uint32_t looked = 0; looked < clusters && freed < wanted && idle() != 0; ++looked) {
+    const std::uint32_t number = idle_hand_.fetch_add(1, std::memory_order_relaxed) % clusters;
+    std::array<Pfn, kClusterSlots> idle;
+    {
+      const Cluster& cluster = clusters_[number];
+      LockGuard lock(cluster.lock);
+      for (std::size_t i = 0; i < kClusterSlots; ++i) {
+        const bool is_idle = cluster.counts[i] == 0 && cluster.contents[i].is_frame();
+        idle[i] = is_idle ? cluster.contents[i].pfn() : Pfn::none();
+      }
+    }
+    for (std::size_t i = 0; i < kClusterSlots && freed < wanted; ++i) {
+      if (idle[i].is_none()) continue;
+      const std::uint64_t slot = std::uint64_t{number} * kClusterSlots + i;
+      freed += erase(slot, idle[i], 0, EraseIf::kUnused) ? 1 : 0;
+    }
+  }
+  return freed;
 }
 
 SwapArea::Started SwapArea::start(std::uint64_t slot, SwapSpace::Lookup& found,
@@ -256,6 +312,7 @@ bool SwapArea::finish(std::uint64_t slot, Result<Pfn> result) {
       if (!result) return false;
       frames_.get(*result);
       content = SlotContent::of(*result);
+      note_cached(slot, *result, 0);
       cached_.fetch_add(1, std::memory_order_relaxed);
       return true;
     }

@@ -75,6 +75,8 @@ class SwapArea {
   std::uint64_t slots() const { return slots_; }
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   std::uint64_t cached() const { return cached_.load(std::memory_order_relaxed); }
+  /// Slots that only the cache has a use for.
+  std::uint64_t idle() const { return idle_.load(std::memory_order_relaxed); }
   SwapReadaheadSize& readahead() { return readahead_; }
 
   /// A cluster for the caller's allocations alone: an empty one, else one with free slots.
@@ -93,6 +95,10 @@ class SwapArea {
   bool is_cached(std::uint64_t slot) const;
   enum class EraseIf : std::uint8_t { kAny, kUnused };
   bool erase(std::uint64_t slot, Pfn pfn, std::uint64_t shadow, EraseIf condition);
+  /// If `pfn` is there: count + 1 and a reference.
+  bool claim(std::uint64_t slot, Pfn pfn);
+  /// Frees idle slots; how many.
+  std::size_t free_idle(std::size_t wanted);
   /// `found` has the frame (with a reference) or the shadow. kBeingRead: `generation` was read from
   /// `finished` before the reader can have finished.
   Started start(std::uint64_t slot, SwapSpace::Lookup& found,
@@ -141,8 +147,15 @@ class SwapArea {
   void file(std::uint32_t number, std::uint16_t used) GONZO_REQUIRES(lists_lock_);
   void append(List& list, std::uint32_t number, Place place) GONZO_REQUIRES(lists_lock_);
   void unlink(List& list, std::uint32_t number) GONZO_REQUIRES(lists_lock_);
-  std::string verify_cluster(std::uint32_t number, std::uint64_t& used,
-                             std::uint64_t& cached) const;
+  /// What verify() finds.
+  struct Census {
+    std::uint64_t used = 0, cached = 0, idle = 0;
+  };
+  std::string verify_cluster(std::uint32_t number, Census& census) const;
+  std::string verify_cached(std::uint64_t slot, const Frame& frame) const;
+  // The descriptor of a frame in the cache says so, under the cluster's lock.
+  void note_cached(std::uint64_t slot, Pfn pfn, std::uint16_t flags);
+  void note_erased(Pfn pfn);
 
   FrameAllocator& frames_;
   std::unique_ptr<SwapDevice> device_;
@@ -151,7 +164,8 @@ class SwapArea {
   const int priority_;
   const Clusters clusters_;
   const std::uint32_t cluster_count_;
-  std::atomic<std::uint64_t> used_{0}, cached_{0};
+  std::atomic<std::uint64_t> used_{0}, cached_{0}, idle_{0};
+  std::atomic<std::uint32_t> idle_hand_{0};  ///< the cluster where free_idle goes on
   SwapReadaheadSize readahead_;
   mutable SpinLock lists_lock_;  ///< below a cluster's
   List empty_ GONZO_GUARDED_BY(lists_lock_), partial_ GONZO_GUARDED_BY(lists_lock_);

@@ -4,6 +4,7 @@
 #include "swap/swap_area.h"
 #include <gonzo/base/check.h>
 #include <gonzo/base/thread_number.h>
+#include <gonzo/frame/frame_owner.h>
 #include <gonzo/swap/swap_space.h>
 
 namespace gonzo {
@@ -36,8 +37,19 @@ std::vector<SwapArea*> SwapSpace::all_areas() const {
 bool SwapSpace::has_free() const {
   return std::ranges::any_of(areas_, [](const std::atomic<SwapArea*>& each) {
     const SwapArea* const area = each.load(std::memory_order_acquire);
-    return area != nullptr && area->used() < area->slots();
+    return area != nullptr && (area->used() < area->slots() || area->idle() != 0);
   });
+}
+
+bool SwapSpace::is_half_full() const {
+  std::uint64_t slots = 0, used = 0;
+  for (const auto& each : areas_) {
+    const SwapArea* const area = each.load(std::memory_order_acquire);
+    if (area == nullptr) continue;
+    slots += area->slots();
+    used += area->used();
+  }
+  return used * 2 > slots;
 }
 
 // --- areas ---
@@ -159,11 +171,24 @@ SwapSpace::SlotState SwapSpace::free(SwapSlot slot, std::uint32_t n) {
   return area(slot).free(slot.offset, n);
 }
 
+/// Whose count goes to 0 with the cluster's lock held looks for entries afterwards, and whose entry
+/// goes looks at the count afterwards: one of them sees that it was the last.
 void SwapSpace::forget(SwapSlot slot) {
   if (free(slot) != SlotState::kCached) return;
   if (const auto cached = find(slot)) {
-    erase_unused(slot, *cached);
+    const Frame& frame = frames_.frame(*cached);
+    const bool in_use = frame.state == FrameState::kAnonymous && frame.maps.load() != 0;
+    if (!in_use) erase_unused(slot, *cached);
     frames_.put(*cached);
+  }
+}
+
+void SwapSpace::make_room(std::size_t wanted) {
+  std::uint64_t found = 0;
+  for (const SwapArea* area : all_areas()) found += area->slots() - area->used();
+  for (SwapArea* area : all_areas()) {
+    if (found >= wanted) return;
+    found += area->free_idle(wanted - found);
   }
 }
 
@@ -188,6 +213,26 @@ bool SwapSpace::erase(SwapSlot slot, Pfn pfn, std::uint64_t shadow) {
 
 bool SwapSpace::erase_unused(SwapSlot slot, Pfn pfn) {
   return area(slot).erase(slot.offset, pfn, 0, SwapArea::EraseIf::kUnused);
+}
+
+/// What it says may be old, or a freed frame's: to be checked under the cluster's lock.
+std::optional<SwapSlot> SwapSpace::noted_slot(Pfn pfn) const {
+  const Frame& frame = frames_.frame(pfn);
+  if (!frame.has(frame_flags::kSwapCached)) return std::nullopt;
+  const SwapSlot slot = unpack_swap_slot(frame_swap_slot(frame));
+  const SwapArea* const area = find_area(slot);
+  if (area == nullptr || slot.offset >= area->slots()) return std::nullopt;
+  return slot;
+}
+
+bool SwapSpace::release(Pfn pfn) {
+  const auto slot = noted_slot(pfn);
+  return slot && erase_unused(*slot, pfn);
+}
+
+std::optional<SwapSlot> SwapSpace::claim(Pfn pfn) {
+  const auto slot = noted_slot(pfn);
+  return slot && area(*slot).claim(slot->offset, pfn) ? slot : std::nullopt;
 }
 
 std::atomic<std::uint32_t>& SwapSpace::wait_queue(SwapSlot slot) {

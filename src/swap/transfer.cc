@@ -54,6 +54,10 @@ SwapSpace::Transfer SwapSpace::write_out(std::span<const SwapSlot> slots,
       slots, frames, [](SwapDevice& device, std::uint64_t first, auto pages) {
         return device.write(first, pages);
       });
+  for (const Pfn pfn : frames.first(done.pages)) {
+    Frame& frame = frames_.frame(pfn);
+    if (frame.has(frame_flags::kUnwritten)) frame.clear(frame_flags::kUnwritten);
+  }
   written_.fetch_add(done.pages, std::memory_order_relaxed);
   return done;
 }

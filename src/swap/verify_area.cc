@@ -3,11 +3,20 @@
 #include <vector>
 
 #include "swap/swap_area.h"
+#include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
 
-std::string SwapArea::verify_cluster(std::uint32_t number, std::uint64_t& used,
-                                     std::uint64_t& cached) const {
+/// A frame that is in the cache.
+std::string SwapArea::verify_cached(std::uint64_t slot, const Frame& frame) const {
+  if (frame.refs.load() < 1) return fmt::format("slot {}: its frame in the cache is free", slot);
+  if (frame.state != FrameState::kAnonymous) return {};
+  if (!frame.has(frame_flags::kSwapCached) || frame_swap_slot(frame) != pack({type_, slot}))
+    return fmt::format("slot {}: its frame in the cache does not say so", slot);
+  return {};
+}
+
+std::string SwapArea::verify_cluster(std::uint32_t number, Census& census) const {
   const Cluster& cluster = clusters_[number];
   LockGuard lock(cluster.lock);
   const std::uint32_t size = capacity(number);
@@ -21,11 +30,14 @@ std::string SwapArea::verify_cluster(std::uint32_t number, std::uint64_t& used,
     if (cluster.counts[i] == 0 && !content.is_cached())
       return fmt::format("slot {} is neither free nor used", slot);
     if (!content.is_frame()) continue;
-    ++cached;
-    if (!frames_.contains(content.pfn()) || frames_.frame(content.pfn()).refs.load() < 1)
-      return fmt::format("slot {}: frame {} in the cache is free", slot, content.pfn().value);
+    ++census.cached;
+    census.idle += cluster.counts[i] == 0 ? 1 : 0;
+    if (!frames_.contains(content.pfn()))
+      return fmt::format("slot {}: no frame {} for the cache", slot, content.pfn().value);
+    if (std::string wrong = verify_cached(slot, frames_.frame(content.pfn())); !wrong.empty())
+      return wrong;
   }
-  used += found;
+  census.used += found;
   if (found != cluster.used)
     return fmt::format("cluster {}: {} slots are used, counted {}", number, found, cluster.used);
   const Place place = cluster.place;
@@ -53,16 +65,19 @@ std::string SwapArea::verify() const {
       if (list->last != before) return "a list's end is wrong";
     }
   }
-  std::uint64_t used = 0, cached = 0;
+  Census census;
   for (std::uint32_t i = 0; i < touched; ++i) {
-    if (std::string wrong = verify_cluster(i, used, cached); !wrong.empty()) return wrong;
+    if (std::string wrong = verify_cluster(i, census); !wrong.empty()) return wrong;
     const Place place = clusters_[i].place;
     const bool should_be_listed = place == Place::kEmptyList || place == Place::kPartialList;
     if (should_be_listed != (listed[i] != 0)) return fmt::format("cluster {} is not listed", i);
   }
-  if (used != this->used()) return fmt::format("{} slots are used, counted {}", used, this->used());
-  if (cached != this->cached())
-    return fmt::format("{} frames are cached, counted {}", cached, this->cached());
+  if (census.used != used())
+    return fmt::format("{} slots are used, counted {}", census.used, used());
+  if (census.cached != cached())
+    return fmt::format("{} frames are cached, counted {}", census.cached, cached());
+  if (census.idle != idle())
+    return fmt::format("{} slots are idle, counted {}", census.idle, idle());
   return {};
 }
 

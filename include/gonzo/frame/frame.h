@@ -34,9 +34,17 @@ inline constexpr std::uint16_t kPoisoned = 1 << 4;  ///< free, and filled with p
 inline constexpr std::uint16_t kSwapBacked = 1 << 5;
 /// kPageCache, shared memory: somebody was given the page since it was last looked at.
 inline constexpr std::uint16_t kReferenced = 1 << 6;
-/// kAnonymous: read from swap before anybody asked for it. In the swap cache, not mapped; `index`
-/// is its slot, packed, until this flag goes (Linux: PG_readahead, PG_swapcache).
+/// kAnonymous: read from swap before anybody asked for it. In the swap cache, not mapped (Linux:
+/// PG_readahead).
 inline constexpr std::uint16_t kReadAhead = 1 << 7;
+/// kAnonymous: in the swap cache, of `swap_slot`; no entry is writable. Written by the cache alone
+/// (Linux: PG_swapcache).
+inline constexpr std::uint16_t kSwapCached = 1 << 8;
+/// kSwapCached: the slot does not hold the same yet (Linux: PG_dirty).
+inline constexpr std::uint16_t kUnwritten = 1 << 9;
+/// kAnonymous: reclaim may drop it, for MADV_FREE said so and nobody has written since; no entry is
+/// writable (Linux: !PG_swapbacked).
+inline constexpr std::uint16_t kLazyFree = 1 << 10;
 }  // namespace frame_flags
 
 /// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches
@@ -49,9 +57,12 @@ struct Frame {
   std::atomic<std::uint16_t> flags;
   std::atomic<std::uint32_t> live_entries;  ///< kPageTable: entries that are not blank
   std::uint32_t prev, next;                 ///< list links by PFN: buddy list, later LRU
-  void* mapping;                            ///< kPageCache: its object
-  std::uint64_t index;                      ///< page offset within `mapping`
-  std::uint64_t private_data;               ///< see frame_owner.h
+  union {
+    void* mapping;            ///< kPageCache: its object
+    std::uint64_t swap_slot;  ///< kSwapCached: packed
+  };
+  std::uint64_t index;         ///< page offset within `mapping`
+  std::uint64_t private_data;  ///< see frame_owner.h
 
   bool has(std::uint16_t flag) const { return flags.load(std::memory_order_relaxed) & flag; }
   /// True: it was set.

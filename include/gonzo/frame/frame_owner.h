@@ -31,5 +31,12 @@ inline std::uint64_t frame_index(const Frame& frame) {
 inline void set_frame_index(Frame& frame, std::uint64_t index) {
   std::atomic_ref(frame.index).store(index, std::memory_order_relaxed);
 }
+/// kSwapCached: the slot, packed.
+inline std::uint64_t frame_swap_slot(const Frame& frame) {
+  return std::atomic_ref(const_cast<Frame&>(frame).swap_slot).load(std::memory_order_acquire);
+}
+inline void set_frame_swap_slot(Frame& frame, std::uint64_t slot) {
+  std::atomic_ref(frame.swap_slot).store(slot, std::memory_order_relaxed);
+}
 
 }  // namespace gonzo

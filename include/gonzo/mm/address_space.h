@@ -262,6 +262,8 @@ class AddressSpace {
   void harvest_references(const MappedObject& object, std::span<TracedPage* const> pages)
       GONZO_EXCLUDES(lock_);
   void unmap_to_swap(std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
+  /// Blanks the entries of pages that are still kLazyFree.
+  void unmap_lazily_freed(std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
   /// Blanks the entries, but for those in locked areas; what they say of writes goes to `object`.
   void unmap_pages(MappedObject& object, std::span<TracedPage* const> pages) GONZO_EXCLUDES(lock_);
   /// Here: see MemoryManager.
@@ -311,10 +313,16 @@ class AddressSpace {
   FaultOutcome fault_cow(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   FaultOutcome fault_swap(FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   SwappedPage bring_back(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  bool is_copy_welcome(SwapSlot slot, const FaultContext& context) const
+      GONZO_REQUIRES_SHARED(lock_);
   /// The page of a frame whose first entry is to be ours.
   void begin_page(Pfn pfn, SwapSlot slot, const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   bool claim_like(Entry target, CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
+  // mm/own_frame.cc
+  bool take_from_swap(Pfn pfn);
+  void begin_write(Pfn pfn);
+  void forget_page(Pfn pfn);
   FaultOutcome copy_claimed(const FaultContext& context, std::span<CopySlot> pages, unsigned target)
       GONZO_REQUIRES_SHARED(lock_);
   bool grow_stack(VirtAddr address) GONZO_REQUIRES(lock_);
@@ -329,8 +337,10 @@ class AddressSpace {
   void zap_range(TlbGather& gather, Vma& vma, AddressRange range, Zap what) GONZO_REQUIRES(lock_);
   void zap_object(const MappedObject& object, std::uint64_t first, std::uint64_t end, Zap what)
       GONZO_REQUIRES(lock_);
-  /// Clears A, or A and D, so that the next use shows. Frames that others share keep D.
-  void age_entries(TlbGather& gather, AddressRange range, std::uint64_t bits) GONZO_REQUIRES(lock_);
+  /// Clears A, so that the next use shows.
+  void age_entries(TlbGather& gather, AddressRange range) GONZO_REQUIRES(lock_);
+  /// Pages that nobody shares hold nothing worth keeping, until they are written to.
+  void free_lazily(TlbGather& gather, AddressRange range) GONZO_REQUIRES(lock_);
   // mm/retire.cc
   std::size_t collect_own(VirtAddr& at, VirtAddr end, std::span<Pfn> out) GONZO_EXCLUDES(lock_);
   void retire(AddressRange range, int advice) GONZO_EXCLUDES(lock_);
@@ -352,6 +362,10 @@ class AddressSpace {
   std::optional<PagePlace> find_page(const TracedPage& page) const GONZO_REQUIRES_SHARED(lock_);
   void note_reference(TlbGather& gather, TracedPage& page, PagePlace place);
   void unmap_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place)
+      GONZO_REQUIRES(lock_);
+  void unmap_lazily_freed(TlbGather& gather, TracedPage& page, const PagePlace& place)
+      GONZO_REQUIRES(lock_);
+  void end_entry(TlbGather& gather, TracedPage& page, const PagePlace& place, Entry next)
       GONZO_REQUIRES(lock_);
   void for_each_place(const MappedObject& object, std::span<TracedPage* const> pages,
                       FunctionRef<void(TracedPage&, const PagePlace&)> visit) const

@@ -14,6 +14,7 @@ struct AreaUsage {
   std::uint64_t shared_clean = 0, shared_dirty = 0, private_clean = 0, private_dirty = 0;
   std::uint64_t referenced = 0;
   std::uint64_t anonymous = 0;
+  std::uint64_t lazily_freed = 0;  ///< of these; MADV_FREE, not written to since
   std::uint64_t swapped = 0;
   std::uint64_t most_maps = 0;  ///< of any one page: entries that map it
 

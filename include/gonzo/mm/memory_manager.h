@@ -125,9 +125,13 @@ class MemoryManager {
   /// folio_referenced). At most kMostTraced. Thread-safe.
   void harvest_references(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
   /// Takes the pages out of all entries that map them, which name the slot from now on, and puts
-  /// them into the swap cache. Those that can be: not the locked and the pinned. Each page with
-  /// `entries` afterwards has a reference of the caller's (Linux: try_to_unmap). Thread-safe.
+  /// them into the swap cache, if they are not there. Those that can be: not the locked and the
+  /// pinned. Each page that has got there has a reference of the caller's (Linux: try_to_unmap).
+  /// Thread-safe.
   void unmap_to_swap(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
+  /// Takes pages that are kLazyFree out of all entries that map them, as above: those with
+  /// `entries` have a reference of the caller's. Thread-safe.
+  void unmap_lazily_freed(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
   /// Takes pages of objects out of all entries that map them, but for locked areas'; the objects
   /// hear which were written to. `entries`: how many it were. Thread-safe.
   void unmap_pages(std::span<TracedPage> pages) GONZO_EXCLUDES(spaces_lock_);
@@ -153,6 +157,10 @@ class MemoryManager {
   /// An anonymous frame has become a page of a program.
   void note_arrival(Pfn pfn, Shadow returning = {}) {
     if (swap_ != nullptr) reclaimer_->added(pfn, returning);
+  }
+  /// An anonymous frame has become kLazyFree, or is no more.
+  void note_new_kind(Pfn pfn) {
+    if (reclaimer_ != nullptr) reclaimer_->added(pfn);
   }
   /// Likewise. Null: nobody; whoever finds no frame goes without.
   void set_out_of_memory_handler(OutOfMemoryHandler* handler) { out_of_memory_ = handler; }
@@ -199,6 +207,9 @@ class MemoryManager {
   void for_each_mapper(const TracedPage& any, FunctionRef<bool(AddressSpace&)> visit,
                        ObjectRef& object) GONZO_REQUIRES(spaces_lock_);
   bool is_unmapped(const TracedPage& page) const;
+  void unmap_anonymous(std::span<TracedPage> pages,
+                       void (AddressSpace::*unmap)(std::span<TracedPage* const>))
+      GONZO_EXCLUDES(spaces_lock_);
   std::size_t start_readahead(SwapSlot slot, std::span<SwapSlot> slots, std::span<Pfn> frames);
 
   Reclaimer* reclaimer_ = nullptr;
@@ -207,7 +218,7 @@ class MemoryManager {
   DirtyPageHandler* dirty_pages_ = nullptr;
   std::atomic<std::uint64_t> dirty_threshold_{1};
   ObjectRegistry objects_;
-  mutable Mutex spaces_lock_;  ///< before each address space's
+  mutable Mutex spaces_lock_;        ///< before each address space's
   std::unordered_map<std::uint64_t, Kin> kin_ GONZO_GUARDED_BY(spaces_lock_);
   std::uint64_t last_id_ GONZO_GUARDED_BY(spaces_lock_) = 0;
 };

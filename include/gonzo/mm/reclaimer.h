@@ -35,6 +35,8 @@ struct ReclaimStats {
   std::uint64_t pageoutrun = 0;      ///< calls of balance() that found something to do
   std::uint64_t pgsteal_kswapd = 0;  ///< pages that those freed, of the policy's pgsteal
   std::uint64_t unwritten = 0;       ///< pages that the swap device refused
+  std::uint64_t pglazyfree = 0;      ///< pages that MADV_FREE gave up
+  std::uint64_t pglazyfreed = 0;     ///< of these, those that were dropped
   std::chrono::nanoseconds stalled{0};
 };
 
@@ -62,6 +64,9 @@ class Reclaimer final : public PageListener {
 
   /// Pages that will not be used soon: they are among the next to leave (Linux: MADV_COLD).
   void cool(std::span<const Pfn> pages) GONZO_EXCLUDES(lock_);
+  /// Pages that have become kLazyFree: among the next to leave, with or without swap (Linux:
+  /// MADV_FREE).
+  void free_lazily(std::span<const Pfn> pages) GONZO_EXCLUDES(lock_);
   /// Pages that are to leave now, at most MemoryManager::kMostTraced; how many frames that freed.
   /// As reclaim() (Linux: MADV_PAGEOUT).
   std::size_t page_out(std::span<const Pfn> pages) GONZO_EXCLUDES(lock_);
@@ -102,11 +107,13 @@ class Reclaimer final : public PageListener {
   std::uint64_t frames_wanted() const;
   // Eviction of pages of one kind: the number of frames that became free.
   std::size_t evict(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
-  bool evict_unused(Pfn pfn) GONZO_EXCLUDES(lock_);
+  std::size_t evict_lazily_freed(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
   std::size_t evict_anonymous(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
   std::size_t evict_object_pages(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
   std::size_t evict_from(std::span<const TracedPage> pages) GONZO_EXCLUDES(lock_);
-  bool settle(Pfn pfn, SwapSlot slot, bool written) GONZO_EXCLUDES(lock_);
+  std::size_t give_slots(std::span<const Pfn> victims, std::span<TracedPage> pages)
+      GONZO_EXCLUDES(lock_);
+  bool settle(const TracedPage& page, Eviction how) GONZO_EXCLUDES(lock_);
   void keep(std::span<const Pfn> pages, Kept why) GONZO_EXCLUDES(lock_);
   void end_isolation(Pfn pfn) GONZO_REQUIRES(lock_);
 
@@ -120,6 +127,7 @@ class Reclaimer final : public PageListener {
   std::vector<bool> isolated_ GONZO_GUARDED_BY(lock_), again_ GONZO_GUARDED_BY(lock_);
   FileShadows shadows_ GONZO_GUARDED_BY(lock_);
   std::atomic<std::uint64_t> stalls_{0}, runs_{0}, background_{0}, unwritten_{0};
+  std::atomic<std::uint64_t> lazily_freed_{0}, dropped_{0};
   std::atomic<std::int64_t> stalled_{0};  ///< nanoseconds
 };
 

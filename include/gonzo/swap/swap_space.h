@@ -12,6 +12,10 @@
 // count that allocate gave, erase. Swap-in: look_up_or_start; if started, a frame, read_in,
 // finish_read; then free for each entry that does not name the slot any more.
 //
+// A page that was read stays in the cache, and its slot, whose count may be 0, is its copy on the
+// device: it leaves again by claim, duplicate for each entry, free, erase, with nothing written.
+// Such a slot is idle: it is given back when somebody needs one.
+//
 // Thread-safe. A slot's state is guarded by the spin lock of its cluster of 256 slots; none of the
 // functions calls the frame allocator's PressureHandler, and only those that say so block.
 // A slot costs 12 bytes, from the first use of its cluster on.
@@ -91,8 +95,11 @@ class SwapSpace {
   Result<std::unique_ptr<SwapDevice>> remove(unsigned type);
   /// Any at all? Cheap.
   bool has_areas() const { return area_count_.load(std::memory_order_relaxed) != 0; }
-  /// Is any slot free? Without a lock: may be old at once.
+  /// Is any slot free, or idle? Without a lock: may be old at once.
   bool has_free() const;
+  /// Is more than half of it in use? Then copies are not worth their slots. Without a lock (Linux:
+  /// vm_swap_full).
+  bool is_half_full() const;
   /// By type.
   std::vector<Area> areas() const;
   Totals totals() const;
@@ -117,12 +124,16 @@ class SwapSpace {
   /// free() of who has nothing else to do with the page: a frame that only the cache holds goes too
   /// (Linux: free_swap_and_cache).
   void forget(SwapSlot slot);
+  /// Gives idle slots back, until `wanted` are free or none is left. May block (Linux:
+  /// swap_reclaim_full_clusters).
+  void make_room(std::size_t wanted);
   /// 0 as well for what is no slot at all.
   std::uint32_t count(SwapSlot slot) const;
 
   // --- the swap cache ---
 
-  /// Puts `pfn` there, with a reference of the cache's own; whatever shadow there was is gone.
+  /// Puts `pfn` there, with a reference of the cache's own; whatever shadow there was is gone. The
+  /// frame is kUnwritten until write_out has succeeded.
   /// EEXIST: a frame is there, or being read. The slot is not free.
   Result<void> insert(SwapSlot slot, Pfn pfn);
   /// With a reference of the caller's. Does not wait for a read.
@@ -134,6 +145,12 @@ class SwapSpace {
   bool erase(SwapSlot slot, Pfn pfn, std::uint64_t shadow = 0);
   /// The same, but only if the count is 0 (Linux: folio_free_swap).
   bool erase_unused(SwapSlot slot, Pfn pfn);
+  /// The same for who knows the frame alone. False: it is not in the cache, or somebody needs the
+  /// slot.
+  bool release(Pfn pfn);
+  /// The slot of a frame that is in the cache: it stays there for now, for its count is one more,
+  /// and the frame has a reference, both the caller's. `pfn` may be anything.
+  std::optional<SwapSlot> claim(Pfn pfn);
   /// For a swap-in. Waits while another thread reads the slot. ENOENT: the slot is free, so the
   /// entry that named it has changed.
   Result<Lookup> look_up_or_start(SwapSlot slot);
@@ -154,6 +171,7 @@ class SwapSpace {
   /// Frames into slots, which the caller has counts of; blocks. Consecutive slots go in one call.
   /// Where that fails, page by page, so that `Transfer::pages` is as large as can be. The caller
   /// has references on the frames, and keeps them from changing or writes them again.
+  /// Those that were written are not kUnwritten any more.
   Transfer write_out(std::span<const SwapSlot> slots, std::span<const Pfn> frames);
   /// Slots, whose reads are the caller's, into frames; blocks.
   Transfer read_in(std::span<const SwapSlot> slots, std::span<const Pfn> frames);
@@ -186,6 +204,8 @@ class SwapSpace {
 
   SwapArea& area(SwapSlot slot) const;
   SwapArea* find_area(SwapSlot slot) const;
+  /// Where a frame says that it is cached, if there is such a place.
+  std::optional<SwapSlot> noted_slot(Pfn pfn) const;
   std::size_t allocate_from(Stream& stream, std::span<SwapSlot> out) GONZO_EXCLUDES(stream.lock);
   bool move_on(Stream& stream) GONZO_REQUIRES(stream.lock);
   std::vector<SwapArea*> all_areas() const;
