@@ -43,6 +43,7 @@ struct RawRun {
   std::string kind = "host";
   bool maps = false;
   std::uint64_t fail_frame = 0;
+  unsigned evict_every = 0;
   std::string reclaim{kDefaultPolicy};
 };
 
@@ -69,6 +70,11 @@ void describe_run(CLI::App& run, RawRun& raw) {
                  "run out for that moment")
       ->type_name("N")
       ->group("Machine");
+  run.add_option("--evict-every", raw.evict_every,
+                 "Evicts pages before each Nth page fault, however much memory is free: for\n"
+                 "tests of all that may happen then")
+      ->type_name("N")
+      ->group("Machine");
   run.add_option("--machine", raw.kind, "What executes the program: host")
       ->type_name("NAME")
       ->capture_default_str()
@@ -90,6 +96,10 @@ std::expected<RunOptions, Exit> checked(const RawRun& raw, std::vector<std::stri
   if (!machine) return machine;
   RunOptions options = std::move(*machine);
   options.fail_frame = raw.fail_frame;
+  options.evict_every = raw.evict_every;
+  if (options.evict_every != 0 && options.swap.empty()) {
+    return std::unexpected(complain("--evict-every: there is nowhere to evict to: add --swap"));
+  }
   if (auto valid = check_policy(raw.reclaim); !valid) return std::unexpected(valid.error());
   options.reclaim = raw.reclaim;
   if (raw.stats == "json") {

@@ -28,6 +28,7 @@ struct RunOptions {
   std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
+  unsigned evict_every = 0;      ///< evict pages before each Nth fault; 0: when memory is short
   std::vector<SwapRequest> swap;
   std::string reclaim{kDefaultPolicy};
   VmaIndexKind vma_index = kDefaultVmaIndex;

@@ -38,6 +38,11 @@ bool MemoryManager::make_room(int owner, unsigned tries) {
   return out_of_memory_ != nullptr && out_of_memory_->out_of_memory(owner);
 }
 
+void MemoryManager::evict_for_torture() {
+  if (faults_.fetch_add(1, std::memory_order_relaxed) % config_.evict_every != 0) return;
+  if (reclaimer_ != nullptr) reclaimer_->reclaim(1);
+}
+
 MemoryManager::~MemoryManager() {
   for (unsigned i = 0; i < zero_page_count_; ++i) frames_.put(zero_pages_ + i);
 }

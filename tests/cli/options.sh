@@ -10,7 +10,7 @@ status "help" 0 "$GONZO" help
 grep -q 'run' "$work/out" || fail "help does not name run"
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --vma-index --overcommit --paging --swap --reclaim; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"
@@ -49,6 +49,10 @@ status "--swap, several" 0 "$GONZO" run --swap zram:8M,prio=2 --swap 8M true
 silent "--swap, several"
 status "--reclaim random" 125 "$GONZO" run --reclaim random true
 one_line "--reclaim random" 'no such policy: use one of linux, mglru'
+status "--evict-every without swap" 125 "$GONZO" run --evict-every 1 true
+one_line "--evict-every without swap" 'add --swap'
+status "--evict-every" 0 "$GONZO" run --evict-every 1 --swap 8M --stats=json true
+grep -Eq '"pswpout":[1-9]' "$work/err" || fail "--evict-every: $(cat "$work/err")"
 status "--vma-index list" 125 "$GONZO" run --vma-index list true
 one_line "--vma-index list" 'rbtree, avl, btree'
 for index in rbtree avl btree; do

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Programs larger than their machine, for minutes: each policy with each swap device in turn, random
-# seeds, machines of an eighth of what the program needs. Output and status must be those of the native
-# run. In a debug build every address space is verified when its process ends, and page cache, policy and
-# swap when the last has; every frame must be back. Stops at the first failure, with the command that
-# repeats it.
+# seeds, machines of an eighth of what the program needs, or evictions before every fault. Output and
+# status must be those of the native run. In a debug build every address space is verified when its
+# process ends, and page cache, policy and swap when the last has; every frame must be back.
+# Stops at the first failure, with the command that repeats it.
 #   soak.sh GONZO GUESTS [MINUTES [SEED]]
 GONZO=$1 GUESTS=$2 minutes=${3:-10} seed=${4:-$((RANDOM << 15 | RANDOM))}
 set -u
@@ -40,7 +40,11 @@ choose() {
   local megabytes=$((16 + RANDOM % 4 * 8)) threads=$((1 + RANDOM % 3)) kind=("" -static -m32 -m32-static)
   name=pressure${kind[RANDOM % 4]}
   [ -x "$GUESTS/$name" ] || name=pressure
-  options+=(--memory "$((megabytes / 8 + 1))M")
+  case $((RANDOM % 4)) in
+    0) options+=(--memory 64M --evict-every 1) ;;
+    1) options+=(--memory "${megabytes}M" --evict-every $((2 + RANDOM % 7))) ;;
+    *) options+=(--memory "$((megabytes / 8 + 1))M") ;;
+  esac
   [ $((RANDOM % 3)) = 0 ] && options+=(--fault-around 1)
   guest=("$GUESTS/$name" "$megabytes" "$((1000 + RANDOM % 4000))" "$((RANDOM << 15 | RANDOM))" "$threads")
 }

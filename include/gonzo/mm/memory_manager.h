@@ -65,6 +65,8 @@ class MemoryManager {
     std::uint64_t mmap_min_addr = 65536;
     /// Linux: vm.overcommit_memory.
     Overcommit overcommit = Overcommit::kHeuristic;
+    /// Torture: pages are evicted before each Nth fault, however much memory is free. 0: never.
+    unsigned evict_every = 0;
   };
 
   static constexpr unsigned kMaxZeroPages = 16;
@@ -178,6 +180,12 @@ class MemoryManager {
   /// For who found no frame for process `owner`, for the `tries`-th time in a row, from 0 on. With
   /// no address space's lock held. True: it is worth another try.
   bool make_room(int owner, unsigned tries);
+  /// Before each fault, with no address space's lock held.
+  void note_fault() {
+    if (config_.evict_every != 0) [[unlikely]] {
+      evict_for_torture();
+    }
+  }
 
  private:
   MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
@@ -210,6 +218,7 @@ class MemoryManager {
   void unmap_anonymous(std::span<TracedPage> pages,
                        void (AddressSpace::*unmap)(std::span<TracedPage* const>))
       GONZO_EXCLUDES(spaces_lock_);
+  void evict_for_torture();
   std::size_t start_readahead(SwapSlot slot, std::span<SwapSlot> slots, std::span<Pfn> frames);
 
   Reclaimer* reclaimer_ = nullptr;
@@ -218,6 +227,7 @@ class MemoryManager {
   DirtyPageHandler* dirty_pages_ = nullptr;
   std::atomic<std::uint64_t> dirty_threshold_{1};
   ObjectRegistry objects_;
+  std::atomic<unsigned> faults_{0};  ///< for evict_every
   mutable Mutex spaces_lock_;        ///< before each address space's
   std::unordered_map<std::uint64_t, Kin> kin_ GONZO_GUARDED_BY(spaces_lock_);
   std::uint64_t last_id_ GONZO_GUARDED_BY(spaces_lock_) = 0;
