@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Programs larger than their machine, for minutes: each policy with each swap device in turn, random
-# seeds, machines of an eighth of what the program needs, or evictions before every fault. Output and
+# seeds, machines of an eighth of what the program needs, or evictions before each Nth fault. Output and
 # status must be those of the native run. In a debug build every address space is verified when its
 # process ends, and page cache, policy and swap when the last has; every frame must be back.
 # Stops at the first failure, with the command that repeats it.
@@ -41,8 +41,8 @@ choose() {
   name=pressure${kind[RANDOM % 4]}
   [ -x "$GUESTS/$name" ] || name=pressure
   case $((RANDOM % 4)) in
-    0) options+=(--memory 64M --evict-every 1) ;;
-    1) options+=(--memory "${megabytes}M" --evict-every $((2 + RANDOM % 7))) ;;
+    0) options+=(--memory 64M --evict-every $((16 + RANDOM % 16))) ;;
+    1) options+=(--memory "${megabytes}M" --evict-every $((32 + RANDOM % 32))) ;;
     *) options+=(--memory "$((megabytes / 8 + 1))M") ;;
   esac
   [ $((RANDOM % 3)) = 0 ] && options+=(--fault-around 1)
