@@ -183,15 +183,20 @@ class Drawing {
     }
   }
 
+  /// The strictest is named to the right of its line, the others, with less memory, to the left:
+  /// two are often the same.
   void knees() {
     for (std::size_t i = 0; i < report_.curves.size(); ++i) {
+      bool is_first = true;
       for (const Knee& knee : report_.curves[i].knees) {
         if (!knee.memory) continue;
         const double at = x(static_cast<double>(*knee.memory) / kUnit);
         svg_.stroke({at, y(0, 1)}, {at, y(2, 0)}, colour_of(i), "faint");
-        svg_.text({at, y(0, 0) + 14}, Svg::Anchor::kMiddle,
+        svg_.text({is_first ? at + 3 : at - 3, y(0, 0) + 12 + 11 * static_cast<double>(i % 2)},
+                  is_first ? Svg::Anchor::kStart : Svg::Anchor::kEnd,
                   fmt::format("{:.0f} %: {}", knee.within * 100, memory_text(*knee.memory)),
                   "small");
+        is_first = false;
       }
     }
   }
