@@ -18,7 +18,6 @@ enum class Contents : std::uint8_t { kUnknown, kZero };
 /// Merging looks at the state of a neighbour that somebody else may own and be freeing, so both
 /// sides are atomic. No order is implied: the first frame of a block enters and leaves kFree under
 /// the zone's lock only, and merging reads more of it only after that state was seen there.
-inline FrameState state_of(const Frame& frame) { return peek_state(frame); }
 inline void set_state(Frame& frame, FrameState state) {
   std::atomic_ref<FrameState>(frame.state).store(state, std::memory_order_relaxed);
 }

@@ -207,7 +207,7 @@ void FrameAllocator::Impl::announce(Pfn grown_to) const {
 void FrameAllocator::Impl::free(Pfn first, unsigned order) {
   GONZO_CHECK(first.value < frame_count_ && order <= kMaxOrder);
   Frame& head = frame(first);
-  if (!is_in_use(state_of(head))) bad_frame("freed twice, or never allocated", first, head);
+  if (!is_in_use(peek_state(head))) bad_frame("freed twice, or never allocated", first, head);
   if (head.order == kInsideBlock) bad_frame("freed alone, but inside a block", first, head);
   if (head.order != order) bad_frame("freed with another order", first, head);
   // Pairs with the release of who dropped the other references.
@@ -233,7 +233,7 @@ bool FrameAllocator::Impl::put(Pfn pfn) {
 
 void FrameAllocator::Impl::release(Pfn first, unsigned order) {
   Frame& head = frame(first);
-  const FrameState was = state_of(head);
+  const FrameState was = peek_state(head);
   if (head.maps.load(std::memory_order_relaxed) != 0) bad_frame("freed but mapped", first, head);
   if (first.value == 0) bad_frame("frame 0 freed", first, head);
   for (std::uint32_t i = 0; i < 1U << order; ++i) {

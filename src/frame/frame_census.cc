@@ -15,7 +15,7 @@ FrameCensus count_frames(const FrameAllocator& frames, Pfn start, Pfn end) {
   FrameCensus census;
   for (Pfn pfn = start; pfn < end; pfn = pfn + 1) {
     const Frame& frame = frames.frame(pfn);
-    const FrameState state = state_of(frame);
+    const FrameState state = peek_state(frame);
     ++census.by_state[static_cast<std::size_t>(state)];
     if (!is_in_use(state)) continue;
     if (frame.has(frame_flags::kMlocked)) ++census.locked;

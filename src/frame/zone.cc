@@ -112,7 +112,7 @@ void Zone::merge(Pfn first, unsigned order, Contents contents) {
     const std::uint32_t buddy = pfn ^ (1U << order);
     if (buddy >= end_.value) break;
     const Frame& other = frames_[buddy];
-    if (state_of(other) != FrameState::kFree || other.order != order) break;
+    if (peek_state(other) != FrameState::kFree || other.order != order) break;
     unlink(buddy, order);
     if (contents_of(other) != Contents::kZero) contents = Contents::kUnknown;
     Frame& upper = frames_[std::max(pfn, buddy)];

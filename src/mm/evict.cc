@@ -59,15 +59,12 @@ std::size_t Reclaimer::evict_anonymous(std::span<const Pfn> victims) {
   std::array<SwapSlot, kBatch> slots;
   std::array<Pfn, kBatch> frames, stuck;
   std::size_t count = 0, stuck_count = 0;
-  const auto is_new = [&](const TracedPage& page) {
-    return page.is_cached && manager_.frames().frame(page.pfn).has(frame_flags::kUnwritten);
-  };
   std::array<bool, kBatch> is_written{};
   for (std::size_t i = 0; i < pages.size(); ++i) {
     if (!pages[i].is_cached) {
       swap_.free(pages[i].slot);
       stuck[stuck_count++] = pages[i].pfn;
-    } else if (is_new(pages[i])) {
+    } else if (manager_.frames().frame(pages[i].pfn).has(frame_flags::kUnwritten)) {
       is_written[i] = true;
       frames[count] = pages[i].pfn;
       slots[count++] = pages[i].slot;

@@ -68,19 +68,23 @@ void AddressSpace::harvest_references(std::span<TracedPage* const> pages) {
   }
 }
 
-/// Held alone, the lock keeps faults, copies and new pins out: what a page holds when its entry has
-/// gone is what swap will hold.
-void AddressSpace::unmap_to_swap(std::span<TracedPage* const> pages) {
+/// Held alone, the lock keeps faults, copies, writes and new pins out: what a page holds when its
+/// entry has gone is what swap will hold.
+void AddressSpace::unmap_each(std::span<TracedPage* const> pages, UnmapPage each) {
   const LockGuard guard(lock_);
   note_peak_rss();
   TlbGather gather(frames_, cache_);
   for (TracedPage* page : pages) {
     const auto place = find_page(*page);
-    if (place && !place->vma.has(vm_flags::kLocked)) unmap_to_swap(gather, *page, *place);
+    if (place && !place->vma.has(vm_flags::kLocked)) (this->*each)(gather, *page, *place);
   }
 }
 
-void AddressSpace::unmap_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place) {
+void AddressSpace::unmap_to_swap(std::span<TracedPage* const> pages) {
+  unmap_each(pages, &AddressSpace::unmap_page_to_swap);
+}
+
+void AddressSpace::unmap_page_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place) {
   SwapSpace& swap = *manager_.swap();
   Frame& frame = frames_.frame(page.pfn);
   if (frame.state != FrameState::kAnonymous) return;
@@ -107,18 +111,13 @@ void AddressSpace::end_entry(TlbGather& gather, TracedPage& page, const PagePlac
   gather.release(page.pfn);
 }
 
-/// Held alone, the lock keeps writes out, which would have taken the flag away first.
 void AddressSpace::unmap_lazily_freed(std::span<TracedPage* const> pages) {
-  const LockGuard guard(lock_);
-  note_peak_rss();
-  TlbGather gather(frames_, cache_);
-  for (TracedPage* page : pages) {
-    const auto place = find_page(*page);
-    if (place && !place->vma.has(vm_flags::kLocked)) unmap_lazily_freed(gather, *page, *place);
-  }
+  unmap_each(pages, &AddressSpace::unmap_lazily_freed_page);
 }
 
-void AddressSpace::unmap_lazily_freed(TlbGather& gather, TracedPage& page, const PagePlace& place) {
+/// A write would have taken the flag away first.
+void AddressSpace::unmap_lazily_freed_page(TlbGather& gather, TracedPage& page,
+                                           const PagePlace& place) {
   const Frame& frame = frames_.frame(page.pfn);
   if (frame.state != FrameState::kAnonymous || !frame.has(frame_flags::kLazyFree)) return;
   const bool is_first = page.entries == 0;

@@ -92,7 +92,7 @@ RedisSwapDevice::~RedisSwapDevice() {
 
 std::string RedisSwapDevice::name() const {
   const LockGuard lock(lock_);
-  const RedisEndpoint& used = is_promoted_ ? *config_.replica : config_.server;
+  const RedisEndpoint& used = endpoint();
   return fmt::format("redis://{}:{}/{}", used.host, used.port, config_.database);
 }
 
@@ -101,7 +101,7 @@ std::string RedisSwapDevice::key(std::uint64_t slot) const {
 }
 
 bool RedisSwapDevice::open(std::string& last_error) {
-  if (open(is_promoted_ ? *config_.replica : config_.server, last_error)) return true;
+  if (open(endpoint(), last_error)) return true;
   std::string ignored;
   if (!has_replica() || !open(*config_.replica, ignored)) return false;
   if (!command<3>(*context_, {"REPLICAOF", "NO", "ONE"}, last_error)) {

@@ -37,12 +37,9 @@ std::vector<SwapSpace::Area> SwapSpace::areas() const {
 
 SwapSpace::Totals SwapSpace::totals() const {
   LockGuard change(change_lock_);
-  Totals sum;
-  for (const SwapArea* area : all_areas()) {
-    sum.slots += area->slots();
-    sum.free += area->slots() - area->used();
-    sum.cached += area->cached();
-  }
+  const Usage now = usage();
+  Totals sum{.slots = now.slots, .free = now.slots - now.used};
+  for (const SwapArea* area : all_areas()) sum.cached += area->cached();
   sum.read = read_.load(std::memory_order_relaxed);
   sum.written = written_.load(std::memory_order_relaxed);
   sum.read_ahead = read_ahead_.load(std::memory_order_relaxed);

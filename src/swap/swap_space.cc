@@ -41,15 +41,20 @@ bool SwapSpace::has_free() const {
   });
 }
 
-bool SwapSpace::is_half_full() const {
-  std::uint64_t slots = 0, used = 0;
+SwapSpace::Usage SwapSpace::usage() const {
+  Usage sum;
   for (const auto& each : areas_) {
     const SwapArea* const area = each.load(std::memory_order_acquire);
     if (area == nullptr) continue;
-    slots += area->slots();
-    used += area->used();
+    sum.slots += area->slots();
+    sum.used += area->used();
   }
-  return used * 2 > slots;
+  return sum;
+}
+
+bool SwapSpace::is_half_full() const {
+  const Usage now = usage();
+  return now.used * 2 > now.slots;
 }
 
 // --- areas ---
@@ -184,8 +189,9 @@ void SwapSpace::forget(SwapSlot slot) {
 }
 
 void SwapSpace::make_room(std::size_t wanted) {
-  std::uint64_t found = 0;
-  for (const SwapArea* area : all_areas()) found += area->slots() - area->used();
+  const Usage now = usage();
+  std::uint64_t found = now.slots - now.used;
+  if (found >= wanted) return;
   for (SwapArea* area : all_areas()) {
     if (found >= wanted) return;
     found += area->free_idle(wanted - found);

@@ -20,22 +20,39 @@ finish() {
 # The output of a program with the addresses of its complaints' author taken out.
 own_lines() { grep -v '^gonzo: ' "$1"; }
 
+# natively PROGRAM ARGS...: its output, errors and status to $work/native.out, native.err and $native.
+natively() {
+  # The shell's own remark on a signal goes nowhere.
+  { ("${native_prefix[@]}" "$@" <"${input:-/dev/null}" >"$work/native.out" 2>"$work/native.err"); native=$?; } 2>/dev/null
+}
+
+# Whether the last run on Gonzo ended as the last native one did.
+agrees() {
+  diff <(own_lines "$work/native.err") <(own_lines "$work/guest.err") >"$work/difference" &&
+    [ "$native" = "$guest" ] && cmp -s "$work/native.out" "$work/guest.out"
+}
+
 # same NAME PROGRAM ARGS...: the program does natively and on Gonzo the same: output, errors, status.
-# Standard input is $input, or empty.
+# Standard input is $input, or empty. A busy host may give a program that measures time another answer
+# than a quiet one, so it is asked twice more; Gonzo has to be right at the first time.
 same() {
   local name=$1 native guest
   shift
   checks=$((checks + 1))
-  # The shell's own remark on a signal goes nowhere.
-  { ("${native_prefix[@]}" "$@" <"${input:-/dev/null}" >"$work/native.out" 2>"$work/native.err"); native=$?; } 2>/dev/null
+  natively "$@"
   timeout 250 "$GONZO" run "${gonzo_options[@]}" -- "$@" <"${input:-/dev/null}" >"$work/guest.out" 2>"$work/guest.err"
   guest=$?
+  for _ in 1 2; do
+    ! agrees || return 0
+    natively "$@"
+  done
+  ! agrees || return 0
   [ "$native" = "$guest" ] || fail "$name: status $native natively, $guest on Gonzo"
   cmp -s "$work/native.out" "$work/guest.out" || {
     fail "$name: output differs"
     diff "$work/native.out" "$work/guest.out" | head -10
   }
-  diff <(own_lines "$work/native.err") <(own_lines "$work/guest.err") >"$work/difference" || {
+  [ ! -s "$work/difference" ] || {
     fail "$name: errors differ"
     head -10 "$work/difference"
   }

@@ -361,9 +361,11 @@ class AddressSpace {
   std::optional<PagePlace> place_in(const Vma& vma, const TracedPage& page) const;
   std::optional<PagePlace> find_page(const TracedPage& page) const GONZO_REQUIRES_SHARED(lock_);
   void note_reference(TlbGather& gather, TracedPage& page, PagePlace place);
-  void unmap_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place)
+  using UnmapPage = void (AddressSpace::*)(TlbGather&, TracedPage&, const PagePlace&);
+  void unmap_each(std::span<TracedPage* const> pages, UnmapPage each) GONZO_EXCLUDES(lock_);
+  void unmap_page_to_swap(TlbGather& gather, TracedPage& page, const PagePlace& place)
       GONZO_REQUIRES(lock_);
-  void unmap_lazily_freed(TlbGather& gather, TracedPage& page, const PagePlace& place)
+  void unmap_lazily_freed_page(TlbGather& gather, TracedPage& page, const PagePlace& place)
       GONZO_REQUIRES(lock_);
   void end_entry(TlbGather& gather, TracedPage& page, const PagePlace& place, Entry next)
       GONZO_REQUIRES(lock_);

@@ -74,6 +74,9 @@ class RedisSwapDevice final : public SwapDevice {
   /// To the one that is used, or else to the replica.
   bool open(std::string& last_error) GONZO_REQUIRES(lock_);
   bool open(const RedisEndpoint& endpoint, std::string& last_error) GONZO_REQUIRES(lock_);
+  const RedisEndpoint& endpoint() const GONZO_REQUIRES(lock_) {
+    return is_promoted_ ? *config_.replica : config_.server;
+  }
   bool has_replica() const GONZO_REQUIRES(lock_) { return config_.replica && !is_promoted_; }
   bool wait_for_replica() GONZO_REQUIRES(lock_);
   bool send_discards() GONZO_REQUIRES(lock_);

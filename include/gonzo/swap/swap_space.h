@@ -209,6 +209,11 @@ class SwapSpace {
   std::size_t allocate_from(Stream& stream, std::span<SwapSlot> out) GONZO_EXCLUDES(stream.lock);
   bool move_on(Stream& stream) GONZO_REQUIRES(stream.lock);
   std::vector<SwapArea*> all_areas() const;
+  /// Slots of all areas. Without a lock or memory: for the paths of faults and reclaim.
+  struct Usage {
+    std::uint64_t slots = 0, used = 0;
+  };
+  Usage usage() const;
   void enter(SwapArea& area) GONZO_EXCLUDES(order_lock_);
   void withdraw(const SwapArea& area) GONZO_EXCLUDES(order_lock_);
   template <typename Byte, typename Move>
