@@ -81,7 +81,8 @@ coverage: ## the tests with coverage counters (build/coverage)
 	@cmake --build --preset coverage -j $(JOBS)
 	@ctest --test-dir $(BUILD)/coverage --output-on-failure -j $(JOBS)
 
-install: build ## into PREFIX (default /usr/local)
+install: build ## command, library and headers into PREFIX (default /usr/local)
+	@cmake --build --preset release --target gonzo_library -j $(JOBS)
 	@cmake --install $(BUILD)/release --prefix $(or $(PREFIX),/usr/local)
 
 clean: ## remove build/

@@ -1,0 +1,5 @@
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(Boost 1.74)
+find_dependency(fmt 9)
+include(${CMAKE_CURRENT_LIST_DIR}/gonzo-targets.cmake)
