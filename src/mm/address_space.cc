@@ -103,4 +103,9 @@ Result<AddressSpace::AreaInfo> AddressSpace::area_at(VirtAddr address) {
   return AreaInfo{vma->range(), vma->attributes()};
 }
 
+void AddressSpace::visit_areas(FunctionRef<void(const Vma&)> visit) {
+  const SharedLockGuard guard(lock_);
+  for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) visit(*vma);
+}
+
 }  // namespace gonzo

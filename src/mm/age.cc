@@ -50,4 +50,15 @@ void AddressSpace::free_lazily(TlbGather& gather, AddressRange range) {
   });
 }
 
+void AddressSpace::keep(VirtAddr start, std::uint64_t length) {
+  const LockGuard guard(lock_);
+  const AddressRange range{start, start + length};
+  table_->for_each_table(range, [&](VirtAddr first, EntryRef slots, unsigned count) {
+    for_each_filled(first, slots, count, [&](VirtAddr, EntryRef, Entry entry) {
+      if (entry.is_mapping() && !entry.has(pte::kSpecial)) begin_write(entry.pfn());
+    });
+    return true;
+  });
+}
+
 }  // namespace gonzo

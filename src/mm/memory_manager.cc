@@ -18,7 +18,9 @@ MemoryManager::MemoryManager(FrameAllocator& frames, const Config& config, Pfn z
                              unsigned zero_page_count)
     : frames_(frames),
       config_(config),
-      commitments_({.policy = config.overcommit, .memory_pages = frames.frame_count()}),
+      commitments_({.policy = config.overcommit,
+                    .memory_pages = frames.frame_count(),
+                    .ratio = config.commit_ratio}),
       zero_pages_(zero_pages),
       zero_page_count_(zero_page_count) {}
 

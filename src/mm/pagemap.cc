@@ -3,15 +3,14 @@
 #include <algorithm>
 
 #include "mm/filled_entries.h"
+#include "mm/pagemap_words.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
 namespace {
 
-constexpr std::uint64_t kExclusive = 1ULL << 56;  ///< one entry maps it
-constexpr std::uint64_t kFileOrShared = 1ULL << 61;
-constexpr std::uint64_t kSwapped = 1ULL << 62;
-constexpr std::uint64_t kPresent = 1ULL << 63;
+using namespace pagemap;
+
 constexpr unsigned kSwapTypeBits = 5;
 
 /// A kernel without soft-dirty tracking leaves bit 55 clear. PROT_NONE pages are present.

@@ -26,6 +26,12 @@
 
 namespace gonzo {
 
+/// Who answers to the machine's CommitLedger for a mapping.
+enum class Charging : std::uint8_t {
+  kByProtection,  ///< the address space, for what could be written (Linux: accountable_mapping)
+  kCallers,       ///< who maps, by rules of his own
+};
+
 /// PROT_* and MAP_* as in mman(2): the values are Linux's, unknown bits included, so that errors
 /// are too.
 struct MapRequest {
@@ -43,6 +49,7 @@ struct MapRequest {
   bool object_executable = true;  ///< else PROT_EXEC is EPERM (noexec mount)
   /// Against writes (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE): a shared PROT_WRITE is EPERM.
   bool object_sealed = false;
+  Charging charging = Charging::kByProtection;
 };
 
 /// An area that the kernel makes unasked, with a name of its own: [vdso], [vvar].
@@ -133,6 +140,9 @@ class AddressSpace {
                          int flags, VirtAddr new_start) GONZO_EXCLUDES(lock_);
   Result<void> advise(VirtAddr start, std::uint64_t length, int advice) GONZO_EXCLUDES(lock_);
   Result<void> sync(VirtAddr start, std::uint64_t length, int flags) GONZO_EXCLUDES(lock_);
+  /// Takes MADV_FREE back for the pages of the range that are still here (mm/age.cc). Linux has no
+  /// such call but a write to each page.
+  void keep(VirtAddr start, std::uint64_t length) GONZO_EXCLUDES(lock_);
   // mm/lock.cc. Lengths are bytes.
   /// mlock2(2); without MLOCK_ONFAULT in `flags`, mlock(2).
   Result<void> lock_memory(VirtAddr start, std::uint64_t length, int flags) GONZO_EXCLUDES(lock_);
@@ -251,6 +261,9 @@ class AddressSpace {
     VmaAttributes attributes;
   };
   Result<AreaInfo> area_at(VirtAddr address) GONZO_EXCLUDES(lock_);
+  /// All areas, by address, for tools; `visit` must not call back.
+  void visit_areas(FunctionRef<void(const Vma&)> visit) GONZO_EXCLUDES(lock_);
+  VmaIndexKind index_kind() const { return config_.index; }
 
   /// Never used again; what the machine's frames know their address space by.
   std::uint64_t id() const { return id_; }

@@ -65,6 +65,8 @@ class MemoryManager {
     std::uint64_t mmap_min_addr = 65536;
     /// Linux: vm.overcommit_memory.
     Overcommit overcommit = Overcommit::kHeuristic;
+    /// Percent of memory that Overcommit::kNever promises (Linux: vm.overcommit_ratio).
+    unsigned commit_ratio = 50;
     /// Torture: pages are evicted before each Nth fault, however much memory is free. 0: never.
     unsigned evict_every = 0;
   };

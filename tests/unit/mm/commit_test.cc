@@ -147,6 +147,20 @@ TEST_F(CommitTest, NeverStopsAtTheLimit) {
   EXPECT_EQ(committed(), ledger.limit() - kept - 1);
 }
 
+TEST_F(CommitTest, CallersAnswerForWhatTheyChargeThemselves) {
+  start({.manager = {.overcommit = Overcommit::kNever, .commit_ratio = 100}});
+  EXPECT_EQ(manager_->commitments().limit(), kMemory);
+  must_map({.hint = kBase,
+            .length = 2 * kMemory * kPageSize,
+            .protection = kReadWrite,
+            .flags = kPrivate | MAP_FIXED,
+            .charging = Charging::kCallers});
+  EXPECT_EQ(committed(), 0U);
+  EXPECT_EQ(protect(0, 4, PROT_READ), Errno{});
+  EXPECT_EQ(protect(0, 4, kReadWrite), Errno{});
+  EXPECT_EQ(committed(), 0U) << "nor later";
+}
+
 TEST_F(CommitTest, NeverWithByTouchedSharedMemory) {
   start_with(Overcommit::kNever);
   CommitLedger& ledger = manager_->commitments();

@@ -469,6 +469,18 @@ TEST_F(SwapTest, LazilyFreedPagesThatAreSharedOrPinnedStay) {
   space_->unpin(pinned);
 }
 
+TEST_F(SwapTest, WhatWasFreedLazilyCanBeKept) {
+  map(4);
+  fill(4);
+  ASSERT_TRUE(space_->advise(page(0), 4 * kPageSize, MADV_FREE).has_value());
+  space_->keep(page(1), 2 * kPageSize);
+  push_out();
+  EXPECT_EQ(peek(page(0)), 0);
+  EXPECT_EQ(peek(page(1)), value_of(1));
+  EXPECT_EQ(peek(page(2)), value_of(2));
+  EXPECT_EQ(peek(page(3)), 0);
+}
+
 /// Linux: kswapd.
 TEST_F(SwapTest, BalancingFreesUpToTheHighWatermark) {
   map(2 * kFrames);
