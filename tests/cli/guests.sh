@@ -15,6 +15,8 @@ for kind in "" -static; do
   same "locks$kind" "$GUESTS/locks$kind"
   gonzo_options=()
 
+  for show in faults merge copy file stack; do same "anatomy$kind $show" "$GUESTS/anatomy$kind" "$show"; done
+
   # The same addresses in every run.
   "$GONZO" run "$GUESTS/segments$kind" >"$work/first" || fail "segments$kind"
   "$GONZO" run "$GUESTS/segments$kind" >"$work/second"
