@@ -6,10 +6,14 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 
+#include "cli/address.h"
 #include "cli/curve_options.h"
 #include "cli/exit_codes.h"
 #include "cli/machine_options.h"
@@ -42,6 +46,8 @@ struct RawRun {
   std::string strace;
   std::string kind = "host";
   bool maps = false;
+  std::vector<std::string> explain_at;
+  std::string report;
   std::uint64_t fail_frame = 0;
   unsigned evict_every = 0;
   std::string reclaim{kDefaultPolicy};
@@ -86,9 +92,51 @@ void describe_run(CLI::App& run, RawRun& raw) {
   run.add_flag("--maps", raw.maps,
                "At exit, on standard error: the areas as /proc/PID/maps shows them")
       ->group("Insight");
+  run.add_option("--explain-at", raw.explain_at,
+                 "What is behind an address, on standard error: SIGNAL (SIGSEGV, SIGBUS ...), the\n"
+                 "faulting one when it ends a process; or an address, at exit; several")
+      ->type_name("WHAT")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Insight");
+  run.add_option("--report", raw.report,
+                 "At exit, on standard error: all of memory, the program's and the machine's;\n"
+                 "text, or json in one line")
+      ->type_name("FORMAT")
+      ->group("Insight");
   run.add_flag("--strace{-}", raw.strace,
                "Each system call, on standard error; --strace=FILE into a file")
       ->group("Insight");
+}
+
+std::expected<ExplainRequest, Exit> checked_explain(const std::vector<std::string>& texts) {
+  constexpr std::array kSignals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+  ExplainRequest request;
+  for (const std::string& text : texts) {
+    const auto named = std::ranges::find_if(
+        kSignals, [&](int signal) { return text == fmt::format("SIG{}", sigabbrev_np(signal)); });
+    if (named != kSignals.end()) {
+      request.signals.push_back(*named);
+    } else if (const auto address = parse_address(text)) {
+      request.addresses.push_back(*address);
+    } else {
+      return std::unexpected(complain(
+          fmt::format("--explain-at {}: neither an address (0x7ffff7fa3010) nor a signal that has "
+                      "one: use SIGSEGV, SIGBUS, SIGILL, SIGFPE or SIGTRAP",
+                      text)));
+    }
+  }
+  return request;
+}
+
+/// What followed `option`; empty: it was not there.
+std::expected<StatsFormat, Exit> checked_format(std::string_view option, const std::string& text,
+                                                std::string_view remedy) {
+  if (text.empty()) return StatsFormat::kNone;
+  if (text == "json") return StatsFormat::kJson;
+  if (text == "text") return StatsFormat::kText;
+  return std::unexpected(
+      complain(fmt::format("{}{}: no such format: use {}", option, text, remedy)));
 }
 
 std::expected<RunOptions, Exit> checked(const RawRun& raw, std::vector<std::string> command) {
@@ -102,14 +150,15 @@ std::expected<RunOptions, Exit> checked(const RawRun& raw, std::vector<std::stri
   }
   if (auto valid = check_policy(raw.reclaim); !valid) return std::unexpected(valid.error());
   options.reclaim = raw.reclaim;
-  if (raw.stats == "json") {
-    options.stats = StatsFormat::kJson;
-  } else if (raw.stats == "text") {
-    options.stats = StatsFormat::kText;
-  } else if (!raw.stats.empty()) {
-    return std::unexpected(complain(
-        fmt::format("--stats={}: no such format: use --stats or --stats=json", raw.stats)));
-  }
+  const auto stats = checked_format("--stats=", raw.stats, "--stats or --stats=json");
+  if (!stats) return std::unexpected(stats.error());
+  options.stats = *stats;
+  const auto report = checked_format("--report ", raw.report, "text or json");
+  if (!report) return std::unexpected(report.error());
+  options.report = *report;
+  auto explain_at = checked_explain(raw.explain_at);
+  if (!explain_at) return std::unexpected(explain_at.error());
+  options.explain_at = std::move(*explain_at);
   if (raw.kind == "soft") {
     return std::unexpected(complain(
         "--machine soft: it executes no instructions, it serves tests and embedding emulators: "

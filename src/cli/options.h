@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/curve/ladder.h"
+#include <gonzo/base/address.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/paging/paging_format.h>
 #include <gonzo/reclaim/reclaim_policy.h>
@@ -20,12 +21,20 @@ namespace gonzo {
 
 enum class StatsFormat : std::uint8_t { kNone, kText, kJson };
 
+/// What is to be explained, and when.
+struct ExplainRequest {
+  std::vector<int> signals;         ///< the address that one of these has, when it ends a process
+  std::vector<VirtAddr> addresses;  ///< at the end of the first process
+};
+
 struct RunOptions {
   std::uint64_t memory_bytes = 2ULL << 30;
   StatsFormat stats = StatsFormat::kNone;
   std::optional<int> stats_fd;  ///< where they go; none: standard error
   bool maps = false;
-  std::optional<std::string> strace;  ///< a file, or "-" for standard error
+  ExplainRequest explain_at;
+  StatsFormat report = StatsFormat::kNone;  ///< of all memory
+  std::optional<std::string> strace;        ///< a file, or "-" for standard error
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
   unsigned evict_every = 0;      ///< evict pages before each Nth fault; 0: when memory is short

@@ -12,8 +12,10 @@
 #include <tuple>
 #include <utility>
 
+#include "cli/end_report.h"
 #include "cli/exit_codes.h"
 #include "cli/find_program.h"
+#include "cli/say.h"
 #include "cli/stats.h"
 #include "cli/temporary_directory.h"
 #include "kernel/exec.h"
@@ -35,8 +37,6 @@ namespace gonzo {
 namespace {
 
 constexpr unsigned kMostStreamAround = 512;
-
-void say(const std::string& text) { fmt::print(stderr, "gonzo: {}\n", text); }
 
 int own_failure(std::string_view what, Errno error, std::string_view remedy = {}) {
   say(fmt::format("{}: {}{}{}", what, errno_text(error), remedy.empty() ? "" : ": ", remedy));
@@ -62,33 +62,6 @@ Result<std::unique_ptr<Trace>> open_trace(const std::string& file) {
   return std::make_unique<Trace>(high);
 }
 
-/// What a shell would print, with the address that a shell does not know.
-void report_death(Task& task, const std::string& program, int signal) {
-  if (signal == SIGPIPE || signal == SIGINT) return;
-  std::string text = fmt::format("{}: killed by {} ({})", program, signal_name(signal),
-                                 sigdescr_np(signal) != nullptr ? sigdescr_np(signal) : "signal");
-  if (signal == SIGSEGV || signal == SIGBUS) {
-    text += fmt::format(" at address {:#x}, instruction {:#x}", task.last_fault().address,
-                        task.has_thread() ? task.registers().rip : 0);
-  }
-  say(text);
-}
-
-void trace_end(const Trace* trace, const ExitStatus& status) {
-  if (trace == nullptr) return;
-  trace->line(status.signal != 0 ? fmt::format("+++ killed by {} +++", signal_name(status.signal))
-                                 : fmt::format("+++ exited with {} +++", status.code));
-}
-
-/// In debug builds: it costs as much as the program has pages.
-std::string check_memory([[maybe_unused]] Task& task) {
-#ifdef NDEBUG
-  return {};
-#else
-  return task.memory().verify();
-#endif
-}
-
 /// The same of what all processes share, when the last has ended.
 std::string check_machine([[maybe_unused]] System& system) {
 #ifndef NDEBUG
@@ -97,47 +70,6 @@ std::string check_machine([[maybe_unused]] System& system) {
   if (system.swap() != nullptr) return system.swap()->verify();
 #endif
   return {};
-}
-
-/// What is said at the end of processes: of the first, how it died and what was asked for.
-class EndReport final : public ProcessObserver {
- public:
-  EndReport(const RunOptions& options, const Trace* trace) : options_(options), trace_(trace) {}
-
-  void ends(Task& last) override;
-  /// Of the first process.
-  ExitStatus status() const { return status_; }
-  bool is_consistent() const { return is_consistent_; }
-  RunStats& stats() { return stats_; }
-
- private:
-  void first_ends(Task& last) GONZO_REQUIRES(lock_);
-
-  const RunOptions& options_;
-  const Trace* trace_;
-  Mutex lock_;
-  ExitStatus status_;
-  RunStats stats_;
-  bool is_consistent_ = true;
-};
-
-void EndReport::ends(Task& last) {
-  const std::string wrong = check_memory(last);
-  const LockGuard guard(lock_);
-  if (!wrong.empty()) {
-    is_consistent_ = false;
-    say(fmt::format("process {}, {}: its address space is inconsistent: {}", last.process().pid(),
-                    last.name(), wrong));
-  }
-  stats_.add(last);
-  if (last.process().pid() == kFirstProcess) first_ends(last);
-}
-
-void EndReport::first_ends(Task& last) {
-  status_ = last.process().exit_status();
-  trace_end(trace_, status_);
-  if (status_.signal != 0) report_death(last, options_.command.front(), status_.signal);
-  if (options_.maps) fmt::print(stderr, "{}", last.memory().maps_text());
 }
 
 Result<void> start_first(System& system, const std::shared_ptr<Process>& process,

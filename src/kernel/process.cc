@@ -295,15 +295,16 @@ void Process::wake_all() {
   for (Task* task : tasks_) task->notify();
 }
 
-void Process::begin_exit(const ExitStatus& status) {
+bool Process::begin_exit(const ExitStatus& status) {
   const LockGuard guard(lock_);
-  if (group_exit_) return;
+  if (group_exit_) return false;
   group_exit_ = status;
   wake_stopped();
   for (Task* task : tasks_) {
     if (Completion* awaited = task->killable_wait) awaited->complete();
     task->notify();
   }
+  return true;
 }
 
 std::optional<ExitStatus> Process::group_exit() const {

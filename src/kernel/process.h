@@ -142,7 +142,8 @@ class Process : public std::enable_shared_from_this<Process> {
   std::vector<int> task_ids() const GONZO_EXCLUDES(lock_);
 
   /// exit_group or a fatal signal: each task ends as soon as it can. The first status counts.
-  void begin_exit(const ExitStatus& status) GONZO_EXCLUDES(lock_);
+  /// Whether this was it.
+  bool begin_exit(const ExitStatus& status) GONZO_EXCLUDES(lock_);
   std::optional<ExitStatus> group_exit() const GONZO_EXCLUDES(lock_);
   /// Of the whole: of begin_exit, or of its first thread.
   ExitStatus exit_status() const GONZO_EXCLUDES(lock_);

@@ -90,7 +90,8 @@ bool may_stop(Process& process, int signal) {
   return identity->group == kFirstProcess || !processes.is_orphaned(identity->group);
 }
 
-void take_default_action(Task& task, int signal) {
+void take_default_action(Task& task, const SignalInfo& info) {
+  const int signal = info.signal;
   Process& process = task.process();
   switch (default_action(signal)) {
     case DefaultAction::kIgnore:
@@ -101,7 +102,11 @@ void take_default_action(Task& task, int signal) {
       return;
     case DefaultAction::kTerminate:
     case DefaultAction::kCore:
-      return process.begin_exit({.signal = signal});
+      if (!process.begin_exit({.signal = signal})) return;
+      if (ProcessObserver* observer = process.system().tasks().observer()) {
+        observer->is_killed(task, info);
+      }
+      return;
   }
 }
 
@@ -301,7 +306,7 @@ void deliver_signals(Task& task) {
     const SignalAction action = task.process().signals().take(info->signal);
     if (action.is_ignore()) continue;
     if (action.is_default()) {
-      take_default_action(task, info->signal);
+      take_default_action(task, *info);
     } else {
       run_handler(task, *info, action);
     }

@@ -13,11 +13,14 @@
 
 namespace gonzo {
 
-/// Told of the end of each process, on the host thread of its last task, while its memory is still
-/// there.
+/// Told of the end of each process while its memory is still there.
 class ProcessObserver {
  public:
   virtual ~ProcessObserver() = default;
+  /// A signal's default action ends the process. On the host thread of the task that took it; the
+  /// others may still run.
+  virtual void is_killed(Task& /*task*/, const SignalInfo& /*info*/) {}
+  /// No task runs any more. On the host thread of the last.
   virtual void ends(Task& last) = 0;
 };
 

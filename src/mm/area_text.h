@@ -16,6 +16,9 @@ inline constexpr std::size_t kNameColumn = 25 + sizeof(void*) * 6;
 /// One line of maps, its end included (Linux: show_map_vma).
 void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds);
 
+/// What such a line has for a name, unescaped; may be empty.
+std::string area_name(const Vma& vma, const SegmentBounds& bounds);
+
 /// "[heap]", "[stack]" or nothing. Linux: vma_is_initial_heap, vma_is_initial_stack. The break need
 /// not lie in an area of its own.
 std::string_view segment_name(const Vma& vma, const SegmentBounds& bounds);

@@ -55,9 +55,9 @@ void AreaUsage::add(const AreaUsage& more) {
   most_maps = std::max(most_maps, more.most_maps);
 }
 
-AreaUsage AddressSpace::measure(const Vma& vma) {
+AreaUsage AddressSpace::measure(const Vma& vma, AddressRange part) {
   AreaUsage usage;
-  table_->for_each_table(vma.range(), [&](VirtAddr start, EntryRef first, unsigned count) {
+  table_->for_each_table(part, [&](VirtAddr start, EntryRef first, unsigned count) {
     for_each_filled(start, first, count, [&](VirtAddr, EntryRef, Entry entry) {
       if (entry.is_swap()) {
         usage.swapped += kPageSize;
@@ -68,8 +68,8 @@ AreaUsage AddressSpace::measure(const Vma& vma) {
     return true;
   });
   if (vma.is_shared() && !vma.is_anonymous()) {
-    const std::uint64_t first = vma.page_index(vma.start());
-    usage.swapped += vma.object()->swapped_pages(first, first + vma.pages()) * kPageSize;
+    const std::uint64_t first = vma.page_index(part.start);
+    usage.swapped += vma.object()->swapped_pages(first, first + part.pages()) * kPageSize;
   }
   return usage;
 }

@@ -154,6 +154,21 @@ void MemoryManager::unmap_lazily_freed(std::span<TracedPage> pages) {
   unmap_anonymous(pages, &AddressSpace::unmap_lazily_freed);
 }
 
+std::vector<PageMapping> MemoryManager::mappings_of(Pfn pfn, std::size_t most) {
+  std::vector<PageMapping> found;
+  const auto is_done = [&](const TracedPage& page) {
+    const auto maps = frames_.frame(page.pfn).maps.load(std::memory_order_relaxed);
+    return found.size() >= most || maps <= static_cast<std::int32_t>(found.size());
+  };
+  std::array<TracedPage, 1> page{TracedPage{.pfn = pfn, .slot = {}, .seen = {}}};
+  trace(page, is_done,
+        [&](AddressSpace& space, const MappedObject* object, std::span<TracedPage* const> group) {
+          space.list_mappings(object, *group.front(), found);
+        });
+  if (found.size() > most) found.resize(most);
+  return found;
+}
+
 void MemoryManager::unmap_pages(std::span<TracedPage> pages) {
   trace(
       pages, [this](const TracedPage& page) { return is_unmapped(page); },

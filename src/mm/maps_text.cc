@@ -25,6 +25,28 @@ std::string_view segment_name(const Vma& vma, const SegmentBounds& bounds) {
   return {};
 }
 
+namespace {
+
+/// `file`: what the area maps, if it maps a file.
+std::string name_of(const Vma& vma, const SegmentBounds& bounds, const ObjectName* file) {
+  std::string given;
+  if (const AreaNameRef& label = vma.attributes().name; label != nullptr) {
+    given = fmt::format("[{}:{}]", file != nullptr ? "anon_shmem" : "anon", label->text());
+  }
+  if (file != nullptr) return given.empty() ? file->path : given;
+  const char* special = vma.attributes().special_name;
+  const std::string_view name = special != nullptr ? special : segment_name(vma, bounds);
+  return name.empty() ? given : std::string(name);
+}
+
+}  // namespace
+
+std::string area_name(const Vma& vma, const SegmentBounds& bounds) {
+  if (!maps_file(vma)) return name_of(vma, bounds, nullptr);
+  const ObjectName file = vma.named_object()->name();
+  return name_of(vma, bounds, &file);
+}
+
 void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds) {
   const std::size_t line = text.size();
   const bool is_file = maps_file(vma);
@@ -36,18 +58,7 @@ void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds)
                  vma.has(kMayShare) ? 's' : 'p', offset, file.device_major, file.device_minor,
                  file.inode);
 
-  std::string given;
-  if (const AreaNameRef& label = vma.attributes().name; label != nullptr) {
-    given = fmt::format("[{}:{}]", is_file ? "anon_shmem" : "anon", label->text());
-  }
-  std::string_view name = file.path;
-  if (!is_file) {
-    const char* special = vma.attributes().special_name;
-    name = special != nullptr ? special : segment_name(vma, bounds);
-    if (name.empty()) name = given;
-  } else if (!given.empty()) {
-    name = given;
-  }
+  const std::string name = name_of(vma, bounds, is_file ? &file : nullptr);
   if (is_file || !name.empty()) {
     const std::size_t written = text.size() - line;
     text.append(written < kNameColumn ? kNameColumn - written : 1, ' ');

@@ -273,6 +273,27 @@ ReclaimStats Reclaimer::stats() const {
           .stalled = std::chrono::nanoseconds(stalled_.load())};
 }
 
+bool Reclaimer::is_arriving(Pfn pfn) const {
+  return std::ranges::any_of(arrivals_, [pfn](const Arrivals& arrivals) {
+    const LockGuard guard(arrivals.lock);
+    const auto told = std::span(arrivals.list).first(arrivals.count);
+    return std::ranges::find(told, pfn, &Arrival::pfn) != told.end();
+  });
+}
+
+/// What the policy knows of a frame that has changed hands is of its former life until it is told.
+std::string Reclaimer::whereabouts(Pfn pfn) const {
+  if (is_arriving(pfn)) return "arriving, the policy has not heard of it yet";
+  const LockGuard guard(lock_);
+  if (!kind_of(pfn) || !policy_->knows(pfn.value)) return {};
+  return policy_->whereabouts(pfn.value);
+}
+
+std::string_view Reclaimer::policy_name() const {
+  const LockGuard guard(lock_);
+  return policy_->name();
+}
+
 std::string Reclaimer::verify() const {
   const LockGuard guard(lock_);
   return policy_->verify();

@@ -40,6 +40,9 @@ class GhostPolicy : public ListedPolicy {
     const bool in_use = why == Kept::kReferenced || lists().list_of(frame) == kProven;
     lists().push_front(in_use ? kProven : kNew, frame);
   }
+  std::string place_name(std::uint32_t frame) const override {
+    return lists().list_of(frame) == kNew ? "among the new" : "among the proven";
+  }
   void cool(std::uint32_t frame) override {
     lists().remove(frame);
     lists().push_back(kNew, frame);

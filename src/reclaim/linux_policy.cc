@@ -55,6 +55,15 @@ Shadow LinuxPolicy::leave(std::uint32_t frame, Eviction how) {
   return Shadow{age << kAgeShift | workingset | kShadow};
 }
 
+std::string LinuxPolicy::place_name(std::uint32_t frame) const {
+  constexpr std::array<const char*, 4> kLists = {"inactive_anon", "active_anon", "inactive_file",
+                                                 "active_file"};
+  std::string text = kLists.at(lists().list_of(frame));
+  if (has(frame, kReferenced)) text += ", referenced";
+  if (has(frame, kWorkingset)) text += ", workingset";
+  return text;
+}
+
 void LinuxPolicy::list(std::uint32_t frame) {
   const PageKind kind = lists().kind(frame);
   lists().push_front(has(frame, kActive) ? active(kind) : inactive(kind), frame);

@@ -31,6 +31,7 @@ class LinuxPolicy final : public ListedPolicy {
   Verdict decide(std::uint32_t frame, References references) override;
   void put_back(std::uint32_t frame, Kept why) override;
   Shadow leave(std::uint32_t frame, Eviction how) override;
+  std::string place_name(std::uint32_t frame) const override;
   void cool(std::uint32_t frame) override;
   void clean(std::uint32_t frame) override;
 

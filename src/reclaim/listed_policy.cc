@@ -95,6 +95,11 @@ void ListedPolicy::kept(std::uint32_t frame, Kept why) {
   put_back(frame, lists_.used(frame) && why == Kept::kBusy ? Kept::kReferenced : why);
 }
 
+std::string ListedPolicy::whereabouts(std::uint32_t frame) const {
+  GONZO_CHECK(frame < lists_.frames() && lists_.knows(frame));
+  return lists_.place(frame) == FrameLists::Place::kListed ? place_name(frame) : "isolated";
+}
+
 PolicyStats ListedPolicy::stats() const {
   PolicyStats stats = figures_;
   stats.nr_inactive = {};

@@ -25,6 +25,7 @@ class ListedPolicy : public ReclaimPolicy {
   void kept(std::uint32_t frame, Kept why) final;
 
   bool knows(std::uint32_t frame) const final { return lists_.knows(frame); }
+  std::string whereabouts(std::uint32_t frame) const final;
   std::string_view name() const final { return name_; }
   PolicyStats stats() const override;
   std::size_t bytes() const override { return lists_.bytes(); }
@@ -53,6 +54,8 @@ class ListedPolicy : public ReclaimPolicy {
   /// A listed page is about to be removed or isolated: for policies that hold on to places in
   /// lists.
   virtual void unlink(std::uint32_t /*frame*/) {}
+  /// What people are told of a listed page's place.
+  virtual std::string place_name(std::uint32_t /*frame*/) const { return "listed"; }
   virtual void cool(std::uint32_t /*frame*/) {}
   virtual void clean(std::uint32_t /*frame*/) {}
 

@@ -28,6 +28,17 @@ FrameLists::List MglruPolicy::list_of(PageKind kind, std::uint64_t generation) c
          static_cast<unsigned>(generation % kMostGenerations);
 }
 
+std::string MglruPolicy::place_name(std::uint32_t frame) const {
+  const PageKind kind = lists().kind(frame);
+  std::uint64_t generation = state(kind).oldest;
+  while (generation < youngest_ && list_of(kind, generation) != lists().list_of(frame)) {
+    ++generation;
+  }
+  return fmt::format("{} generation {} of {} to {}, tier {}",
+                     kind == PageKind::kFile ? "file" : "anon", generation, state(kind).oldest,
+                     youngest_, tier_of(lists().mark(frame)));
+}
+
 void MglruPolicy::list(std::uint32_t frame, unsigned age) {
   const PageKind kind = lists().kind(frame);
   lists().push_front(list_of(kind, std::max(youngest_ - age, state(kind).oldest)), frame);

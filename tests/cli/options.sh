@@ -10,7 +10,7 @@ status "help" 0 "$GONZO" help
 grep -q 'run' "$work/out" || fail "help does not name run"
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim --explain-at --report; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"
@@ -60,6 +60,12 @@ for index in rbtree avl btree; do
   equal "--vma-index $index" "ok" "$(cat "$work/out")"
 done
 status "--stats=xml" 125 "$GONZO" run --stats=xml true
+for what in SIGTERM segv 0xyz -1 12345678901234567890123; do
+  status "--explain-at $what" 125 "$GONZO" run "--explain-at=$what" true
+  one_line "--explain-at $what" '^gonzo: --explain-at .*: neither an address'
+done
+status "--report xml" 125 "$GONZO" run --report xml true
+one_line "--report xml" 'no such format: use text or json'
 status "--strace into nowhere" 125 "$GONZO" run --strace=/nonexistent/file true
 one_line "--strace into nowhere" '/nonexistent/file'
 

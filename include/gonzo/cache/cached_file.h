@@ -71,6 +71,10 @@ class CachedFile final : public MappedObject {
       GONZO_EXCLUDES(lock_, writeback_lock_);
   void evict(std::span<DepartingPage> pages) override GONZO_EXCLUDES(lock_, writeback_lock_);
   ObjectName name() const override;
+  /// As of the last look at it.
+  std::optional<std::uint64_t> known_bytes() const override {
+    return size_.load(std::memory_order_acquire);
+  }
   bool is_shmem() const override { return is_memory_; }
   /// EPERM: sealed against writes, and the area could be written through.
   Result<void> admit_area(const AreaNotice& notice) override;

@@ -51,6 +51,7 @@ class SharedMemory : public MappedObject {
   std::uint64_t swapped_pages(std::uint64_t first, std::uint64_t end) override
       GONZO_EXCLUDES(lock_);
   ObjectName name() const override { return name_; }
+  std::optional<std::uint64_t> known_bytes() const override { return size(); }
   Result<void> punch_hole(std::uint64_t first, std::uint64_t end) override
       GONZO_EXCLUDES(lock_, resize_lock_);
   bool is_shmem() const override { return true; }

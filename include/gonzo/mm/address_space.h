@@ -16,8 +16,11 @@
 #include <gonzo/base/function_ref.h>
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
+#include <gonzo/mm/area_report.h>
 #include <gonzo/mm/area_usage.h>
 #include <gonzo/mm/memory_manager.h>
+#include <gonzo/mm/page_mapping.h>
+#include <gonzo/mm/page_report.h>
 #include <gonzo/paging/page_table.h>
 #include <gonzo/paging/software_mmu.h>
 #include <gonzo/paging/tlb_gather.h>
@@ -264,6 +267,15 @@ class AddressSpace {
   /// All areas, by address, for tools; `visit` must not call back.
   void visit_areas(FunctionRef<void(const Vma&)> visit) GONZO_EXCLUDES(lock_);
   VmaIndexKind index_kind() const { return config_.index; }
+  /// All that is known of one address, at one moment: the area, each level of the tables, the frame
+  /// (mm/report.cc). Any address, of the kernel's half too; changes nothing.
+  PageReport report_page(VirtAddr address) GONZO_EXCLUDES(lock_);
+  /// All areas in order, each with what it has in memory; cut at `cuts`, page-aligned and sorted.
+  std::vector<AreaReport> report_areas(std::span<const VirtAddr> cuts = {}) GONZO_EXCLUDES(lock_);
+  /// For MemoryManager::mappings_of: entries that map the page here. `object`: null if it is
+  /// anonymous.
+  void list_mappings(const MappedObject* object, TracedPage& page, std::vector<PageMapping>& out)
+      GONZO_EXCLUDES(lock_);
 
   /// Never used again; what the machine's frames know their address space by.
   std::uint64_t id() const { return id_; }
@@ -401,7 +413,12 @@ class AddressSpace {
 
   /// What /proc shows of an area (mm/area_usage.cc). Alone in the address space: the descriptors of
   /// frames are looked at that a fault might give back.
-  AreaUsage measure(const Vma& vma) GONZO_REQUIRES(lock_);
+  AreaUsage measure(const Vma& vma, AddressRange part) GONZO_REQUIRES(lock_);
+  AreaUsage measure(const Vma& vma) GONZO_REQUIRES(lock_) { return measure(vma, vma.range()); }
+  // mm/report.cc
+  AreaReport report_area(const Vma& vma) const GONZO_REQUIRES_SHARED(lock_);
+  std::optional<ObjectPlace> report_object(const Vma& vma, VirtAddr address) const
+      GONZO_REQUIRES_SHARED(lock_);
   // mm/forced_access.cc
   bool reach_area(VirtAddr address) GONZO_EXCLUDES(lock_);
   bool read_page_forced(VirtAddr from, std::span<std::byte> to) GONZO_EXCLUDES(lock_);

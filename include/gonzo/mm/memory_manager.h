@@ -17,6 +17,7 @@
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/frame/stall_clock.h>
+#include <gonzo/mm/page_mapping.h>
 #include <gonzo/mm/reclaimer.h>
 
 namespace gonzo {
@@ -143,6 +144,9 @@ class MemoryManager {
   /// were dirty when this returns (Linux: folio_mkclean). Thread-safe.
   void clean_pages(MappedObject& object, std::uint64_t first, std::uint64_t end)
       GONZO_EXCLUDES(spaces_lock_);
+  /// Entries that map a frame, `most` of them, for people: nothing holds the frame meanwhile
+  /// (Linux: rmap_walk). Thread-safe.
+  std::vector<PageMapping> mappings_of(Pfn pfn, std::size_t most) GONZO_EXCLUDES(spaces_lock_);
   /// Objects whose pages can leave memory.
   ObjectRegistry& objects() { return objects_; }
 

@@ -78,6 +78,10 @@ class Reclaimer final : public PageListener {
   void page_arrived(Pfn pfn) override GONZO_EXCLUDES(lock_) { added(pfn); }
   StallClock* stall_of(std::uint64_t object, std::uint64_t index) override GONZO_EXCLUDES(lock_);
 
+  /// What the policy has to say of a page, for people; empty: nothing, for it cannot leave.
+  std::string whereabouts(Pfn pfn) const GONZO_EXCLUDES(lock_);
+  std::string_view policy_name() const GONZO_EXCLUDES(lock_);
+
   SwapSpace& swap() { return swap_; }
   ReclaimStats stats() const GONZO_EXCLUDES(lock_);
   std::string verify() const GONZO_EXCLUDES(lock_);
@@ -89,7 +93,7 @@ class Reclaimer final : public PageListener {
   };
   static constexpr std::size_t kListed = 64;
   struct alignas(64) Arrivals {
-    SpinLock lock;
+    mutable SpinLock lock;
     std::size_t count GONZO_GUARDED_BY(lock) = 0;
     std::array<Arrival, kListed> list GONZO_GUARDED_BY(lock);
   };
@@ -97,6 +101,7 @@ class Reclaimer final : public PageListener {
   static constexpr std::size_t kBatch = 32;  // Linux: SWAP_CLUSTER_MAX
 
   std::optional<PageKind> kind_of(Pfn pfn) const;
+  bool is_arriving(Pfn pfn) const;
   void take_in(std::span<const Arrival> arrivals) GONZO_EXCLUDES(lock_);
   void take_in_locked(const Arrival& arrival) GONZO_REQUIRES(lock_);
   void drain() GONZO_EXCLUDES(lock_);

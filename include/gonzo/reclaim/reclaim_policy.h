@@ -121,6 +121,8 @@ class ReclaimPolicy {
   virtual void kept(std::uint32_t frame, Kept why) = 0;
 
   virtual bool knows(std::uint32_t frame) const = 0;
+  /// Where a known page stands, in the policy's own words, for people: "inactive_file, referenced".
+  virtual std::string whereabouts(std::uint32_t frame) const = 0;
   /// The name that make_policy knows it by.
   virtual std::string_view name() const = 0;
   virtual PolicyStats stats() const = 0;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -98,6 +99,9 @@ class MappedObject {
   /// How many pages of [first, end) are in swap, in their own right (Linux: shmem_swap_usage).
   virtual std::uint64_t swapped_pages(std::uint64_t /*first*/, std::uint64_t /*end*/) { return 0; }
   virtual ObjectName name() const = 0;
+  /// How long it is, as far as that is known without asking anybody; none: it has no end. For
+  /// tools: a page past it is a SIGBUS.
+  virtual std::optional<std::uint64_t> known_bytes() const { return {}; }
   /// Pages [first, end) go, mapped or not (taking them out of page tables is the caller's); they
   /// read as zeros from now on (Linux: FALLOC_FL_PUNCH_HOLE). EOPNOTSUPP; EPERM: sealed.
   virtual Result<void> punch_hole(std::uint64_t /*first*/, std::uint64_t /*end*/) {
