@@ -43,7 +43,7 @@ analyze: ## make check's clang-tidy with its slow checks and Clang's static anal
 
 bench: ## the table of figures: our core, gonzo run, and the host kernel in one run (ROUNDS=5, JSON=file)
 	$(call configure,release,build test bench)
-	@cmake --build --preset release --target gonzo bench_table core_bench guest_ops index_bench -j $(JOBS)
+	@cmake --build --preset release --target gonzo bench_table core_bench guest_ops index_bench swap_bench reclaim_bench bench_cycle -j $(JOBS)
 	@JSON=$(JSON) TABLE=$(TABLE) tools/bench $(BUILD)/release $(ROUNDS)
 
 bench-policies: ## what the reclaim policies cost, and their misses on three traces (FILTER=regular expression)

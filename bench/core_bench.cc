@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "mm/traced_page.h"
 #include <gonzo/base/check.h>
 #include <gonzo/cache/page_cache.h>
 #include <gonzo/cache/shared_memory.h>
@@ -44,6 +46,7 @@ class Machine {
 
   AddressSpace& space() { return *space_; }
   FrameAllocator& frames() { return *frames_; }
+  MemoryManager& manager() { return *manager_; }
 
   VirtAddr map(std::uint64_t bytes, int protection = PROT_READ | PROT_WRITE,
                ObjectRef object = {}) {
@@ -264,6 +267,36 @@ void fork_resident(benchmark::State& state) {
   }
 }
 
+constexpr std::uint64_t kTraced = MemoryManager::kMostTraced;
+/// Of a parent and its children: kOwn, when it has written since.
+enum class Pages : std::uint8_t { kShared, kOwn };
+
+/// Looks for the entries of some of the parent's pages at once, as reclaim does.
+void walk_rmap(benchmark::State& state, std::int64_t children, Pages whose) {
+  Machine machine;
+  const VirtAddr base = machine.map(kTraced * kPageSize);
+  const auto touch_all = [&] {
+    for (std::uint64_t i = 0; i < kTraced; ++i) machine.touch(base + i * kPageSize, Access::kWrite);
+  };
+  touch_all();
+  NoTranslationCache cache;
+  std::vector<std::unique_ptr<AddressSpace>> copies;
+  for (std::int64_t i = 0; i < children; ++i) copies.push_back(machine.space().fork(cache).value());
+  if (whose == Pages::kOwn) touch_all();
+  std::array<TracedPage, kTraced> pages;
+  for (auto _ : state) {
+    for (std::uint64_t i = 0; i < kTraced; ++i) {
+      pages[i] = {.pfn = machine.space().page_table().find(base + i * kPageSize).load().pfn()};
+    }
+    machine.manager().harvest_references(pages);
+    GONZO_CHECK(pages[0].entries == (whose == Pages::kOwn ? 1 : children + 1));
+  }
+  per_page(state, kTraced);
+}
+
+void rmap_walk(benchmark::State& state) { walk_rmap(state, state.range(0) - 1, Pages::kShared); }
+void rmap_own(benchmark::State& state) { walk_rmap(state, state.range(0), Pages::kOwn); }
+
 /// find_vma alone, among areas that alternate in protection so that none merge.
 void find_among(benchmark::State& state) {
   const auto areas = static_cast<std::uint64_t>(state.range(0));
@@ -300,6 +333,8 @@ BENCHMARK(dont_need);
 BENCHMARK(lock_unlock);
 BENCHMARK(lock_fresh);
 BENCHMARK(fork_resident)->Name("fork")->Arg(1)->Arg(64)->Arg(1024);
+BENCHMARK(rmap_walk)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
+BENCHMARK(rmap_own)->Arg(1000);
 BENCHMARK(find_among)->Name("find")->Arg(10)->Arg(1000)->Arg(50000)->Arg(100000);
 
 }  // namespace

@@ -40,6 +40,26 @@ void sample_lines(const std::string& command, Samples& samples) {
   }
 }
 
+void sample_benchmarks(const std::string& command, Samples& samples) {
+  const auto report =
+      nlohmann::json::parse(output_of(command + " --benchmark_format=json 2>/dev/null"));
+  for (const auto& row : report.at("benchmarks")) {
+    std::string name = row.at("name");
+    for (const std::string_view suffix : {"/real_time", "/iterations:1"}) {
+      if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+    }
+    std::replace(name.begin(), name.end(), '/', '_');
+    const double value = row.contains("miss_percent") ? row.at("miss_percent").get<double>()
+                         : row.contains("items_per_second")
+                             ? 1e9 / row.at("items_per_second").get<double>()
+                             : row.at("cpu_time").get<double>();
+    samples[name].push_back(value);
+    if (row.contains("bytes")) {
+      samples["bytes" + name.substr(name.find('_'))].push_back(row.at("bytes"));
+    }
+  }
+}
+
 std::optional<double> wall_of(const std::string& command) {
   const auto start = std::chrono::steady_clock::now();
   if (const int status = std::system(command.c_str()); status != 0) {
@@ -55,6 +75,10 @@ std::optional<double> median(const Samples& samples, const std::string& name) {
   std::vector<double> values = found->second;
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
+}
+
+nlohmann::json or_null(std::optional<double> value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
 std::string time_text(std::optional<double> ns) {

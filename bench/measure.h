@@ -18,11 +18,17 @@ std::string output_of(const std::string& command);
 /// measured, and is left out. Other lines go to stderr.
 void sample_lines(const std::string& command, Samples& samples);
 
+/// Runs a program of Google Benchmark's. Nanoseconds by name, with "_" for "/", of one item where
+/// items are counted; bytes where they are told, percent where misses are.
+void sample_benchmarks(const std::string& command, Samples& samples);
+
 /// Nanoseconds from the start of a shell command to its end; none if it fails, which is told on
 /// stderr.
 std::optional<double> wall_of(const std::string& command);
 
 std::optional<double> median(const Samples& samples, const std::string& name);
+
+nlohmann::json or_null(std::optional<double> value);
 
 /// "-" for what was not measured.
 std::string time_text(std::optional<double> ns);

@@ -1,6 +1,8 @@
 // Prints one table: each operation on the core, under `gonzo run`, and natively on the host kernel,
-// all measured in this run, taking turns, as medians; then the kinds of VMA index.
-//   bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS] [--json FILE]
+// all measured in this run, taking turns, as medians; then the kinds of VMA index, and what it
+// costs when memory is short. BENCHES, TOOLS: where the programs of bench/ were built, and of
+// tools/.
+//   bench_table GONZO BENCHES TOOLS [ROUNDS] [--json FILE]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,29 +13,12 @@
 #include <vector>
 
 #include "measure.h"
+#include "pressure.h"
 #include "programs.h"
 #include "rows.h"
 
 namespace gonzo::bench {
 namespace {
-
-/// Nanoseconds by name, and bytes where a benchmark tells them; a benchmark that counts items
-/// (pages) gives the time of one.
-void sample_core(const std::string& program, double seconds, Samples& samples) {
-  const auto report = nlohmann::json::parse(output_of(fmt::format(
-      "{} --benchmark_format=json --benchmark_min_time={} 2>/dev/null", program, seconds)));
-  for (const auto& row : report.at("benchmarks")) {
-    std::string name = row.at("name");
-    std::replace(name.begin(), name.end(), '/', '_');
-    const double value = row.contains("items_per_second")
-                             ? 1e9 / row.at("items_per_second").get<double>()
-                             : row.at("cpu_time").get<double>();
-    samples[name].push_back(value);
-    if (row.contains("bytes")) {
-      samples["bytes" + name.substr(name.find('_'))].push_back(row.at("bytes"));
-    }
-  }
-}
 
 /// With a digit more for what is short.
 std::string short_time(std::optional<double> ns) {
@@ -55,7 +40,7 @@ void measure_round(const std::string& gonzo, const std::string& core_bench,
   sample_lines(guest_ops, figures.native);
   sample_lines(gonzo + guest_ops, figures.run);
   sample_lines(guest_ops + " trap_floor", figures.native);
-  sample_core(core_bench, 0.2, figures.core);
+  sample_benchmarks(core_bench + " --benchmark_min_time=0.2", figures.core);
   for (const Program& program : all) {
     if (!is_installed(program.needs)) continue;
     for (int i = 0; i < program.repeats; ++i) {
@@ -64,10 +49,6 @@ void measure_round(const std::string& gonzo, const std::string& core_bench,
         figures.run[program.name].push_back(*ns);
     }
   }
-}
-
-nlohmann::json or_null(std::optional<double> value) {
-  return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
 /// Prints a row, and gives it as the report has it.
@@ -144,14 +125,13 @@ void print_derived(const Samples& run, const Samples& native) {
 
 int run(std::vector<std::string> arguments) {
   const auto json_file = take_json_option(arguments);
-  if (arguments.size() < 4) {
-    fmt::print(
-        stderr,
-        "usage: bench_table GONZO CORE_BENCH GUEST_OPS INDEX_BENCH [ROUNDS] [--json FILE]\n");
+  if (arguments.size() < 3) {
+    fmt::print(stderr, "usage: bench_table GONZO BENCHES TOOLS [ROUNDS] [--json FILE]\n");
     return 2;
   }
   const std::string gonzo = arguments[0] + " run --memory 4G -- ";
-  const int rounds = arguments.size() > 4 ? std::max(1, std::atoi(arguments[4].c_str())) : 5;
+  const std::string& benches = arguments[1];
+  const int rounds = arguments.size() > 3 ? std::max(1, std::atoi(arguments[3].c_str())) : 5;
 
   nlohmann::json report = {{"machine", machine()}, {"rounds", rounds}};
   const Inputs inputs;
@@ -159,9 +139,14 @@ int run(std::vector<std::string> arguments) {
   Figures figures;
   for (int round = 0; round < rounds; ++round) {
     fmt::print(stderr, "\rbench: round {} of {}", round + 1, rounds);
-    measure_round(gonzo, arguments[1], arguments[2], all, figures);
+    measure_round(gonzo, benches + "/core_bench", benches + "/guest_ops", all, figures);
   }
-  sample_core(arguments[3], 0.05, figures.index);
+  sample_benchmarks(benches + "/index_bench --benchmark_min_time=0.05", figures.index);
+  const PressureFigures pressure = measure_pressure({.gonzo = arguments[0],
+                                                     .benches = benches,
+                                                     .tools = arguments[2],
+                                                     .lines = inputs.path("lines")},
+                                                    std::min(rounds, 3));
   fmt::print(stderr, "\n");
 
   fmt::print("{}", head_text(report["machine"], "make bench"));
@@ -173,6 +158,7 @@ int run(std::vector<std::string> arguments) {
   print_derived(figures.run, figures.native);
   report["trap_floor"] = or_null(median(figures.native, "trap_floor"));
   report["indexes"] = print_indexes(figures.index);
+  report["pressure"] = print_pressure(pressure, figures.core);
   write_json(report, json_file);
   return 0;
 }
