@@ -16,7 +16,8 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::array<std::string_view, kFrameStates> kStateNames = {
-    "virgin", "free", "cached", "anonymous", "page_cache", "page_table", "kernel", "reserved"};
+    "virgin",     "free",   "cached",  "anonymous", "page_cache",
+    "page_table", "kernel", "vmalloc", "slab",      "reserved"};
 
 std::string pages_text(std::uint64_t pages) {
   return fmt::format("{} ({})", pages, bytes_text(pages * kPageSize));

@@ -18,6 +18,10 @@ std::string_view frame_state_name(FrameState state) {
       return "page table";
     case FrameState::kKernel:
       return "kernel";
+    case FrameState::kVmalloc:
+      return "vmalloc";
+    case FrameState::kSlab:
+      return "slab";
     case FrameState::kReserved:
       return "reserved";
   }

@@ -20,7 +20,8 @@ constexpr std::uint64_t kClassicNormalEnd = (std::uint64_t{896} << 20) >> kPageS
 
 /// What the machine itself needs to go on, and to free memory: it may use the last frames.
 bool may_use_reserve(FrameState state) {
-  return state == FrameState::kPageTable || state == FrameState::kKernel;
+  return state == FrameState::kPageTable || state == FrameState::kKernel ||
+         state == FrameState::kSlab;
 }
 
 }  // namespace

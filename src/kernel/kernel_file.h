@@ -12,6 +12,7 @@
 #include <gonzo/base/function_ref.h>
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
+#include <gonzo/vma/mapped_object.h>
 
 namespace gonzo {
 
@@ -35,6 +36,8 @@ class KernelFile : public OpenFile {
       : OpenFile(host_fd), flags_(flags), name_(std::move(name)) {}
 
   KernelFile* kernel_file() final { return this; }
+  /// What mmap(2) maps; null: ENODEV.
+  virtual ObjectRef mapped_object() const { return nullptr; }
   /// The guest's path of it.
   std::string name() const override { return name_; }
 

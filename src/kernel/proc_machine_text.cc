@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernel/host_text.h"
+#include "kernel/kernel_memory.h"
 #include "kernel/machine_memory.h"
 #include "kernel/process_table.h"
 
@@ -194,6 +195,7 @@ std::string proc_meminfo(System& system) {
       {"Mapped", memory.used.mapped_objects},
       {"Shmem", shared},
       {"PageTables", memory.used.in(FrameState::kPageTable)},
+      {"VmallocUsed", memory.used.in(FrameState::kVmalloc)},
       {"CommitLimit", commitments.limit()},
       {"Committed_AS", commitments.committed()},
       {"DirectMap4k", memory.total},
@@ -271,6 +273,11 @@ std::string proc_swaps(System& system) {
   if (const SwapSpace* swap = system.swap()) return swap->swaps_text();
   const std::string text = read_host("/proc/swaps");
   return text.substr(0, text.find('\n') + 1);
+}
+
+std::string proc_vmallocinfo(System& system) {
+  const Vmalloc* const vmalloc = system.kernel_memory().existing_vmalloc();
+  return vmalloc != nullptr ? vmalloc->info_text() : std::string();
 }
 
 std::string proc_max_map_count(System& system) {

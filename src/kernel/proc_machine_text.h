@@ -15,6 +15,7 @@ std::string proc_vmstat(System& system);
 /// Never-used memory is free in the largest blocks that fit.
 std::string proc_buddyinfo(System& system);
 std::string proc_zoneinfo(System& system);
+std::string proc_vmallocinfo(System& system);
 /// None.
 std::string proc_swaps(System& system);
 

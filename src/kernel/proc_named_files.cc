@@ -144,6 +144,7 @@ constexpr std::array kMachineFiles{
     NamedFile{"buddyinfo", open_machine<proc_buddyinfo>},
     NamedFile{"meminfo", open_machine<proc_meminfo>},
     NamedFile{"swaps", open_machine<proc_swaps>},
+    NamedFile{"vmallocinfo", open_machine<proc_vmallocinfo>},
     NamedFile{"vmstat", open_machine<proc_vmstat>},
     NamedFile{"zoneinfo", open_machine<proc_zoneinfo>},
 };

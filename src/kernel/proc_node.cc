@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <unistd.h>
 
+#include "kernel/char_device.h"
 #include "kernel/file_table.h"
 
 namespace gonzo {
@@ -15,6 +16,7 @@ ProcNode ProcNode::file(System& system, File file) {
   node.name_ = std::move(file.name);
   node.host_path_ = std::move(file.host_path);
   node.subject_ = std::move(file.subject);
+  node.device_ = file.device;
   return node;
 }
 
@@ -59,6 +61,7 @@ ProcNode ProcNode::refused(std::string host_link) {
 }
 
 void ProcNode::amend_stat(struct stat& status) const {
+  if (device_ != nullptr) device_->amend_stat(status);
   if (!subject_) return;
   subject_->set_owner(status);
   if (kind_ == Kind::kFile && S_ISDIR(status.st_mode)) amend_directory_size(*subject_, status);

@@ -1,4 +1,4 @@
-// What one name in /proc stands for.
+// What one name in /proc, or of ours in /dev, stands for.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,6 +14,8 @@
 
 namespace gonzo {
 
+class CharDevice;
+
 /// Makes the file; EACCES, ESRCH: not this one, and `opening` is as it was.
 using ProcOpener = Result<OpenFileRef> (*)(ProcOpening&& opening, System& system);
 
@@ -26,6 +28,7 @@ class ProcNode {
     std::string name;  ///< the guest's
     std::string host_path;
     std::optional<ProcSubject> subject;
+    const CharDevice* device = nullptr;  ///< if it is one's; outlives the node
   };
   static ProcNode file(System& system, File file);
   /// `target` is what readlink says, `host_path` what the host follows in its place, `host_link`
@@ -74,6 +77,7 @@ class ProcNode {
   Kind kind_;
   System* system_ = nullptr;
   ProcOpener open_ = nullptr;
+  const CharDevice* device_ = nullptr;
   std::optional<ProcSubject> subject_;
   OpenFileRef held_;
   std::string name_, target_, host_path_, host_link_;

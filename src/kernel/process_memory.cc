@@ -1,5 +1,6 @@
 #include "kernel/process_memory.h"
 
+#include "kernel/kernel_memory.h"
 #include "kernel/system.h"
 
 namespace gonzo {
@@ -8,7 +9,7 @@ Result<std::shared_ptr<ProcessMemory>> ProcessMemory::create(System& system, Pag
                                                              const AddressSpaceLimits& limits,
                                                              int owner) {
   std::shared_ptr<ProcessMemory> made(new ProcessMemory);
-  GONZO_ASSIGN(const KernelHalf* kernel, system.kernel_half(format));
+  GONZO_ASSIGN(const KernelHalf* kernel, system.kernel_memory().half(format));
   GONZO_ASSIGN(made->space_, AddressSpace::create(system.memory(), made->translations_,
                                                   {.format = format,
                                                    .kernel_half = kernel,

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/device_table.h"
 #include "kernel/file_table.h"
 #include "kernel/proc_lists.h"
 #include "kernel/proc_named_files.h"
@@ -20,8 +21,8 @@ namespace gonzo {
 namespace {
 
 /// What the host's kernel has in its memory, and how.
-constexpr std::array<std::string_view, 7> kDenied{
-    "kcore", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo", "vmallocinfo"};
+constexpr std::array<std::string_view, 6> kDenied{
+    "kcore", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo"};
 
 using Components = std::vector<std::string_view>;
 using Path = std::span<const std::string_view>;
@@ -241,7 +242,20 @@ ProcNode find_own_descriptor(Task& task, std::string_view name, Path rest) {
 
 std::optional<ProcNode> find_below_dev(Task& task, Path path) {
   constexpr std::array<std::string_view, 3> kStandard{"stdin", "stdout", "stderr"};
-  if (path.empty()) return std::nullopt;
+  if (path.empty()) {
+    return ProcNode::file(task.process().system(), {.open = open_dev_root,
+                                                    .name = "/dev",
+                                                    .host_path = "/dev",
+                                                    .subject = std::nullopt});
+  }
+  if (const CharDevice* const device = task.process().system().devices().find(path[0])) {
+    if (path.size() > 1) return ProcNode::host(join(DeviceTable::kHostFile, path.subspan(1)));
+    return ProcNode::file(task.process().system(), {.open = open_device,
+                                                    .name = device->path(),
+                                                    .host_path = DeviceTable::kHostFile,
+                                                    .subject = std::nullopt,
+                                                    .device = device});
+  }
   if (path[0] == "fd") {
     if (path.size() == 1) return ProcNode::alias("/proc/self/fd", "/proc/self/fd");
     return find_own_descriptor(task, path[1], path.subspan(2));

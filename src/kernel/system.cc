@@ -1,6 +1,8 @@
 #include "kernel/system.h"
 
+#include "kernel/device_table.h"
 #include "kernel/flusher.h"
+#include "kernel/kernel_memory.h"
 #include "kernel/kswapd.h"
 #include "kernel/oom_killer.h"
 #include "kernel/process_table.h"
@@ -70,6 +72,8 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
                                                         .growth = system->arena_.get()}));
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
   GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
+  system->kernel_memory_ = std::make_unique<KernelMemory>(*system->frames_, config.paging);
+  system->devices_ = std::make_unique<DeviceTable>();
   system->processes_ = std::make_unique<ProcessTable>();
   system->tasks_ = std::make_unique<TaskThreads>();
   system->deadlines_ = std::make_unique<DeadlineQueue>();
@@ -113,15 +117,6 @@ Result<PagingFormat> System::paging_format(ProgramAbi abi) const {
   return frames_->frame_count() > kClassicFrames ? PagingFormat::kPae : PagingFormat::kClassic32;
 }
 
-Result<const KernelHalf*> System::kernel_half(PagingFormat format) {
-  const LockGuard guard(shared_frames_lock_);
-  auto& half = kernel_halves_[static_cast<std::size_t>(format)];
-  if (half == nullptr) {
-    GONZO_ASSIGN(half, KernelHalf::create(*frames_, format));
-  }
-  return half.get();
-}
-
 Result<Vdso*> System::vdso() {
   const LockGuard guard(shared_frames_lock_);
   if (vdso_ == nullptr) {
@@ -139,9 +134,10 @@ std::string System::shut_down() {
   processes_.reset();
   {
     const LockGuard guard(shared_frames_lock_);
-    for (auto& half : kernel_halves_) half.reset();
     vdso_.reset();
   }
+  devices_.reset();
+  kernel_memory_.reset();
   shared_memory_.reset();
   page_cache_.reset();
   machine_.reset();

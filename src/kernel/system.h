@@ -1,7 +1,6 @@
 // One machine: everything that all its processes share. Owns all; there is no global state.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,7 +18,6 @@
 #include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
 #include <gonzo/mm/reclaimer.h>
-#include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/paging_format.h>
 #include <gonzo/swap/swap_space.h>
 #include <gonzo/vma/vma_index.h>
@@ -27,7 +25,9 @@
 namespace gonzo {
 
 class Arena;
+class DeviceTable;
 class Flusher;
+class KernelMemory;
 class Kswapd;
 class OomKiller;
 class PageCache;
@@ -88,8 +88,8 @@ class System {
   VmaIndexKind vma_index() const { return vma_index_; }
   /// For a program of this kind. ENOEXEC: none runs on this machine.
   Result<PagingFormat> paging_format(ProgramAbi abi) const;
-  /// That all page tables of a format share; made at the first call. ENOMEM. Thread-safe.
-  Result<const KernelHalf*> kernel_half(PagingFormat format) GONZO_EXCLUDES(shared_frames_lock_);
+  KernelMemory& kernel_memory() { return *kernel_memory_; }
+  DeviceTable& devices() { return *devices_; }
   /// Made at the first call. ENOMEM. Thread-safe.
   Result<Vdso*> vdso() GONZO_EXCLUDES(shared_frames_lock_);
   /// Before a program is known.
@@ -121,9 +121,9 @@ class System {
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;
+  std::unique_ptr<KernelMemory> kernel_memory_;
+  std::unique_ptr<DeviceTable> devices_;
   Mutex shared_frames_lock_;
-  std::array<std::unique_ptr<KernelHalf>, kPagingFormats> kernel_halves_
-      GONZO_GUARDED_BY(shared_frames_lock_);
   std::unique_ptr<Vdso> vdso_ GONZO_GUARDED_BY(shared_frames_lock_);
   FutexTable futexes_;
   std::unique_ptr<ProcessTable> processes_;

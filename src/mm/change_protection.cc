@@ -29,7 +29,7 @@ std::uint64_t AddressSpace::entry_flags(const Vma& vma) const {
   if (!vma.has(vm_flags::kProtMask)) return pte::kProtNone;
   std::uint64_t flags = pte::kPresent | pte::kUser;
   if (!vma.has(vm_flags::kExec) && table_->has_no_execute()) flags |= pte::kNoExecute;
-  if (vma.has(vm_flags::kWrite) && vma.is_shared() && vma.object()->is_shmem()) {
+  if (vma.has(vm_flags::kWrite) && vma.is_shared() && !vma.object()->wants_write_notice()) {
     flags |= pte::kWrite;
   }
   return flags;

@@ -11,6 +11,7 @@ namespace gonzo {
 /// both sides. A frame that is pinned for writing is copied instead: what its pin's owner still
 /// writes is the parent's alone (Linux: copy_present_page). Blank: no frame for the copy.
 Entry AddressSpace::copy_entry(AddressSpace& child, EntryRef slot, Entry entry) {
+  // A frame that no entry counts; the areas hold the object that keeps it.
   if (entry.has(pte::kSpecial)) return entry.without(pte::kAccessed);
   Frame& frame = frames_.frame(entry.pfn());
   if (entry.is_writable()) {
@@ -29,14 +30,14 @@ Entry AddressSpace::copy_entry(AddressSpace& child, EntryRef slot, Entry entry) 
   return entry.without(pte::kWrite | pte::kAccessed);
 }
 
-/// Only areas with frames or guards of their own need it: objects give their pages again, and zeros
-/// are found again, by a fault (Linux: vma_needs_copy, which looks for an anon_vma and
-/// VM_COPY_ON_FORK).
+/// Only areas with frames or guards of their own need it, and those that were mapped at once, with
+/// no fault to do it again: objects give their pages again, and zeros are found again, by a fault
+/// (Linux: vma_needs_copy, which looks for an anon_vma and VM_COPY_ON_FORK).
 /// ENOMEM: the child has a part of the entries, and its end gives them back. `tightened` grows by
 /// the parent's pages that lost write permission.
 Result<void> AddressSpace::copy_entries(AddressSpace& child, const Vma& vma,
                                         AddressRange& tightened) {
-  const bool has_pages = vma.has_own_pages();
+  const bool has_pages = vma.has_own_pages() || vma.has(vm_flags::kPfnMap);
   if (!has_pages && !vma.has(vm_flags::kMaybeGuard)) return {};
   RssChange change;
   const auto copy_table = [&](VirtAddr start, EntryRef first, unsigned count) {

@@ -84,8 +84,8 @@ unsigned AddressSpace::copy_block_pages() const {
 FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
   // The claim keeps the old frame ours while we look at it: nobody can move the entry away now.
   if (!replace(context.slot, context.entry, claimed)) return FaultOutcome::kMinor;
-  const bool blank = context.entry.has(pte::kSpecial);
-  const bool reuse = !blank && take_from_swap(context.entry.pfn());
+  const bool counted = !context.entry.has(pte::kSpecial);
+  const bool reuse = counted && take_from_swap(context.entry.pfn());
   if (reuse) {
     begin_write(context.entry.pfn());
     // Only ours now, whoever had it first (Linux: folio_move_anon_rmap).
@@ -93,9 +93,10 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
     context.slot.store(written(context.entry));
   }
 
-  const bool is_lone = !blank && !reuse &&
-                       frames_.frame(context.entry.pfn()).state != FrameState::kAnonymous &&
-                       !is_beside_own(context);
+  const bool is_lone = context.vma.has(vm_flags::kPfnMap) ||
+                       (counted && !reuse &&
+                        frames_.frame(context.entry.pfn()).state != FrameState::kAnonymous &&
+                        !is_beside_own(context));
   const AddressRange block = context.block(is_lone ? 1 : copy_block_pages());
   std::array<CopySlot, kMaxCopyRun> storage;
   const std::span<CopySlot> slots = std::span(storage).first(block.pages());
@@ -147,7 +148,8 @@ void AddressSpace::reopen(CopySlot& page) {
 /// new one.
 FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<CopySlot> pages,
                                         unsigned target) {
-  const bool blank = context.entry.has(pte::kSpecial);
+  const bool counted = !context.entry.has(pte::kSpecial);
+  const bool blank = !counted && !context.vma.has(vm_flags::kPfnMap);
   const VirtAddr start = context.page - target * kPageSize;
   const bool served = allocate_run(frames_, start, static_cast<unsigned>(pages.size()), target,
                                    blank ? ZeroPolicy::kZeroed : ZeroPolicy::kDontCare,
@@ -174,7 +176,7 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
       map_fresh(page.copy, index);
       page.slot.store(Entry::map(page.copy, flags));
       ++change.anon;
-      if (!blank) {
+      if (counted) {
         change.add(frames_.frame(page.old.pfn()), -1);
         forget_page(page.old.pfn());
         frames_.put(page.old.pfn());

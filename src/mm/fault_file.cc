@@ -43,7 +43,7 @@ FaultOutcome AddressSpace::fault_file(FaultContext& context) {
 }
 
 /// A frame of the machine's own, which the object keeps for longer than any area lives: no entry
-/// counts it (Linux: vmf_insert_pfn). Such areas cannot be written.
+/// counts it (Linux: vmf_insert_pfn).
 FaultOutcome AddressSpace::fault_uncounted(FaultContext& context) {
   const auto page = context.vma.object()->get_page(context.index(), PageIntent::kReadAlone);
   if (!page) return outcome_of(page.error());

@@ -113,16 +113,26 @@ Result<std::uint64_t> type_flags(const MapRequest& request, std::uint64_t flags)
   return anonymous ? anonymous_flags(request, flags) : object_flags(request, flags);
 }
 
-/// What the file system says when the old areas are gone already. ENOMEM: no huge page is there to
-/// be reserved. EOPNOTSUPP: no page of ours is the storage itself (Linux:
-/// daxdev_mapping_supported).
-Result<void> check_object(const VmaAttributes& attributes) {
+/// Who writes to it makes copies (Linux: is_cow_mapping).
+bool makes_copies(std::uint64_t flags) { return (flags & (kShared | kMayWrite)) == kMayWrite; }
+
+/// What the file system or the driver says when the old areas are gone already, and the frames that
+/// the area is to show at once. ENOMEM: no huge page is there to be reserved. EOPNOTSUPP: no page
+/// of ours is the storage itself (Linux: daxdev_mapping_supported). Others: the object's.
+Result<Pfn> set_up_object(VmaAttributes& attributes, std::uint64_t pages) {
   if ((attributes.flags & kHugeTlb) != 0) return fail(Errno::kNoMem);
-  const MappedObject* object = attributes.object.get();
-  if ((attributes.flags & kSync) != 0 && object != nullptr && !object->is_shmem()) {
-    return fail(Errno::kOpNotSupp);
-  }
-  return {};
+  MappedObject* const object = attributes.object.get();
+  if (object == nullptr) return Pfn::none();
+  if ((attributes.flags & kSync) != 0 && !object->is_shmem()) return fail(Errno::kOpNotSupp);
+  GONZO_ASSIGN(const AreaSetup setup,
+               object->set_up_area(
+                   {.first = attributes.page_offset, .pages = pages, .flags = attributes.flags}));
+  attributes.flags |= setup.flags;
+  if (setup.frames.is_none()) return Pfn::none();
+  attributes.flags |= kPfnMap | kIo | kDontExpand | kDontDump;
+  // So the number of a copy tells what it is one of, and maps shows it (Linux: remap_pfn_range).
+  if (makes_copies(attributes.flags)) attributes.page_offset = setup.frames.value;
+  return setup.frames;
 }
 
 }  // namespace
@@ -139,7 +149,7 @@ Result<void> check_object(const VmaAttributes& attributes) {
 /// RLIMIT_MEMLOCK at all. EAGAIN: beyond it. EOVERFLOW: past the largest file. EACCES, EPERM,
 /// EOPNOTSUPP, EINVAL: see object_flags(), anonymous_flags(). ENOMEM: the replaced range cuts an
 /// area at max_map_count; no memory for the index; RLIMIT_AS, RLIMIT_DATA, more than could ever be
-/// had. Then check_object().
+/// had. Then set_up_object(). ENOMEM: no frame for a table, of an area that is mapped at once.
 Result<VirtAddr> AddressSpace::map(MapRequest request) {
   if ((request.offset & ~kPageMask) != 0) return fail(Errno::kInval);
   const bool anonymous = (request.flags & MAP_ANONYMOUS) != 0;
@@ -250,16 +260,22 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     }
   }
   if (replaced > 0) GONZO_TRY(unmap_locked(range, replaced_charges));
-  if (const auto mapped = check_object(attributes); !mapped) {
+  const Result<Pfn> frames = set_up_object(attributes, range.pages());
+  if (!frames) {
     if ((attributes.flags & kAccount) != 0) uncharge(range.pages());
     if (object != nullptr) object->area_closed(notice);
-    return fail(mapped.error());
+    return fail(frames.error());
   }
   // Such areas are never locked, though their pages come in (Linux: vma_supports_mlock).
   if ((attributes.flags & kUnlockable) != 0) attributes.flags &= ~kLockMask;
   account(attributes.flags, pages);
-  insert_or_merge(range, std::move(attributes));
+  const Vma& area = insert_or_merge(range, std::move(attributes));
   if (object != nullptr) object->area_closed(notice);  // the area itself is counted now
+  if (frames->is_none()) return range.start;
+  if (const auto mapped = map_frames(area, *frames); !mapped) {
+    GONZO_TRY(unmap_locked(range));
+    return fail(mapped.error());
+  }
   return range.start;
 }
 

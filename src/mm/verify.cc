@@ -120,8 +120,9 @@ std::string AddressSpace::verify_entry(const Vma* vma, const LeafSlot& leaf, Cen
     return complain("disagrees with PROT_EXEC of its area");
   }
   if (entry.has(pte::kSpecial) && vma->has(vm_flags::kPfnMap)) {
-    return entry.is_writable() ? complain("makes a frame of the machine's writable")
-                               : std::string();
+    return entry.is_writable() && !vma->is_shared()
+               ? complain("makes a frame of the machine's privately writable")
+               : std::string();
   }
   if (entry.has(pte::kSpecial)) {
     if (!manager_.is_zero_page(entry.pfn())) return complain("is special, but not a zero page");

@@ -30,6 +30,8 @@ FrameUse use_of(const FrameReport& frame) {
     case FrameState::kPageTable:
       return FrameUse::kPageTable;
     case FrameState::kKernel:
+    case FrameState::kVmalloc:
+    case FrameState::kSlab:
       return FrameUse::kKernel;
     case FrameState::kReserved:
       break;

@@ -86,7 +86,7 @@ void append_states(std::string& text, const MachineMemory& machine) {
   row("  per thread", [](const ZoneMemory& zone) { return zone.in_lists(); });
   for (const FrameState state :
        {FrameState::kAnonymous, FrameState::kPageCache, FrameState::kPageTable, FrameState::kKernel,
-        FrameState::kReserved}) {
+        FrameState::kVmalloc, FrameState::kSlab, FrameState::kReserved}) {
     row(frame_state_name(state), [state](const ZoneMemory& zone) { return zone.used.in(state); });
   }
   row("  shared memory", [](const ZoneMemory& zone) { return zone.used.shared_memory; });

@@ -26,6 +26,7 @@ class BasicPageTable final : public PageTable {
   Pfn root() const override { return root_; }
   VirtAddr user_end() const override { return VirtAddr(F::kUserEnd); }
   bool has_no_execute() const override { return F::kHasNoExecute; }
+  bool adopt_kernel_entry(VirtAddr address) override;
   bool can_map(Pfn pfn) const override { return fits(pfn, F::kFrameBits) && !pfn.is_none(); }
   bool can_hold(Entry entry) const override {
     const std::uint64_t stored = entry.without(pte::kNoExecute).raw();
@@ -74,8 +75,10 @@ class BasicPageTable final : public PageTable {
   BasicPageTable(FrameAllocator& frames, const KernelHalf* kernel, Pfn root)
       : PageTable(frames, kernel), root_(root), root_table_(table_at(root.address())) {
     if (kernel == nullptr) return;
-    const Raw* const from = table_at(kernel->root().address());
-    std::copy(from + kUserSlots, from + entry_count<F>(F::kLevels), root_table_ + kUserSlots);
+    Raw* const from = table_at(kernel->root().address());
+    for (unsigned i = kUserSlots; i < entry_count<F>(F::kLevels); ++i) {
+      root_table_[i] = load(from + i);
+    }
   }
 
   /// Of the root; the others are the kernel's.
@@ -135,6 +138,18 @@ template <PageTableFormat F>
 BasicPageTable<F>::~BasicPageTable() {
   free_subtree<F::kLevels>(root_table_, kUserSlots);
   frames_.put(root_);
+}
+
+template <PageTableFormat F>
+bool BasicPageTable<F>::adopt_kernel_entry(VirtAddr address) {
+  if (kernel_ == nullptr || !kernel_->vmalloc_area().contains(address)) return false;
+  const unsigned index = entry_index<F>(F::kLevels, address.value);
+  const Raw kernels = load(table_at(kernel_->root().address()) + index);
+  Raw blank = 0;
+  if (kernels == 0) return false;
+  std::atomic_ref(root_table_[index])
+      .compare_exchange_strong(blank, kernels, std::memory_order_acq_rel);
+  return true;
 }
 
 /// The first `count` entries of a table, all below them.

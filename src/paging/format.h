@@ -59,6 +59,8 @@ concept PageTableFormat =
       /// Where the kernel's half maps memory from frame 0 on, and how much it has room for.
       requires std::same_as<decltype(F::kDirectMap), const std::uint64_t>;
       requires std::same_as<decltype(F::kDirectMapBytes), const std::uint64_t>;
+      /// Where it maps page by page, with a direct map of so many bytes.
+      { F::vmalloc_area(raw) } -> std::same_as<AddressRange>;
       /// Bits of the widest frame number of a 4 KiB entry.
       requires std::same_as<decltype(F::kFrameBits), const unsigned>;
       /// The same of the root's, which CR3 holds.
@@ -76,12 +78,21 @@ concept PageTableFormat =
 /// (Linux: MAXMEM with VMALLOC_RESERVE).
 inline constexpr std::uint64_t kLowMemory = 896ULL << 20;
 
+/// On 32 bits: a hole of 8 MiB catches who runs off the direct map, and above lie the windows for
+/// high memory and fixed mappings (Linux: VMALLOC_OFFSET, VMALLOC_END with 4 MiB for PKMAP).
+constexpr AddressRange vmalloc_area_32bit(std::uint64_t direct_map, std::uint64_t bytes) {
+  return {VirtAddr(direct_map + page_ceil(bytes) + (8ULL << 20)), VirtAddr(0xff7f'e000)};
+}
+
 struct Classic32 {
   using Raw = std::uint32_t;
   static constexpr PagingFormat kFormat = PagingFormat::kClassic32;
   static constexpr unsigned kLevels = 2;
   static constexpr std::uint64_t kUserEnd = 0xC0000000;
   static constexpr std::uint64_t kDirectMap = kUserEnd, kDirectMapBytes = kLowMemory;
+  static constexpr AddressRange vmalloc_area(std::uint64_t mapped) {
+    return vmalloc_area_32bit(kDirectMap, mapped);
+  }
   static constexpr bool kHasNoExecute = false;
   static constexpr unsigned kFrameBits = 20;
   static constexpr unsigned kRootFrameBits = 20;
@@ -130,6 +141,9 @@ struct WideFormat {
 struct Pae : WideFormat<PagingFormat::kPae, 3> {
   static constexpr std::uint64_t kUserEnd = 0xC0000000;
   static constexpr std::uint64_t kDirectMap = kUserEnd, kDirectMapBytes = kLowMemory;
+  static constexpr AddressRange vmalloc_area(std::uint64_t mapped) {
+    return vmalloc_area_32bit(kDirectMap, mapped);
+  }
   static constexpr unsigned kRootFrameBits = 20;
 
   static constexpr LevelShape shape(unsigned level) {
@@ -178,9 +192,17 @@ struct LongFormat : WideFormat<Format, Levels> {
 
 struct FourLevel : LongFormat<PagingFormat::kFourLevel, 4> {
   static constexpr std::uint64_t kDirectMap = 0xffff888000000000, kDirectMapBytes = 64ULL << 40;
+  /// 32 TiB (Linux: VMALLOC_SIZE_TB_L4).
+  static constexpr AddressRange vmalloc_area(std::uint64_t) {
+    return {VirtAddr(0xffffc90000000000), VirtAddr(0xffffc90000000000 + (32ULL << 40))};
+  }
 };
 struct FiveLevel : LongFormat<PagingFormat::kFiveLevel, 5> {
   static constexpr std::uint64_t kDirectMap = 0xff11000000000000, kDirectMapBytes = 32ULL << 50;
+  /// 12,800 TiB (Linux: VMALLOC_SIZE_TB_L5).
+  static constexpr AddressRange vmalloc_area(std::uint64_t) {
+    return {VirtAddr(0xffa0000000000000), VirtAddr(0xffa0000000000000 + (12800ULL << 40))};
+  }
 };
 
 static_assert(PageTableFormat<Classic32> && PageTableFormat<Pae> && PageTableFormat<FourLevel> &&

@@ -34,7 +34,7 @@ std::string absolute_path(Call& call, int directory_fd, const std::string& path)
 std::optional<ProcNode> proc_node(Call& call, int directory_fd, const std::string& path) {
   if (path.empty()) return std::nullopt;
   const bool may_be_ours =
-      !path.starts_with('/') || path.starts_with("/dev/") || path.find("proc") != std::string::npos;
+      !path.starts_with('/') || path.starts_with("/dev") || path.find("proc") != std::string::npos;
   if (!may_be_ours) return std::nullopt;
   return find_proc(call.task, absolute_path(call, directory_fd, path));
 }

@@ -51,9 +51,13 @@ Result<void> set_object(Call& call, MapRequest& request) {
   if (request.length == 0) return fail(Errno::kInval);
   const int mode = flags & O_ACCMODE;
   if (mode == O_WRONLY) return fail(Errno::kAcces);
-  if (file->kernel_file() != nullptr) return fail(Errno::kNoDev);
   request.open_file = reinterpret_cast<std::uintptr_t>(file.get());
   request.object_writable = mode == O_RDWR;
+  if (const KernelFile* const ours = file->kernel_file()) {
+    request.object = ours->mapped_object();
+    if (request.object == nullptr) return fail(Errno::kNoDev);
+    return {};
+  }
   struct stat status;
   if (fstat(file->host_fd(), &status) != 0) return fail_from_host();
   struct statfs mount;

@@ -96,6 +96,8 @@ void amend_statx(const ResolvedName& resolved, struct statx& status) {
   amended.st_uid = status.stx_uid;
   amended.st_gid = status.stx_gid;
   amended.st_size = static_cast<off_t>(status.stx_size);
+  amended.st_dev = makedev(status.stx_dev_major, status.stx_dev_minor);
+  amended.st_rdev = makedev(status.stx_rdev_major, status.stx_rdev_minor);
   if (resolved.node) {
     resolved.node->amend_stat(amended);
   } else if (resolved.path.empty()) {
@@ -106,6 +108,10 @@ void amend_statx(const ResolvedName& resolved, struct statx& status) {
   status.stx_uid = amended.st_uid;
   status.stx_gid = amended.st_gid;
   status.stx_size = static_cast<std::uint64_t>(amended.st_size);
+  status.stx_dev_major = major(amended.st_dev);
+  status.stx_dev_minor = minor(amended.st_dev);
+  status.stx_rdev_major = major(amended.st_rdev);
+  status.stx_rdev_minor = minor(amended.st_rdev);
 }
 
 std::int64_t access_name(Call& call, const NamedFile& name, int wanted) {

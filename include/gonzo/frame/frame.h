@@ -18,9 +18,11 @@ enum class FrameState : std::uint8_t {
   kPageCache,  ///< file or shared memory
   kPageTable,
   kKernel,
+  kVmalloc,   ///< kernel memory that is contiguous by its addresses alone; programs may map it
+  kSlab,      ///< heads a block of equal objects, or lies inside one
   kReserved,  ///< frame 0; also for whoever keeps a frame for good (the zero page, a trap stub)
 };
-inline constexpr int kFrameStates = 8;
+inline constexpr int kFrameStates = 10;
 /// "free", "anonymous", "page table" ...
 std::string_view frame_state_name(FrameState state);
 

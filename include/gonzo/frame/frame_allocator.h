@@ -91,12 +91,12 @@ class FrameAllocator {
   FrameAllocator& operator=(const FrameAllocator&) = delete;
 
   /// One block of 2^order frames, aligned to its size, refs of its first frame = 1 (Linux:
-  /// alloc_pages). Highest zone first, then lower ones (kKernel and kPageTable: not from HighMem,
-  /// as with Linux's GFP_KERNEL). Thread-safe. `state` is any from kAnonymous on; all other fields
-  /// of the descriptor are zero. With kZeroed the bytes are zero, else anything. ENOMEM: there is
-  /// no such block, and no PressureHandler, or it gave up, or it was asked 16 times. Where there is
-  /// one, a zone's last frames are for kKernel and kPageTable: other states leave watermark_min
-  /// free, and more of a zone below the highest (Linux: lowmem_reserve).
+  /// alloc_pages). Highest zone first, then lower ones (kKernel, kSlab and kPageTable: not from
+  /// HighMem, as with Linux's GFP_KERNEL). Thread-safe. `state` is any from kAnonymous on; all
+  /// other fields of the descriptor are zero. With kZeroed the bytes are zero, else anything.
+  /// ENOMEM: there is no such block, and no PressureHandler, or it gave up, or it was asked 16
+  /// times. Where there is one, a zone's last frames are for kKernel, kSlab and kPageTable: other
+  /// states leave watermark_min free, and more of a zone below the highest (Linux: lowmem_reserve).
   Result<Pfn> allocate(unsigned order, FrameState state, ZeroPolicy zero);
   /// The same block as 2^order single frames, each with refs = 1, freed one by one (Linux:
   /// split_page).

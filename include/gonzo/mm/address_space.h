@@ -483,6 +483,8 @@ class AddressSpace {
   Result<VmaAttributes> map_attributes(const MapRequest& request, std::uint64_t length) const
       GONZO_REQUIRES(lock_);
   Result<VirtAddr> map_region(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
+  /// mm/map_frames.cc. ENOMEM: no frame for a table, and a part is entered.
+  Result<void> map_frames(const Vma& vma, Pfn first) GONZO_REQUIRES(lock_);
   Result<void> add_shared_memory(VmaAttributes& attributes, std::uint64_t bytes)
       GONZO_REQUIRES(lock_);
   /// What becomes of what was charged for areas that go.

@@ -14,10 +14,15 @@
 
 namespace gonzo {
 
-/// Built once and never changed, so that every PageTable of its format can carry copies of its root
-/// entries and share all tables below them. All of memory is mapped there in the largest pages that
-/// the format has and that fit, writable and not executable; a 32-bit format has room for the first
-/// 896 MiB (Linux: lowmem). Outlives the page tables that carry it. Thread-safe.
+/// Every PageTable of its format carries copies of its root entries and shares all tables below
+/// them. All of memory is mapped there in the largest pages that the format has and that fit,
+/// writable and not executable; a 32-bit format has room for the first 896 MiB (Linux: lowmem).
+/// That part never changes. Behind it lies an area that is mapped page by page, by Vmalloc; its
+/// tables come as they are needed, and stay. So only a root entry can be missing in a copy that was
+/// made before, and PageTable::adopt_kernel_entry fetches it when the kernel comes by (Linux:
+/// vmalloc_fault, on 32 bits until today, on 64 until 5.8). With PAE there is none to miss: the
+/// root's last entry leads to one table for all. Outlives the page tables that carry it.
+/// Thread-safe.
 class KernelHalf {
  public:
   /// ENOMEM.
@@ -34,6 +39,16 @@ class KernelHalf {
   virtual VirtAddr direct_map() const = 0;
   /// Bytes of memory that are mapped from there on.
   virtual std::uint64_t mapped_bytes() const = 0;
+  /// The addresses that are mapped page by page (Linux: VMALLOC_START, VMALLOC_END): on 32 bits
+  /// from 8 MiB behind the direct map on.
+  virtual AddressRange vmalloc_area() const = 0;
+  /// Maps a page there, writable and not executable. ENOMEM: no frame for a table, or the format
+  /// cannot address this one; EEXIST.
+  virtual Result<void> map_page(VirtAddr address, Pfn pfn) = 0;
+  /// What was mapped there; none: nothing. Whoever caches translations has yet to hear of it.
+  virtual Pfn unmap_page(VirtAddr address) = 0;
+  /// What is mapped there, by a walk of the tables; none: nothing (Linux: vmalloc_to_page).
+  virtual Pfn page_at(VirtAddr address) const = 0;
   /// Frames used for tables, in the state kKernel.
   virtual std::uint64_t table_frames() const = 0;
   /// Whether a kernel could read at `address`, which lies in the kernel's half.

@@ -55,6 +55,10 @@ class PageTable {
   virtual VirtAddr user_end() const = 0;
   virtual bool has_no_execute() const = 0;
   const KernelHalf* kernel_half() const { return kernel_; }
+  /// Fetches the root's entry for a kernel address that the KernelHalf has got since the copies
+  /// were made. True: it is there now, whoever fetched it. False: the KernelHalf has none either,
+  /// or the address is not of its vmalloc area (Linux: vmalloc_fault).
+  virtual bool adopt_kernel_entry(VirtAddr address) = 0;
   /// Whether an entry for this frame can be encoded.
   virtual bool can_map(Pfn pfn) const = 0;
   /// Whether this leaf value survives being stored, NX aside: a 4-byte entry has 20 bits for the

@@ -42,6 +42,20 @@ struct AreaNotice {
   int owner;            ///< whose address space it is (Linux: current's tgid)
 };
 
+/// An area that is about to be made, as its object sees it.
+struct NewArea {
+  std::uint64_t first, pages;  ///< of the object
+  std::uint64_t flags;         ///< vm_flags
+};
+
+/// What the object makes of it (Linux: what file_operations::mmap does to the vma).
+struct AreaSetup {
+  std::uint64_t flags = 0;  ///< vm_flags to be added
+  /// Not none: the area shows frames from this one on, one behind the other, all entered at once
+  /// and counted nowhere; the object keeps them for as long as it lives (Linux: remap_pfn_range).
+  Pfn frames = Pfn::none();
+};
+
 /// A page that is to leave memory, by reclaim.
 struct DepartingPage {
   enum class Outcome : std::uint8_t {
@@ -109,6 +123,8 @@ class MappedObject {
   }
   /// Shared memory counts as shmem in RSS, a file as file (Linux: mm_counter_file).
   virtual bool is_shmem() const = 0;
+  /// The first write to a clean shared page must be seen (Linux: vma_wants_writenotify).
+  virtual bool wants_write_notice() const { return !is_shmem(); }
 
   /// /dev/zero: private areas of it are anonymous memory that keeps its name, and shared ones get
   /// memory of their own (Linux: mmap_zero).
@@ -122,6 +138,9 @@ class MappedObject {
     area_opened(notice);
     return {};
   }
+  /// The new mapping's area will be made; whatever was in its place is gone. An error is mmap's:
+  /// EINVAL: the object is smaller (Linux: file_operations::mmap).
+  virtual Result<AreaSetup> set_up_area(const NewArea& /*area*/) { return AreaSetup{}; }
   /// One area more (Linux: vm_ops->open, i_mmap_writable).
   virtual void area_opened(const AreaNotice& /*notice*/) {}
   /// One less (Linux: vm_ops->close).

@@ -19,7 +19,8 @@ namespace vm_flags {
 inline constexpr std::uint64_t kRead = 0x1, kWrite = 0x2, kExec = 0x4, kShared = 0x8;
 inline constexpr std::uint64_t kMayRead = 0x10, kMayWrite = 0x20, kMayExec = 0x40, kMayShare = 0x80;
 inline constexpr std::uint64_t kGrowsDown = 0x100;
-/// Its frames are the machine's own, not counted; nobody but the program looks at them.
+/// Its frames are the machine's own, not counted; nobody but the program looks at them. Private
+/// copies that the program made of them are anonymous memory as any other.
 inline constexpr std::uint64_t kPfnMap = 0x400, kIo = 0x4000;
 /// Guard entries were put into it; some may still be there.
 inline constexpr std::uint64_t kMaybeGuard = 0x800;

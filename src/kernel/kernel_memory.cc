@@ -1,0 +1,33 @@
+#include "kernel/kernel_memory.h"
+
+namespace gonzo {
+
+Result<KernelHalf*> KernelMemory::half(PagingFormat format) {
+  const LockGuard guard(lock_);
+  return half_locked(format);
+}
+
+Result<KernelHalf*> KernelMemory::half_locked(PagingFormat format) {
+  auto& half = halves_[static_cast<std::size_t>(format)];
+  if (half == nullptr) {
+    GONZO_ASSIGN(half, KernelHalf::create(frames_, format));
+    if (!format_) format_ = format;
+  }
+  return half.get();
+}
+
+Result<Vmalloc*> KernelMemory::vmalloc() {
+  const LockGuard guard(lock_);
+  if (vmalloc_ == nullptr) {
+    GONZO_ASSIGN(KernelHalf* const half, half_locked(format_.value_or(PagingFormat::kFourLevel)));
+    vmalloc_ = std::make_unique<Vmalloc>(frames_, *half, translations_);
+  }
+  return vmalloc_.get();
+}
+
+const Vmalloc* KernelMemory::existing_vmalloc() const {
+  const LockGuard guard(lock_);
+  return vmalloc_.get();
+}
+
+}  // namespace gonzo

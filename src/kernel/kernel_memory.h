@@ -1,0 +1,47 @@
+// What the kernel of a machine has in memory for itself.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include <gonzo/base/lock.h>
+#include <gonzo/base/result.h>
+#include <gonzo/frame/frame_allocator.h>
+#include <gonzo/paging/kernel_half.h>
+#include <gonzo/paging/paging_format.h>
+#include <gonzo/paging/vmalloc.h>
+
+namespace gonzo {
+
+/// Everything is made when it is first asked for: a machine that needs none of it pays nothing.
+/// Thread-safe.
+class KernelMemory {
+ public:
+  /// `format`: of the kernel itself; none: that of the first program, whose page tables are the
+  /// first to carry a kernel's half.
+  KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format)
+      : frames_(frames), format_(format) {}
+
+  /// What all page tables of a format share. ENOMEM.
+  Result<KernelHalf*> half(PagingFormat format) GONZO_EXCLUDES(lock_);
+  /// The kernel's own, in the kernel half of its format; programs of another format run with tables
+  /// that do not show it. ENOMEM.
+  Result<Vmalloc*> vmalloc() GONZO_EXCLUDES(lock_);
+  /// Null: nobody has asked for any.
+  const Vmalloc* existing_vmalloc() const GONZO_EXCLUDES(lock_);
+
+ private:
+  Result<KernelHalf*> half_locked(PagingFormat format) GONZO_REQUIRES(lock_);
+
+  FrameAllocator& frames_;
+  /// No processor caches what only the kernel may use: guests run as users, and the kernel's own
+  /// accesses walk the tables each time.
+  NoTranslationCache translations_;
+  mutable Mutex lock_;
+  std::optional<PagingFormat> format_ GONZO_GUARDED_BY(lock_);
+  std::array<std::unique_ptr<KernelHalf>, kPagingFormats> halves_ GONZO_GUARDED_BY(lock_);
+  std::unique_ptr<Vmalloc> vmalloc_ GONZO_GUARDED_BY(lock_);
+};
+
+}  // namespace gonzo
