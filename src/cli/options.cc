@@ -16,6 +16,7 @@
 #include "cli/address.h"
 #include "cli/curve_options.h"
 #include "cli/exit_codes.h"
+#include "cli/explain_options.h"
 #include "cli/machine_options.h"
 
 namespace gonzo {
@@ -48,6 +49,7 @@ struct RawRun {
   bool maps = false;
   std::vector<std::string> explain_at;
   std::string report;
+  bool control = false;
   std::uint64_t fail_frame = 0;
   unsigned evict_every = 0;
   std::string reclaim{kDefaultPolicy};
@@ -98,6 +100,9 @@ void describe_run(CLI::App& run, RawRun& raw) {
       ->type_name("WHAT")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->group("Insight");
+  run.add_flag("--control", raw.control,
+               "Listens for gonzo explain PID ADDRESS..., by the same user")
       ->group("Insight");
   run.add_option("--report", raw.report,
                  "At exit, on standard error: all of memory, the program's and the machine's;\n"
@@ -169,6 +174,7 @@ std::expected<RunOptions, Exit> checked(const RawRun& raw, std::vector<std::stri
         complain(fmt::format("--machine {}: no such machine: use host", raw.kind)));
   }
   options.maps = raw.maps;
+  options.control = raw.control;
   if (!raw.strace.empty()) options.strace = raw.strace;
   if (auto taken = take_command("run", std::move(command), options); !taken) {
     return std::unexpected(taken.error());
@@ -195,16 +201,20 @@ std::expected<Command, Exit> parse_command_line(int argc, char** argv) {
   CLI::App app(kAbout, "gonzo");
   app.set_version_flag("--version", "gonzo " GONZO_VERSION)->group("Other");
   app.set_help_flag("-h,--help", "This text")->group("Other");
-  app.footer("gonzo run --help and gonzo curve --help tell more.");
+  app.footer("gonzo COMMAND --help tells more.");
   RawRun raw_run;
   RawCurve raw_curve;
+  RawExplain raw_explain;
   std::vector<std::string> command;
   CLI::App* run = app.add_subcommand("run", "Runs a program");
   CLI::App* curve = app.add_subcommand("curve", "Measures a program at less and less memory");
+  CLI::App* explain =
+      app.add_subcommand("explain", "Tells what is behind addresses of a running program");
   CLI::App* help = app.add_subcommand("help", "This text");
   help->set_help_flag();
   describe_run(*run, raw_run);
   describe_curve(*curve, raw_curve);
+  describe_explain(*explain, raw_explain);
   try {
     int command_at = argc;
     for (const CLI::App* sub : {run, curve}) {
@@ -222,8 +232,11 @@ std::expected<Command, Exit> parse_command_line(int argc, char** argv) {
   }
   if (run->parsed()) return checked(raw_run, std::move(command));
   if (curve->parsed()) return checked(raw_curve, std::move(command));
-  fmt::print(help->parsed() ? stdout : stderr, "{}", app.help());
-  return std::unexpected(Exit{help->parsed() ? 0 : exit_code::kOwnFailure});
+  if (explain->parsed()) return checked(raw_explain);
+  const bool wanted = help->parsed();
+  app.clear();  // or it would be the help of help
+  fmt::print(wanted ? stdout : stderr, "{}", app.help());
+  return std::unexpected(Exit{wanted ? 0 : exit_code::kOwnFailure});
 }
 
 }  // namespace gonzo

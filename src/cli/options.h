@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/curve/ladder.h"
+#include "observe/control_message.h"
 #include <gonzo/base/address.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/paging/paging_format.h>
@@ -34,6 +35,7 @@ struct RunOptions {
   bool maps = false;
   ExplainRequest explain_at;
   StatsFormat report = StatsFormat::kNone;  ///< of all memory
+  bool control = false;                     ///< answers gonzo explain
   std::optional<std::string> strace;        ///< a file, or "-" for standard error
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
@@ -59,7 +61,14 @@ struct CurveOptions {
   std::string svg, output;  ///< files, or empty
 };
 
-using Command = std::variant<RunOptions, CurveOptions>;
+struct ExplainOptions {
+  int runner = 0;                   ///< the host's number of a gonzo run
+  int guest = 1;                    ///< its process
+  std::vector<VirtAddr> addresses;  ///< at least one
+  TextFormat format = TextFormat::kText;
+};
+
+using Command = std::variant<RunOptions, CurveOptions, ExplainOptions>;
 
 /// Nothing to run: the process ends with this.
 struct Exit {

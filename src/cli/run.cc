@@ -24,6 +24,7 @@
 #include "kernel/process_table.h"
 #include "kernel/system.h"
 #include "kernel/task_threads.h"
+#include "observe/control_server.h"
 #include "syscall/symbols.h"
 #include "syscall/syscalls.h"
 #include "syscall/trace.h"
@@ -104,6 +105,12 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   // From here on the guest's close is the last: who reads its pipe must see the end.
   inheritance.descriptors.clear();
   if (!process) return own_failure("cannot make a process", process.error());
+  std::unique_ptr<ControlServer> control;
+  if (options.control) {
+    auto listening = ControlServer::listen(system);
+    if (!listening) return own_failure("--control: cannot listen", listening.error());
+    control = std::move(*listening);
+  }
   const auto started_at = std::chrono::steady_clock::now();
   const auto start = exec_program(
       **process, {.path = path, .arguments = options.command, .environment = environment()});
@@ -117,6 +124,7 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
     return own_failure("cannot make a thread", started.error());
   }
   signals->wait_for_end();
+  control.reset();
   if (!report.is_consistent()) return exit_code::kOwnFailure;
   if (const std::string wrong = check_machine(system); !wrong.empty()) {
     say(fmt::format("the machine is inconsistent: {}", wrong));

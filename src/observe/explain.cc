@@ -248,6 +248,7 @@ std::string denial_text(const AreaReport& area, std::uint32_t error_code) {
 Explanation explain(AddressSpace& space, VirtAddr address) {
   Explanation explanation;
   find_page(space, address, explanation);
+  explanation.segments = flat_segments(explanation.page.format);
   explanation.residence = residence_of(explanation.page);
   explanation.swap = find_swap(space, explanation);
   MemoryManager& manager = space.manager();

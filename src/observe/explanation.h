@@ -53,7 +53,8 @@ struct Explanation {
   int process = 0;
   std::string program;
   std::optional<FaultFacts> fault;
-  std::vector<Segment> segments;  ///< of the thread; empty where its registers are not to be had
+  /// Of the thread; without fs and gs where its registers are not to be had, for it runs.
+  std::vector<Segment> segments;
   PageReport page;
   Residence residence = Residence::kNoArea;
   std::string reason;                 ///< a sentence: why it is so, and what an access would do

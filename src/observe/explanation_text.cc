@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::size_t kIndent = 2;
 
+/// "1 entry", "2 entries".
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+std::string entries_text(std::uint64_t count) { return counted(count, "entry", "entries"); }
+
 /// Puts the sections together, line by line.
 class Writer {
  public:
@@ -63,10 +69,6 @@ void write_tls(Writer& out, const Segment& segment) {
 void write_segments(Writer& out, const Explanation& explanation) {
   const std::uint64_t linear = explanation.address().value;
   out.heading("segments");
-  if (explanation.segments.empty()) {
-    out.line(fmt::format("all but the thread's own are flat: linear address {:#x}", linear));
-    return;
-  }
   std::string flat, none;
   for (const Segment& segment : explanation.segments) {
     std::string& list = segment.is_flat() ? flat : none;
@@ -75,6 +77,9 @@ void write_segments(Writer& out, const Explanation& explanation) {
   }
   out.line(fmt::format("{}: base 0, so this is linear address {:#x}", flat, linear));
   if (!none.empty()) out.line(fmt::format("{}: none", none));
+  if (std::ranges::find(explanation.segments, "fs", &Segment::name) == explanation.segments.end()) {
+    out.line("fs, gs: each thread's own, not known while it runs");
+  }
   for (const Segment& segment : explanation.segments) {
     if (!segment.is_usable() || segment.is_flat()) continue;
     if (segment.descriptor != 0) {
@@ -123,10 +128,9 @@ void write_tables(Writer& out, const Explanation& explanation) {
   out.heading(
       fmt::format("tables: {}, root in frame {:#x}", format_name(page.format), page.root.value));
   for (const TableStep& step : page.path.steps()) {
-    out.row(fmt::format("{} {:4}  {}  {:<14}  {}", level_name(page.format, step.level), step.index,
-                        raw_text(page.format, step.entry),
-                        fmt::format("{}", fmt::join(entry_flags(page.format, step), " ")),
-                        target_text(step)));
+    const std::string flags = fmt::format("{}", fmt::join(entry_flags(page.format, step), " "));
+    out.row(fmt::format("{} {:>3} {} {:<16} {}", level_name(page.format, step.level), step.index,
+                        raw_text(page.format, step.entry), flags, target_text(step)));
   }
 }
 
@@ -139,7 +143,7 @@ void write_mappings(Writer& out, const Explanation& explanation) {
   }
   const auto all = static_cast<std::size_t>(std::max(page.frame->maps, 0));
   if (all > explanation.mappings.size() && !page.is_zero_page) {
-    out.line(fmt::format("and by {} more entries", all - explanation.mappings.size()));
+    out.line(fmt::format("and {} more", entries_text(all - explanation.mappings.size())));
   }
 }
 
@@ -149,8 +153,12 @@ void write_frame(Writer& out, const Explanation& explanation) {
   const FrameReport& frame = *page.frame;
   out.heading(fmt::format("frame {:#x}: physical address {:#x}", frame.pfn.value,
                           frame.pfn.address().value + page.address.page_offset()));
-  out.line(fmt::format("{}, {} references, mapped by {} entries", frame_state_name(frame.state),
-                       frame.refs, frame.maps));
+  const auto number = [](std::int32_t count) {
+    return static_cast<std::uint64_t>(std::max(count, 0));
+  };
+  out.line(fmt::format("{}, {}, mapped by {}", frame_state_name(frame.state),
+                       counted(number(frame.refs), "reference", "references"),
+                       entries_text(number(frame.maps))));
   std::string zone = fmt::format("zone {}", zone_name(frame.zone));
   if (!frame.block.is_none()) {
     zone += fmt::format(", block of order {}", frame.order);
@@ -183,7 +191,7 @@ void write_swap(Writer& out, const Explanation& explanation) {
   if (!swap) return;
   out.heading(fmt::format("swap: device {}, slot {}", swap->slot.type, swap->slot.offset));
   if (!swap->device.empty()) out.line(fmt::format("{}, {}", swap->device, swap->kind));
-  out.line(fmt::format("named by {} entries{}", swap->entries,
+  out.line(fmt::format("named by {}{}", entries_text(swap->entries),
                        swap->is_cached ? "; in the swap cache" : ""));
 }
 

@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::uint64_t kKilobyte = 1024;
 
-constexpr std::size_t kPartColumn = 26;
+constexpr std::size_t kPartColumn = 25;
 
 std::string part_label(std::string_view name, std::uint64_t from) {
-  return fmt::format("{:<13} {:>12x}", name, from);
+  return fmt::format("{:<12} {:>12x}", name, from);
 }
 
 void append_usage(std::string& text, std::string_view label, const PartUsage& usage) {
-  fmt::format_to(std::back_inserter(text), "  {:<26} {:>8} {:>7} {:>7} {:>7}\n", label,
+  fmt::format_to(std::back_inserter(text), "  {:<25} {:>8} {:>7} {:>7} {:>7}\n", label,
                  usage.size / kKilobyte, usage.present / kKilobyte, usage.absent() / kKilobyte,
                  usage.swapped / kKilobyte);
 }
@@ -33,7 +33,7 @@ void append_parts(std::string& text, const MemoryReport& report, std::size_t wid
                  fmt::format("Process {}, {}: its memory, top to bottom, in KiB", report.process,
                              report.program),
                  0, width);
-  fmt::format_to(std::back_inserter(text), "  {:<13} {:>12} {:>8} {:>7} {:>7} {:>7}\n", "", "from",
+  fmt::format_to(std::back_inserter(text), "  {:<12} {:>12} {:>8} {:>7} {:>7} {:>7}\n", "", "from",
                  "size", "present", "absent", "swapped");
   for (const MemoryPart& part : report.parts) {
     append_usage(text, part_label(part_name(part.kind), part.range.start.value), part.usage);

@@ -77,6 +77,18 @@ std::vector<Segment> segments_of(const CpuRegisters& registers) {
   return segments;
 }
 
+std::vector<Segment> flat_segments(PagingFormat format) {
+  CpuRegisters registers;
+  if (is_32bit(format)) {
+    registers.cs = segment::kUserCode32;
+    registers.ds = registers.es = segment::kUserData;
+  }
+  std::vector<Segment> segments = segments_of(registers);
+  std::erase_if(segments,
+                [](const Segment& each) { return each.name == "fs" || each.name == "gs"; });
+  return segments;
+}
+
 std::string descriptor_text(std::uint64_t descriptor) {
   const auto bits = [descriptor](unsigned first, unsigned count) {
     return static_cast<unsigned>(descriptor >> first) & ((1U << count) - 1);

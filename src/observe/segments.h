@@ -29,6 +29,9 @@ struct Segment {
 /// their descriptors say (SDM vol. 3A, 3.4.4).
 std::vector<Segment> segments_of(const CpuRegisters& registers);
 
+/// Those that all threads of such programs have: without fs and gs, which are each thread's own.
+std::vector<Segment> flat_segments(PagingFormat format);
+
 /// "data, read/write, 32-bit, ring 3": the access rights of a descriptor.
 std::string descriptor_text(std::uint64_t descriptor);
 

@@ -7,10 +7,12 @@ export LC_ALL=C
 status "--version" 0 "$GONZO" --version
 equal "--version" "gonzo" "$(cut -d' ' -f1 "$work/out")"
 status "help" 0 "$GONZO" help
-grep -q 'run' "$work/out" || fail "help does not name run"
+for command in run curve explain; do
+  grep -q "^  $command " "$work/out" || fail "help does not name $command"
+done
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim --explain-at --report; do
+for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim --explain-at --report --control; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"

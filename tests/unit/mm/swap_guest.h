@@ -21,8 +21,8 @@ class SwapGuest : public Guest {
   static constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
   void SetUp() override { start_with(kDefaultPolicy); }
-  void start_with(std::string_view policy) {
-    start({.bytes = kFrames * kPageSize});
+  void start_with(std::string_view policy, PagingFormat format = PagingFormat::kFourLevel) {
+    start({.bytes = kFrames * kPageSize, .manager = {}, .space = {.format = format}});
     swap_ = std::make_unique<SwapSpace>(*frames_);
     auto device = std::make_unique<FailingSwapDevice>(
         std::make_unique<FakeDevice>(std::make_shared<FakeMedium>(), kSlots));
