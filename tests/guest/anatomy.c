@@ -46,6 +46,11 @@ static uint64_t pagemap_word(const char* at) {
   return word;
 }
 static int is_present(const char* at) { return (int)(pagemap_word(at) >> 63); }
+static int resident_mapped(const char* at, int pages) {
+  int count = 0;
+  for (int i = 0; i < pages; ++i) count += is_present(at + i * kPage);
+  return count;
+}
 static int is_swapped(const char* at) { return (int)(pagemap_word(at) >> 62 & 1); }
 static int is_exclusive(const char* at) { return (int)(pagemap_word(at) >> 56 & 1); }
 
@@ -146,6 +151,20 @@ static void file(void) {
   printf("written to the file: the shared mapping reads %c\n", shared[0]);
 }
 
+// The driver's memory is the program's as well: what one writes the other reads.
+static void driver(void) {
+  char seen[64] = "";
+  const int fd = open("/dev/gonzo-vmalloc", O_RDWR);
+  char* at = fd < 0 ? MAP_FAILED : mmap(NULL, 4 * kPage, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) die("/dev/gonzo-vmalloc");
+  printf("mapped: %d pages are there\n", resident_mapped(at, 4));
+  printf("the program reads: %.*s\n", (int)strcspn(at + 2 * kPage, "\n"), at + 2 * kPage);
+  printf("and now %d page is there: the others wait for their fault\n", resident_mapped(at, 4));
+  strcpy(at + 2 * kPage, "from the program\n");
+  if (pread(fd, seen, sizeof seen - 1, 2 * kPage) < 0) die("pread");
+  printf("the driver reads: %.*s\n", (int)strcspn(seen, "\n"), seen);
+}
+
 static long stack_pages(void) { return status_figure("VmStk:") / 4; }
 static int deep(int pages) {
   volatile char frame[kPage];
@@ -163,7 +182,7 @@ int main(int argc, char** argv) {
     const char* name;
     void (*show)(void);
   } shows[] = {{"contract", contract}, {"heap", heap}, {"faults", faults}, {"merge", merge}, {"copy", copy},
-               {"swap", swap},         {"file", file}, {"stack", stack}};
+               {"swap", swap}, {"file", file}, {"driver", driver}, {"stack", stack}};
   for (unsigned i = 0; i < sizeof shows / sizeof *shows; ++i) {
     if (argc == 2 && strcmp(argv[1], shows[i].name) == 0) {
       shows[i].show();
