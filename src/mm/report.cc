@@ -97,12 +97,13 @@ std::vector<AreaReport> AddressSpace::report_areas(std::span<const VirtAddr> cut
 void AddressSpace::list_mappings(const MappedObject* object, TracedPage& page,
                                  std::vector<PageMapping>& out) {
   const SharedLockGuard guard(lock_);
+  const SegmentBounds bounds = bounds_;  // the analysis does not see the lock inside the lambda
   const auto add = [&](const PagePlace& place) {
     out.push_back({.space = id_,
                    .owner = config_.owner,
                    .address = place.address,
                    .area_flags = place.vma.flags(),
-                   .area = area_name(place.vma, bounds_)});
+                   .area = area_name(place.vma, bounds)});
   };
   if (object == nullptr) {
     if (const auto place = find_page(page)) add(*place);
