@@ -18,6 +18,7 @@
 #include <gonzo/base/check.h>
 #include <gonzo/cache/page_cache.h>
 #include <gonzo/cache/shared_memory.h>
+#include <gonzo/frame/slab_allocator.h>
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -319,6 +320,33 @@ void find_among(benchmark::State& state) {
   }
 }
 
+/// Sixteen objects at a time, as a call makes and frees them.
+template <typename Allocate, typename Free>
+void turn_over(benchmark::State& state, Allocate allocate, Free free) {
+  constexpr std::size_t kAtOnce = 16;
+  std::array<std::byte*, kAtOnce> objects;
+  for (auto _ : state) {
+    for (std::byte*& object : objects) object = allocate(static_cast<std::size_t>(state.range(0)));
+    benchmark::DoNotOptimize(objects.data());
+    for (std::byte* const object : objects) free(object);
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(kAtOnce) * state.iterations());
+}
+
+void slab_objects(benchmark::State& state) {
+  Machine machine;
+  SlabAllocator slabs(machine.frames());
+  turn_over(
+      state, [&](std::size_t bytes) { return slabs.allocate(bytes).value(); },
+      [&](std::byte* object) { slabs.free(object); });
+}
+
+void heap_objects(benchmark::State& state) {
+  turn_over(
+      state, [](std::size_t bytes) { return static_cast<std::byte*>(std::malloc(bytes)); },
+      [](std::byte* object) { std::free(object); });
+}
+
 BENCHMARK(touch_recycled)->Unit(benchmark::kNanosecond);
 BENCHMARK(touch_random);
 BENCHMARK(zero_page_read);
@@ -335,6 +363,8 @@ BENCHMARK(lock_fresh);
 BENCHMARK(fork_resident)->Name("fork")->Arg(1)->Arg(64)->Arg(1024);
 BENCHMARK(rmap_walk)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
 BENCHMARK(rmap_own)->Arg(1000);
+BENCHMARK(slab_objects)->Name("kmalloc_kfree")->Arg(64)->Arg(512);
+BENCHMARK(heap_objects)->Name("malloc_free")->Arg(64)->Arg(512);
 BENCHMARK(find_among)->Name("find")->Arg(10)->Arg(1000)->Arg(50000)->Arg(100000);
 
 }  // namespace

@@ -2,6 +2,12 @@
 
 namespace gonzo {
 
+std::string KernelMemory::verify() const {
+  if (std::string wrong = slabs_.verify(); !wrong.empty()) return wrong;
+  const Vmalloc* const vmalloc = existing_vmalloc();
+  return vmalloc != nullptr ? vmalloc->verify() : std::string();
+}
+
 Result<KernelHalf*> KernelMemory::half(PagingFormat format) {
   const LockGuard guard(lock_);
   return half_locked(format);

@@ -4,24 +4,28 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <gonzo/base/lock.h>
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/frame/slab_allocator.h>
 #include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/paging_format.h>
 #include <gonzo/paging/vmalloc.h>
 
 namespace gonzo {
 
-/// Everything is made when it is first asked for: a machine that needs none of it pays nothing.
-/// Thread-safe.
+/// Everything takes its frames when it is first asked for: a machine that needs none of it pays
+/// nothing. Thread-safe.
 class KernelMemory {
  public:
   /// `format`: of the kernel itself; none: that of the first program, whose page tables are the
   /// first to carry a kernel's half.
   KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format)
-      : frames_(frames), format_(format) {}
+      : frames_(frames), slabs_(frames), format_(format) {}
+
+  SlabAllocator& slabs() { return slabs_; }
 
   /// What all page tables of a format share. ENOMEM.
   Result<KernelHalf*> half(PagingFormat format) GONZO_EXCLUDES(lock_);
@@ -30,11 +34,14 @@ class KernelMemory {
   Result<Vmalloc*> vmalloc() GONZO_EXCLUDES(lock_);
   /// Null: nobody has asked for any.
   const Vmalloc* existing_vmalloc() const GONZO_EXCLUDES(lock_);
+  /// Slabs, vmalloc areas and their tables; empty, or what is wrong. Needs no concurrent use.
+  std::string verify() const GONZO_EXCLUDES(lock_);
 
  private:
   Result<KernelHalf*> half_locked(PagingFormat format) GONZO_REQUIRES(lock_);
 
   FrameAllocator& frames_;
+  SlabAllocator slabs_;
   /// No processor caches what only the kernel may use: guests run as users, and the kernel's own
   /// accesses walk the tables each time.
   NoTranslationCache translations_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernel/kernel_memory.h"
+
 namespace gonzo {
 namespace {
 
@@ -41,6 +43,7 @@ MachineMemory MachineMemory::of(System& system) {
     memory.free += stats.free;
     memory.total += stats.spanned;
   }
+  memory.slabs = system.kernel_memory().slabs().totals();
   return memory;
 }
 
@@ -81,6 +84,8 @@ StatValues node_values(const MachineMemory& memory) {
           {"nr_mapped", memory.used.mapped_objects},
           {"nr_file_pages", memory.objects()},
           {"nr_dirty", memory.used.dirty_files},
+          {"nr_slab_reclaimable", memory.slabs.reclaimable},
+          {"nr_slab_unreclaimable", memory.slabs.unreclaimable},
           {"nr_shmem", memory.used.shared_memory},
           {"nr_page_table_pages", memory.used.in(FrameState::kPageTable)}};
 }

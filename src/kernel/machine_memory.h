@@ -11,6 +11,7 @@
 #include "kernel/system.h"
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/frame/frame_census.h>
+#include <gonzo/frame/slab_allocator.h>
 
 namespace gonzo {
 
@@ -30,6 +31,7 @@ struct MachineMemory {
   std::vector<ZoneMemory> zones;
   FrameCensus used;
   std::uint64_t total = 0, free = 0;  ///< frames
+  SlabAllocator::Totals slabs;
 
   static MachineMemory of(System& system);
   std::uint64_t anonymous() const { return used.in(FrameState::kAnonymous); }

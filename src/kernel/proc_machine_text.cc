@@ -195,6 +195,10 @@ std::string proc_meminfo(System& system) {
       {"Mapped", memory.used.mapped_objects},
       {"Shmem", shared},
       {"PageTables", memory.used.in(FrameState::kPageTable)},
+      {"Slab", memory.slabs.all()},
+      {"SReclaimable", memory.slabs.reclaimable},
+      {"SUnreclaim", memory.slabs.unreclaimable},
+      {"KReclaimable", memory.slabs.reclaimable},
       {"VmallocUsed", memory.used.in(FrameState::kVmalloc)},
       {"CommitLimit", commitments.limit()},
       {"Committed_AS", commitments.committed()},
@@ -274,6 +278,8 @@ std::string proc_swaps(System& system) {
   const std::string text = read_host("/proc/swaps");
   return text.substr(0, text.find('\n') + 1);
 }
+
+std::string proc_slabinfo(System& system) { return system.kernel_memory().slabs().info_text(); }
 
 std::string proc_vmallocinfo(System& system) {
   const Vmalloc* const vmalloc = system.kernel_memory().existing_vmalloc();

@@ -9,12 +9,14 @@
 
 namespace gonzo {
 
-/// MemTotal = MemFree + AnonPages + Cached + PageTables and the frames kept for good.
+/// MemTotal = MemFree + AnonPages + Cached + PageTables + Slab + VmallocUsed and the frames kept
+/// for good.
 std::string proc_meminfo(System& system);
 std::string proc_vmstat(System& system);
 /// Never-used memory is free in the largest blocks that fit.
 std::string proc_buddyinfo(System& system);
 std::string proc_zoneinfo(System& system);
+std::string proc_slabinfo(System& system);
 std::string proc_vmallocinfo(System& system);
 /// None.
 std::string proc_swaps(System& system);

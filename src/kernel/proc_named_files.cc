@@ -143,6 +143,7 @@ constexpr std::array<std::string_view, 7> kAbsent{"io",    "map_files", "sched",
 constexpr std::array kMachineFiles{
     NamedFile{"buddyinfo", open_machine<proc_buddyinfo>},
     NamedFile{"meminfo", open_machine<proc_meminfo>},
+    NamedFile{"slabinfo", open_machine<proc_slabinfo>},
     NamedFile{"swaps", open_machine<proc_swaps>},
     NamedFile{"vmallocinfo", open_machine<proc_vmallocinfo>},
     NamedFile{"vmstat", open_machine<proc_vmstat>},

@@ -21,8 +21,8 @@ namespace gonzo {
 namespace {
 
 /// What the host's kernel has in its memory, and how.
-constexpr std::array<std::string_view, 6> kDenied{
-    "kcore", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo"};
+constexpr std::array<std::string_view, 5> kDenied{"kcore", "kpagecgroup", "kpagecount",
+                                                  "kpageflags", "pagetypeinfo"};
 
 using Components = std::vector<std::string_view>;
 using Path = std::span<const std::string_view>;
@@ -243,10 +243,9 @@ ProcNode find_own_descriptor(Task& task, std::string_view name, Path rest) {
 std::optional<ProcNode> find_below_dev(Task& task, Path path) {
   constexpr std::array<std::string_view, 3> kStandard{"stdin", "stdout", "stderr"};
   if (path.empty()) {
-    return ProcNode::file(task.process().system(), {.open = open_dev_root,
-                                                    .name = "/dev",
-                                                    .host_path = "/dev",
-                                                    .subject = std::nullopt});
+    return ProcNode::file(
+        task.process().system(),
+        {.open = open_dev_root, .name = "/dev", .host_path = "/dev", .subject = std::nullopt});
   }
   if (const CharDevice* const device = task.process().system().devices().find(path[0])) {
     if (path.size() > 1) return ProcNode::host(join(DeviceTable::kHostFile, path.subspan(1)));

@@ -30,12 +30,13 @@ Result<std::unique_ptr<Machine>> create_machine(const System::Config& config, Ar
 
 }  // namespace
 
-/// File pages that nobody uses give way before an allocation fails, for it may be made under locks
-/// that the reclaimer needs.
+/// File pages that nobody uses, and slabs without objects, give way before an allocation fails, for
+/// it may be made under locks that the reclaimer needs.
 class System::MemoryPressure final : public PressureHandler {
  public:
-  void serve(PageCache& cache, Kswapd& kswapd, StallClock& stalls) {
+  void serve(PageCache& cache, SlabAllocator& slabs, Kswapd& kswapd, StallClock& stalls) {
     cache_ = &cache;
+    slabs_ = &slabs;
     kswapd_ = &kswapd;
     stalls_ = &stalls;
   }
@@ -46,7 +47,8 @@ class System::MemoryPressure final : public PressureHandler {
   bool make_room(std::size_t frames) override {
     if (cache_ == nullptr) return false;
     const StallClock::Stall stall(*stalls_);
-    return cache_->shrink(frames) != 0;
+    const std::size_t from_slabs = slabs_->shrink();
+    return from_slabs >= frames || cache_->shrink(frames) + from_slabs != 0;
   }
   void note_shortage() override {
     if (kswapd_ != nullptr) kswapd_->wake();
@@ -54,6 +56,7 @@ class System::MemoryPressure final : public PressureHandler {
 
  private:
   PageCache* cache_ = nullptr;
+  SlabAllocator* slabs_ = nullptr;
   Kswapd* kswapd_ = nullptr;
   StallClock* stalls_ = nullptr;
 };
@@ -71,8 +74,8 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
                                                         .pressure = system->pressure_.get(),
                                                         .growth = system->arena_.get()}));
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
-  GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
   system->kernel_memory_ = std::make_unique<KernelMemory>(*system->frames_, config.paging);
+  GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
   system->devices_ = std::make_unique<DeviceTable>();
   system->processes_ = std::make_unique<ProcessTable>();
   system->tasks_ = std::make_unique<TaskThreads>();
@@ -85,7 +88,8 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   system->flusher_ =
       std::make_unique<Flusher>(*system->memory_, *system->page_cache_, Flusher::Limits{});
   system->memory_->set_dirty_page_handler(system->flusher_.get());
-  system->pressure_->serve(*system->page_cache_, *system->kswapd_, system->memory_->stalls());
+  system->pressure_->serve(*system->page_cache_, system->kernel_memory_->slabs(), *system->kswapd_,
+                           system->memory_->stalls());
   return system;
 }
 
@@ -137,6 +141,7 @@ std::string System::shut_down() {
     vdso_.reset();
   }
   devices_.reset();
+  if (std::string wrong = kernel_memory_->verify(); !wrong.empty()) return wrong;
   kernel_memory_.reset();
   shared_memory_.reset();
   page_cache_.reset();

@@ -13,6 +13,7 @@
 #include <functional>
 #include <random>
 
+#include "kernel/kernel_memory.h"
 #include "unit/kernel/elf_builder.h"
 #include "unit/kernel/native_exec.h"
 #include "unit/kernel/soft_world.h"
@@ -343,6 +344,7 @@ TEST(Exec, EachAllocationThatFailsIsAnsweredAndLeavesNothingBehind) {
   const auto free_frames = [&] {
     world.system().page_cache().drop_clean();
     // What all processes share (the vDSO) is made at first use, and stays.
+    world.system().kernel_memory().slabs().shrink();
     const FrameStats stats = frames.stats();
     return stats.free + stats.by_state[static_cast<std::size_t>(FrameState::kKernel)];
   };

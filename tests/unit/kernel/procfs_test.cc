@@ -428,7 +428,8 @@ TEST_F(ProcfsTest, TheMachinesFramesAddUp) {
   EXPECT_EQ(vmstat["nr_free_pages"] + vmstat["nr_anon_pages"] + vmstat["nr_file_pages"] +
                 vmstat["nr_page_table_pages"] +
                 stats.by_state[static_cast<std::size_t>(FrameState::kReserved)] +
-                stats.by_state[static_cast<std::size_t>(FrameState::kKernel)],
+                stats.by_state[static_cast<std::size_t>(FrameState::kKernel)] +
+                stats.by_state[static_cast<std::size_t>(FrameState::kSlab)],
             stats.total);
 }
 
