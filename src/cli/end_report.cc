@@ -12,6 +12,7 @@
 #include "cli/say.h"
 #include "observe/explain_task.h"
 #include "observe/memory_report.h"
+#include "observe/windows_view.h"
 #include "syscall/symbols.h"
 
 namespace gonzo {
@@ -98,6 +99,10 @@ void EndReport::first_ends(Task& last) {
   }
   if (options_.maps) fmt::print(stderr, "{}", last.memory().maps_text());
   if (options_.report != StatsFormat::kNone) print_report(last.process(), options_.report);
+  if (options_.view == KernelView::kWindows) {
+    fmt::print(stderr, "{}",
+               windows_view_text(WindowsView::of(last.process()), columns_of(STDERR_FILENO)));
+  }
 }
 
 ExitStatus EndReport::status() const {

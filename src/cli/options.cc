@@ -50,6 +50,7 @@ struct RawRun {
   std::vector<std::string> explain_at;
   std::string report;
   bool control = false;
+  std::string view;
   std::uint64_t fail_frame = 0;
   unsigned evict_every = 0;
   std::string reclaim{kDefaultPolicy};
@@ -109,6 +110,11 @@ void describe_run(CLI::App& run, RawRun& raw) {
                  "text, or json in one line")
       ->type_name("FORMAT")
       ->group("Insight");
+  run.add_option("--view", raw.view,
+                 "At exit, on standard error: the same in another kernel's terms; windows:\n"
+                 "EPROCESS, VADs (a tree with --vma-index avl), PFN database")
+      ->type_name("NAME")
+      ->group("Insight");
   run.add_flag("--strace{-}", raw.strace,
                "Each system call, on standard error; --strace=FILE into a file")
       ->group("Insight");
@@ -161,6 +167,11 @@ std::expected<RunOptions, Exit> checked(const RawRun& raw, std::vector<std::stri
   const auto report = checked_format("--report ", raw.report, "text or json");
   if (!report) return std::unexpected(report.error());
   options.report = *report;
+  if (raw.view == "windows") {
+    options.view = KernelView::kWindows;
+  } else if (!raw.view.empty()) {
+    return std::unexpected(complain(fmt::format("--view {}: no such view: use windows", raw.view)));
+  }
   auto explain_at = checked_explain(raw.explain_at);
   if (!explain_at) return std::unexpected(explain_at.error());
   options.explain_at = std::move(*explain_at);

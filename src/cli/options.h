@@ -22,6 +22,9 @@ namespace gonzo {
 
 enum class StatsFormat : std::uint8_t { kNone, kText, kJson };
 
+/// In whose terms the machine is told.
+enum class KernelView : std::uint8_t { kWindows };
+
 /// What is to be explained, and when.
 struct ExplainRequest {
   std::vector<int> signals;         ///< the address that one of these has, when it ends a process
@@ -36,7 +39,8 @@ struct RunOptions {
   ExplainRequest explain_at;
   StatsFormat report = StatsFormat::kNone;  ///< of all memory
   bool control = false;                     ///< answers gonzo explain
-  std::optional<std::string> strace;        ///< a file, or "-" for standard error
+  std::optional<KernelView> view;
+  std::optional<std::string> strace;  ///< a file, or "-" for standard error
   unsigned fault_around = 16;
   std::uint64_t fail_frame = 0;  ///< fail the Nth allocation of a frame; 0: none
   unsigned evict_every = 0;      ///< evict pages before each Nth fault; 0: when memory is short
