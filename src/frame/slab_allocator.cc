@@ -113,6 +113,7 @@ SlabCache& SlabAllocator::add_cache(const SlabCache::Config& config) {
 std::vector<SlabCache*> SlabAllocator::all() const {
   const LockGuard guard(lock_);
   std::vector<SlabCache*> result;
+  result.reserve(caches_.size());
   for (const auto& cache : caches_) result.push_back(cache.get());
   return result;
 }

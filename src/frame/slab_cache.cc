@@ -285,6 +285,7 @@ Pfn SlabCache::slab_of(const FrameAllocator& frames, const void* object) {
 }
 
 SlabCache* SlabCache::cache_of(const Frame& slab) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a descriptor's word has many uses
   return reinterpret_cast<SlabCache*>(static_cast<std::uintptr_t>(frame_swap_slot(slab)));
 }
 

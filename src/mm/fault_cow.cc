@@ -93,10 +93,10 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
     context.slot.store(written(context.entry));
   }
 
-  const bool is_lone = context.vma.has(vm_flags::kPfnMap) ||
-                       (counted && !reuse &&
-                        frames_.frame(context.entry.pfn()).state != FrameState::kAnonymous &&
-                        !is_beside_own(context));
+  const bool is_lone =
+      context.vma.has(vm_flags::kPfnMap) ||
+      (counted && !reuse && frames_.frame(context.entry.pfn()).state != FrameState::kAnonymous &&
+       !is_beside_own(context));
   const AddressRange block = context.block(is_lone ? 1 : copy_block_pages());
   std::array<CopySlot, kMaxCopyRun> storage;
   const std::span<CopySlot> slots = std::span(storage).first(block.pages());

@@ -214,8 +214,8 @@ Result<VmaAttributes> AddressSpace::map_attributes(const MapRequest& request,
     attributes.page_offset = request.offset >> kPageShift;
   }
   GONZO_ASSIGN(flags, type_flags(request, flags));
-  const bool reserves_nothing = (request.flags & MAP_NORESERVE) != 0 &&
-                                manager_.commitments().policy() != Overcommit::kNever;
+  const bool reserves_nothing =
+      (request.flags & MAP_NORESERVE) != 0 && manager_.commitments().policy() != Overcommit::kNever;
   if (reserves_nothing || request.charging == Charging::kCallers) flags |= kNoReserve;
   attributes.flags = flags;
   return attributes;

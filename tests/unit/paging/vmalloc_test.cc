@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ std::uint64_t first_address(PagingFormat format, std::uint64_t memory) {
 class WatchingCache final : public TranslationCache {
  public:
   void invalidate(AddressRange range, Stricter what) override {
+    const std::lock_guard guard(lock_);
     ranges.push_back(range);
     all_gone = all_gone && what == Stricter::kGone;
     frames_then.push_back(frames->stats().by_state[static_cast<int>(FrameState::kVmalloc)]);
@@ -41,6 +43,9 @@ class WatchingCache final : public TranslationCache {
   std::vector<AddressRange> ranges;
   std::vector<std::uint64_t> frames_then;
   bool all_gone = true;
+
+ private:
+  std::mutex lock_;
 };
 
 class VmallocTest : public testing::TestWithParam<FormatFacts> {
