@@ -46,10 +46,10 @@ void append_process(std::string& text, const WindowsView& view, std::size_t widt
                  counts.minor_faults + counts.major_faults, counts.major_faults);
 }
 
-void append_vad(std::string& text, const VadReport& vad, bool is_avl, std::size_t width) {
+void append_vad(std::string& text, const VadTree& tree, const VadReport& vad, std::size_t width) {
   constexpr std::size_t kFront = 61;
-  std::string line = is_avl ? fmt::format("{:>4} {:>+2}", vad.level, vad.balance)
-                            : fmt::format("{:>4} {:>2}", "-", "-");
+  std::string line = tree.is_avl() ? fmt::format("{:>4} {:>+2}", vad.level, vad.balance)
+                                   : fmt::format("{:>4} {:>2}", "-", "-");
   fmt::format_to(std::back_inserter(line), " {:>9x} {:>9x} {:>6} {:<7} {:<17}",
                  vad.range.start.page_number(), vad.range.end.page_number() - 1, vad.commit,
                  type_name(vad.type), vad.protection());
@@ -57,13 +57,13 @@ void append_vad(std::string& text, const VadReport& vad, bool is_avl, std::size_
     const std::string name = vad.name.substr(vad.name.rfind('/') + 1);
     // In a narrow window the name has a line of its own.
     if (width >= kFront + 12) {
-      line += " " + shortened(name, width - kFront);
+      line.append(" ").append(shortened(name, width - kFront));
     } else {
-      line += "\n          " + shortened(name, width - 10);
+      line.append("\n          ").append(shortened(name, width - 10));
     }
   }
   line.erase(line.find_last_not_of(' ') + 1);
-  text += line + "\n";
+  text.append(line).append("\n");
 }
 
 void append_vads(std::string& text, const VadTree& tree, std::size_t width) {
@@ -83,7 +83,7 @@ void append_vads(std::string& text, const VadTree& tree, std::size_t width) {
                  "Start", "End", "Commit", "Type", "Protection");
   std::uint64_t commit = 0;
   for (const VadReport& vad : tree.vads) {
-    append_vad(text, vad, tree.is_avl(), width);
+    append_vad(text, tree, vad, width);
     commit += vad.commit;
   }
   fmt::format_to(std::back_inserter(text), "  Total VADs: {}, {} pages of commit\n",
