@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -24,9 +25,7 @@ void find_block(const FrameAllocator& frames, FrameReport& report) {
   }
 }
 
-}  // namespace
-
-FrameReport report_frame(const FrameAllocator& frames, Pfn pfn) {
+FrameReport report_in(const FrameAllocator& frames, Pfn pfn, ZoneKind zone) {
   const Frame& frame = frames.frame(pfn);
   FrameReport report{.pfn = pfn,
                      .state = peek_state(frame),
@@ -35,16 +34,40 @@ FrameReport report_frame(const FrameAllocator& frames, Pfn pfn) {
                      .flags = frame.flags.load(std::memory_order_relaxed),
                      .live_entries = frame.live_entries.load(std::memory_order_relaxed),
                      .origin = frame_origin(frame),
-                     .index = frame_index(frame)};
+                     .index = frame_index(frame),
+                     .zone = zone};
   if (report.has(frame_flags::kSwapCached)) report.swap_slot = frame_swap_slot(frame);
   if (report.state != FrameState::kVirgin) find_block(frames, report);
+  return report;
+}
+
+}  // namespace
+
+FrameReport report_frame(const FrameAllocator& frames, Pfn pfn) {
+  ZoneKind kind = ZoneKind::kNormal;
   std::array<ZoneStats, 3> storage;
   for (const ZoneStats& zone : frames.zone_stats(storage)) {
     if (pfn.value >= zone.start.value && pfn.value - zone.start.value < zone.spanned) {
-      report.zone = zone.kind;
+      kind = zone.kind;
     }
   }
-  return report;
+  return report_in(frames, pfn, kind);
+}
+
+void report_blocks(const FrameAllocator& frames,
+                   FunctionRef<void(const FrameReport& first, std::uint64_t count)> visit) {
+  std::array<ZoneStats, 3> storage;
+  for (const ZoneStats& zone : frames.zone_stats(storage)) {
+    const Pfn unused = zone.start + (zone.spanned - zone.virgin);
+    for (Pfn pfn = zone.start; pfn < unused;) {
+      const FrameReport frame = report_in(frames, pfn, zone.kind);
+      const std::uint64_t block = frame.block == pfn ? std::uint64_t{1} << frame.order : 1;
+      const std::uint64_t count = std::min<std::uint64_t>(block, unused.value - pfn.value);
+      visit(frame, count);
+      pfn = pfn + count;
+    }
+    visit({.pfn = unused, .zone = zone.kind}, zone.virgin);
+  }
 }
 
 }  // namespace gonzo

@@ -49,19 +49,6 @@ void append_run(FrameMap& map, Pfn first, std::uint64_t frames, FrameUse use) {
   }
 }
 
-/// What was used of a zone: block by block, for only a block's first frame tells.
-void add_used(FrameMap& map, const FrameAllocator& frames, Pfn start, Pfn end) {
-  for (Pfn pfn = start; pfn < end;) {
-    const FrameReport frame = report_frame(frames, pfn);
-    const bool heads_block = frame.block == pfn;
-    const std::uint64_t size = std::min<std::uint64_t>(
-        heads_block ? std::uint64_t{1} << frame.order : 1, end.value - pfn.value);
-    append_run(map, pfn, size, use_of(frame));
-    if (frame.maps > 1) ++map.shared[frame.maps];
-    pfn = pfn + size;
-  }
-}
-
 /// How often each use occurs in the cells of one row.
 struct Cell {
   std::array<std::uint64_t, kFrameUses> frames{};
@@ -143,12 +130,10 @@ std::string_view use_name(FrameUse use) {
 
 FrameMap FrameMap::of(const FrameAllocator& frames) {
   FrameMap map;
-  std::array<ZoneStats, 3> storage;
-  for (const ZoneStats& zone : frames.zone_stats(storage)) {
-    const Pfn unused = zone.start + (zone.spanned - zone.virgin);
-    add_used(map, frames, zone.start, unused);
-    append_run(map, unused, zone.virgin, FrameUse::kUnused);
-  }
+  report_blocks(frames, [&map](const FrameReport& frame, std::uint64_t count) {
+    append_run(map, frame.pfn, count, use_of(frame));
+    if (frame.maps > 1) ++map.shared[frame.maps];
+  });
   return map;
 }
 

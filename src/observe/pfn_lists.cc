@@ -1,7 +1,5 @@
 #include "observe/pfn_lists.h"
 
-#include <algorithm>
-
 namespace gonzo {
 namespace {
 
@@ -50,29 +48,16 @@ PfnList list_of(const FrameReport& frame) {
   }
 }
 
-/// Block by block, for only a block's first frame tells.
 PfnLists PfnLists::count(const FrameAllocator& frames) {
   PfnLists lists;
-  const auto add = [&](const FrameReport& frame, std::uint64_t count) {
+  report_blocks(frames, [&lists](const FrameReport& frame, std::uint64_t count) {
     const PfnList list = list_of(frame);
     lists.frames.at(static_cast<std::size_t>(list)) += count;
     if (list == PfnList::kActive) {
       lists.active.at(static_cast<std::size_t>(use_of(frame))) += count;
     }
     lists.total += count;
-  };
-  std::array<ZoneStats, 3> storage;
-  for (const ZoneStats& zone : frames.zone_stats(storage)) {
-    const Pfn unused = zone.start + (zone.spanned - zone.virgin);
-    for (Pfn pfn = zone.start; pfn < unused;) {
-      const FrameReport frame = report_frame(frames, pfn);
-      const std::uint64_t block = frame.block == pfn ? std::uint64_t{1} << frame.order : 1;
-      const std::uint64_t count = std::min<std::uint64_t>(block, unused.value - pfn.value);
-      add(frame, count);
-      pfn = pfn + count;
-    }
-    add({}, zone.virgin);
-  }
+  });
   return lists;
 }
 

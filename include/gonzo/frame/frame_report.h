@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <gonzo/base/address.h>
+#include <gonzo/base/function_ref.h>
 #include <gonzo/frame/frame_allocator.h>
 
 namespace gonzo {
@@ -27,5 +28,11 @@ struct FrameReport {
 /// `pfn` is one of the machine's. Thread-safe; of a frame that changes hands meanwhile the parts
 /// may be of either life.
 FrameReport report_frame(const FrameAllocator& frames, Pfn pfn);
+
+/// All of memory, zone by zone, in order: each block's first frame with the number of frames that
+/// it speaks for, and at a zone's end what was never used, in one piece that may be empty. As
+/// report_frame().
+void report_blocks(const FrameAllocator& frames,
+                   FunctionRef<void(const FrameReport& first, std::uint64_t count)> visit);
 
 }  // namespace gonzo
