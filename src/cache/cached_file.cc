@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/pages.h"
+#include "frame/object_memory.h"
 #include <gonzo/base/check.h>
 #include <gonzo/cache/cached_file.h>
 
@@ -22,20 +23,25 @@ CacheCounts& CacheCounts::operator+=(const CacheCounts& other) {
 }
 
 CachedFile::CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file,
-                       const FileStatus& status, ReadAheadLimits limits, CommitCharge charge,
-                       ObjectRegistry* objects)
+                       const FileStatus& status, Config config)
     : frames_(frames),
-      objects_(objects),
-      number_(objects != nullptr ? objects->enter(*this) : 0),
+      objects_(config.objects),
+      memory_(config.memory),
+      number_(objects_ != nullptr ? objects_->enter(*this) : 0),
       is_memory_(file->is_memory()),
       file_(std::move(file)),
       size_(status.size),
       writer_(file_->is_writable() ? file_ : nullptr),
       stamp_(status),
-      read_ahead_(limits),
-      charge_(std::move(charge)) {
+      read_ahead_(config.read_ahead),
+      charge_(std::move(config.charge)) {
+  const ReadAheadLimits& limits = config.read_ahead;
   GONZO_CHECK(limits.around_pages != 0 && limits.around_pages <= ReadAheadLimits::kMostPages &&
               limits.stream_pages <= ReadAheadLimits::kMostPages);
+}
+
+void CachedFile::operator delete(CachedFile* file, std::destroying_delete_t) {
+  end_object(file, file->memory_);
 }
 
 CachedFile::~CachedFile() {

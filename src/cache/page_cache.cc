@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cache/pages.h"
+#include "frame/object_memory.h"
 #include <gonzo/cache/page_cache.h>
 
 namespace gonzo {
@@ -11,13 +12,21 @@ PageCache::~PageCache() { std::ignore = sync_all(); }
 
 Result<CachedFileRef> PageCache::open(std::shared_ptr<BackingFile> file) {
   const FileIdentity identity = file->identity();
+  // Before the lock: for want of frames shrink() is called.
+  GONZO_ASSIGN(CachedFile* const allocated, allocate_object<CachedFile>(config_.file_cache));
+  const auto give_back = [this](CachedFile* memory) { free_object(memory, config_.file_cache); };
+  std::unique_ptr<CachedFile, decltype(give_back)> memory(allocated, give_back);
   LockGuard guard(lock_);
   auto found = table_.find(identity);
   if (found == table_.end()) {
     GONZO_ASSIGN(const FileStatus status, file->status());
     if (config_.most_files != 0) forget_idle_over(config_.most_files - 1);
-    CachedFileRef created(new CachedFile(frames_, std::move(file), status, config_.read_ahead,
-                                         CommitCharge(config_.commitments), config_.objects));
+    CachedFileRef created(::new (memory.release())
+                              CachedFile(frames_, std::move(file), status,
+                                         {.read_ahead = config_.read_ahead,
+                                          .charge = CommitCharge(config_.commitments),
+                                          .objects = config_.objects,
+                                          .memory = config_.file_cache}));
     found = table_.emplace(identity, Slot{.file = std::move(created)}).first;
   } else if (is_idle(found->second)) {
     GONZO_TRY(found->second.file->reopen(std::move(file)));

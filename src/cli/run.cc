@@ -74,8 +74,9 @@ std::string check_machine([[maybe_unused]] System& system) {
 }
 
 Result<void> start_first(System& system, const std::shared_ptr<Process>& process,
-                         const ExecResult& at) {
+                         const ExecResult& at, std::uint64_t fail_frame) {
   GONZO_ASSIGN(std::shared_ptr<Task> task, Task::create(*process, kFirstProcess, at));
+  system.frames().fail_nth(fail_frame);
   system.processes().add_first(process, controlling_terminal());
   process->start_cpu_limit();
   system.processes().add_task(task);
@@ -119,8 +120,8 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
     say(fmt::format("{}: killed by {}", start.error().text, signal_name(start.error().signal)));
     return 128 + start.error().signal;
   }
-  system.frames().fail_nth(options.fail_frame);
-  if (const auto started = start_first(system, std::move(*process), *start); !started) {
+  const auto started = start_first(system, std::move(*process), *start, options.fail_frame);
+  if (!started) {
     return own_failure("cannot make a thread", started.error());
   }
   signals->wait_for_end();

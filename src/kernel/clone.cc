@@ -100,7 +100,7 @@ class Cloning {
     }
     Process& process = is_thread ? parent_.process() : *child_;
     GONZO_ASSIGN(auto thread, copy_thread(parent_, process, request_));
-    task_ = std::make_shared<Task>(process, id_, std::move(thread));
+    GONZO_ASSIGN(task_, Task::create(process, id_, std::move(thread)));
     inherit(*task_, parent_, request_);
     return {};
   }

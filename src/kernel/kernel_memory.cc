@@ -1,6 +1,34 @@
 #include "kernel/kernel_memory.h"
 
+#include "kernel/open_file.h"
+#include "kernel/process.h"
+#include "kernel/task.h"
+#include <gonzo/cache/cached_file.h>
+#include <gonzo/mm/address_space.h>
+#include <gonzo/vma/vma.h>
+
 namespace gonzo {
+namespace {
+
+template <typename T>
+SlabCache& add_cache_of(SlabAllocator& slabs, const char* name,
+                        SlabKind kind = SlabKind::kUnreclaimable) {
+  return slabs.add_cache({.name = name, .bytes = sizeof(T), .alignment = alignof(T), .kind = kind});
+}
+
+}  // namespace
+
+/// By the names that Linux gives to caches of the same.
+KernelMemory::KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format)
+    : frames_(frames),
+      slabs_(frames),
+      area_cache_(add_cache_of<Vma>(slabs_, "vm_area_struct")),
+      space_cache_(add_cache_of<AddressSpace>(slabs_, "mm_struct")),
+      task_cache_(add_cache_of<Task>(slabs_, "task_struct")),
+      process_cache_(add_cache_of<Process>(slabs_, "signal_cache")),
+      open_file_cache_(add_cache_of<OpenFile>(slabs_, "filp")),
+      cached_file_cache_(add_cache_of<CachedFile>(slabs_, "inode_cache", SlabKind::kReclaimable)),
+      format_(format) {}
 
 std::string KernelMemory::verify() const {
   if (std::string wrong = slabs_.verify(); !wrong.empty()) return wrong;

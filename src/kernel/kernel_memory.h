@@ -22,10 +22,16 @@ class KernelMemory {
  public:
   /// `format`: of the kernel itself; none: that of the first program, whose page tables are the
   /// first to carry a kernel's half.
-  KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format)
-      : frames_(frames), slabs_(frames), format_(format) {}
+  KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format);
 
   SlabAllocator& slabs() { return slabs_; }
+  // Of objects for a Vma, an AddressSpace, a Task, a Process, an OpenFile and a CachedFile.
+  SlabCache& area_cache() { return area_cache_; }
+  SlabCache& space_cache() { return space_cache_; }
+  SlabCache& task_cache() { return task_cache_; }
+  SlabCache& process_cache() { return process_cache_; }
+  SlabCache& open_file_cache() { return open_file_cache_; }
+  SlabCache& cached_file_cache() { return cached_file_cache_; }
 
   /// What all page tables of a format share. ENOMEM.
   Result<KernelHalf*> half(PagingFormat format) GONZO_EXCLUDES(lock_);
@@ -42,6 +48,12 @@ class KernelMemory {
 
   FrameAllocator& frames_;
   SlabAllocator slabs_;
+  SlabCache& area_cache_;
+  SlabCache& space_cache_;
+  SlabCache& task_cache_;
+  SlabCache& process_cache_;
+  SlabCache& open_file_cache_;
+  SlabCache& cached_file_cache_;
   /// No processor caches what only the kernel may use: guests run as users, and the kernel's own
   /// accesses walk the tables each time.
   NoTranslationCache translations_;

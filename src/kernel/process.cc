@@ -7,7 +7,9 @@
 #include <csignal>
 #include <ctime>
 
+#include "frame/object_memory.h"
 #include "kernel/host_futex.h"
+#include "kernel/kernel_memory.h"
 #include "kernel/privilege.h"
 #include "kernel/system.h"
 #include "kernel/task.h"
@@ -35,13 +37,24 @@ void set_numbers(const ResourceLimits& limits, AddressSpaceLimits& to) {
   to.hard_data = limits[RLIMIT_DATA].hard;
 }
 
+SlabCache* cache_of(System& system) { return &system.kernel_memory().process_cache(); }
+
 }  // namespace
 
 Process::Process(System& system, int pid) : system_(system), pid_(pid), started_at_(since_boot()) {}
 
+Result<std::unique_ptr<Process>> Process::create_bare(System& system, int pid) {
+  GONZO_ASSIGN(Process* const memory, allocate_object<Process>(cache_of(system)));
+  return std::unique_ptr<Process>(::new (memory) Process(system, pid));
+}
+
+void Process::operator delete(Process* process, std::destroying_delete_t) {
+  end_object(process, cache_of(process->system()));
+}
+
 Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
                                                  const Inheritance& inheritance) {
-  std::unique_ptr<Process> process(new Process(system, pid));
+  GONZO_ASSIGN(std::unique_ptr<Process> process, create_bare(system, pid));
   {
     const LockGuard guard(process->limits_lock_);
     process->limits_ = inheritance.limits;
@@ -61,7 +74,7 @@ Result<std::unique_ptr<Process>> Process::create(System& system, int pid,
 }
 
 Result<std::unique_ptr<Process>> Process::fork(int pid, const ProcessSharing& sharing) {
-  std::unique_ptr<Process> child(new Process(system_, pid));
+  GONZO_ASSIGN(std::unique_ptr<Process> child, create_bare(system_, pid));
   const ResourceLimits limits = this->limits();
   {
     const LockGuard guard(child->limits_lock_);

@@ -63,6 +63,7 @@ class Process : public std::enable_shared_from_this<Process> {
   /// A child of this one, without tasks and not in the process table yet. ENOMEM, EAGAIN.
   Result<std::unique_ptr<Process>> fork(int pid, const ProcessSharing& sharing);
   ~Process();
+  static void operator delete(Process* process, std::destroying_delete_t);
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
@@ -173,6 +174,8 @@ class Process : public std::enable_shared_from_this<Process> {
 
  private:
   Process(System& system, int pid);
+  /// Without anything. ENOMEM.
+  static Result<std::unique_ptr<Process>> create_bare(System& system, int pid);
   void wake_all() GONZO_REQUIRES(lock_);
   void wake_stopped() GONZO_REQUIRES(lock_);
 

@@ -75,7 +75,11 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
                                                         .growth = system->arena_.get()}));
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
   system->kernel_memory_ = std::make_unique<KernelMemory>(*system->frames_, config.paging);
-  GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, config.memory));
+  KernelMemory& own = *system->kernel_memory_;
+  MemoryManager::Config memory = config.memory;
+  memory.area_cache = &own.area_cache();
+  memory.space_cache = &own.space_cache();
+  GONZO_ASSIGN(system->memory_, MemoryManager::create(*system->frames_, memory));
   system->devices_ = std::make_unique<DeviceTable>();
   system->processes_ = std::make_unique<ProcessTable>();
   system->tasks_ = std::make_unique<TaskThreads>();
@@ -83,7 +87,8 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   GONZO_TRY(system->set_up_reclaim(config));
   system->page_cache_ = std::make_unique<PageCache>(
       *system->frames_, PageCache::Config{.commitments = &system->memory_->commitments(),
-                                          .objects = &system->memory_->objects()});
+                                          .objects = &system->memory_->objects(),
+                                          .file_cache = &own.cached_file_cache()});
   system->shared_memory_ = std::make_unique<ShmNamespace>(*system->memory_);
   system->flusher_ =
       std::make_unique<Flusher>(*system->memory_, *system->page_cache_, Flusher::Limits{});
@@ -142,7 +147,6 @@ std::string System::shut_down() {
   }
   devices_.reset();
   if (std::string wrong = kernel_memory_->verify(); !wrong.empty()) return wrong;
-  kernel_memory_.reset();
   shared_memory_.reset();
   page_cache_.reset();
   machine_.reset();
@@ -150,6 +154,7 @@ std::string System::shut_down() {
   reclaimer_.reset();
   swap_.reset();
   memory_.reset();
+  kernel_memory_.reset();
   frames_->drain();
   return frames_->check_all_free();
 }

@@ -115,13 +115,13 @@ class System {
   std::unique_ptr<Arena> arena_;  // destroyed last
   std::unique_ptr<MemoryPressure> pressure_;
   std::unique_ptr<FrameAllocator> frames_;
+  std::unique_ptr<KernelMemory> kernel_memory_;
   std::unique_ptr<SwapSpace> swap_;
   std::unique_ptr<MemoryManager> memory_;
   std::unique_ptr<Reclaimer> reclaimer_;
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
   std::unique_ptr<Machine> machine_;
-  std::unique_ptr<KernelMemory> kernel_memory_;
   std::unique_ptr<DeviceTable> devices_;
   Mutex shared_frames_lock_;
   std::unique_ptr<Vdso> vdso_ GONZO_GUARDED_BY(shared_frames_lock_);

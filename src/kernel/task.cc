@@ -3,6 +3,8 @@
 #include <csignal>
 #include <utility>
 
+#include "frame/object_memory.h"
+#include "kernel/kernel_memory.h"
 #include "kernel/kick.h"
 
 namespace gonzo {
@@ -11,12 +13,25 @@ namespace {
 constexpr pid_t kEnded = -1;
 constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
 
+SlabCache* cache_of(System& system) { return &system.kernel_memory().task_cache(); }
+
 }  // namespace
+
+Result<std::unique_ptr<Task>> Task::create(Process& process, int tid,
+                                           std::unique_ptr<MachineThread> thread) {
+  GONZO_ASSIGN(Task* const memory, allocate_object<Task>(cache_of(process.system())));
+  return std::unique_ptr<Task>(::new (memory) Task(process, tid, std::move(thread)));
+}
+
+void Task::operator delete(Task* task, std::destroying_delete_t) {
+  // The process may end with its last task.
+  end_object(task, cache_of(task->process().system()));
+}
 
 Result<std::unique_ptr<Task>> Task::create(Process& process, int tid, const ExecResult& start) {
   GONZO_ASSIGN(auto thread, process.system().machine().create_thread(process.machine_space(),
                                                                      start.registers()));
-  auto task = std::make_unique<Task>(process, tid, std::move(thread));
+  GONZO_ASSIGN(auto task, create(process, tid, std::move(thread)));
   task->set_credentials(Credentials::current());
   if (!process.attach(*task)) return fail(Errno::kAgain);
   return task;

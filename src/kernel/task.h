@@ -31,9 +31,11 @@ class Task {
  public:
   /// A thread on the process's machine that starts where exec said. EAGAIN, ENOMEM.
   static Result<std::unique_ptr<Task>> create(Process& process, int tid, const ExecResult& start);
-  /// `thread` may be null in tests that never run the task.
-  Task(Process& process, int tid, std::unique_ptr<MachineThread> thread);
+  /// The same on `thread`, which may be null in tests that never run the task. ENOMEM.
+  static Result<std::unique_ptr<Task>> create(Process& process, int tid,
+                                              std::unique_ptr<MachineThread> thread);
   ~Task();
+  static void operator delete(Task* task, std::destroying_delete_t);
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
@@ -126,6 +128,8 @@ class Task {
   bool no_new_privileges = false;                  ///< PR_SET_NO_NEW_PRIVS; exec gives none anyway
 
  private:
+  Task(Process& process, int tid, std::unique_ptr<MachineThread> thread);
+
   std::shared_ptr<Process> kept_;  // destroyed last
   Process& process_;
   std::atomic<int> tid_;

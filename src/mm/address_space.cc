@@ -1,6 +1,8 @@
 // Birth, death and what others may ask. Linux: mm_init, exit_mmap.
 #include <algorithm>
 
+#include "frame/object_memory.h"
+#include "mm/area_stock.h"
 #include "mm/layout.h"
 #include <gonzo/frame/frame_owner.h>
 #include <gonzo/mm/address_space.h>
@@ -12,7 +14,14 @@ Result<std::unique_ptr<AddressSpace>> AddressSpace::create(MemoryManager& manage
                                                            const Config& config) {
   GONZO_ASSIGN(std::unique_ptr<PageTable> table,
                PageTable::create(manager.frames(), config.format, config.kernel_half));
-  return std::unique_ptr<AddressSpace>(new AddressSpace(manager, cache, config, std::move(table)));
+  GONZO_ASSIGN(AddressSpace* const memory,
+               allocate_object<AddressSpace>(manager.config().space_cache));
+  return std::unique_ptr<AddressSpace>(::new (memory)
+                                           AddressSpace(manager, cache, config, std::move(table)));
+}
+
+void AddressSpace::operator delete(AddressSpace* space, std::destroying_delete_t) {
+  end_object(space, space->manager_.config().space_cache);
 }
 
 AddressSpace::AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
@@ -23,6 +32,7 @@ AddressSpace::AddressSpace(MemoryManager& manager, TranslationCache& cache, cons
       config_(config),
       table_(std::move(table)),
       areas_(make_vma_index(config.index)),
+      area_stock_(std::make_unique<AreaStock>(manager.config().area_cache)),
       limits_(config.limits) {
   if (config_.mmap_base == VirtAddr()) {
     config_.mmap_base = mmap_base(map_window(*table_), config.limits.stack, guard_bytes());

@@ -1,6 +1,5 @@
 // Making, cutting and joining areas. Linux: mm/vma.c.
-#include <memory>
-
+#include "mm/area_stock.h"
 #include <gonzo/base/check.h>
 #include <gonzo/mm/address_space.h>
 
@@ -53,26 +52,32 @@ Lineage reusable_lineage(const Vma& of) {
 
 }  // namespace
 
+Result<void> AddressSpace::reserve_areas(unsigned count) {
+  GONZO_TRY(area_stock_->reserve(count));
+  return areas_->reserve(count);
+}
+
 Vma& AddressSpace::insert_area(AddressRange range, VmaAttributes attributes) {
-  auto vma = std::make_unique<Vma>(range, std::move(attributes));
-  if (vma->object() != nullptr) vma->object()->area_opened({vma->flags(), config_.owner});
-  areas_->insert(*vma);
-  if (vma->is_anonymous()) {
-    if (vma->page_index(range.start) != range.start.page_number()) has_moved_areas_ = true;
+  Vma& vma = area_stock_->make(range, std::move(attributes));
+  if (vma.object() != nullptr) vma.object()->area_opened({vma.flags(), config_.owner});
+  areas_->insert(vma);
+  if (vma.is_anonymous()) {
+    if (vma.page_index(range.start) != range.start.page_number()) has_moved_areas_ = true;
   } else {
-    if (areas_of(*vma->object()).empty()) vma->object()->add_mapper(*this);
-    object_areas_.insert(*vma);
+    if (areas_of(*vma.object()).empty()) vma.object()->add_mapper(*this);
+    object_areas_.insert(vma);
   }
-  return *vma.release();
+  return vma;
 }
 
 void AddressSpace::erase_area(Vma& vma) {
   areas_->erase(vma);
-  const std::unique_ptr<Vma> owner(&vma);
-  if (vma.object() == nullptr) return;
-  object_areas_.erase(object_areas_.iterator_to(vma));
-  if (areas_of(*vma.object()).empty()) vma.object()->remove_mapper(*this);
-  vma.object()->area_closed({vma.flags(), config_.owner});
+  if (vma.object() != nullptr) {
+    object_areas_.erase(object_areas_.iterator_to(vma));
+    if (areas_of(*vma.object()).empty()) vma.object()->remove_mapper(*this);
+    vma.object()->area_closed({vma.flags(), config_.owner});
+  }
+  area_stock_->destroy(vma);
 }
 
 void AddressSpace::erase_all_areas() {
@@ -116,7 +121,7 @@ Vma& AddressSpace::cut_area(Vma& vma, VirtAddr at) {
 Result<Vma*> AddressSpace::split_area(Vma& vma, VirtAddr at) {
   if (areas_->size() >= manager_.config().max_map_count) return fail(Errno::kNoMem);
   if (vma.is_special()) return fail(Errno::kInval);
-  GONZO_TRY(areas_->reserve(1));
+  GONZO_TRY(reserve_areas(1));
   return &cut_area(vma, at);
 }
 

@@ -38,7 +38,7 @@ VirtAddr AddressSpace::brk_locked(VirtAddr request) {
   } else if (to > from) {
     const std::uint64_t flags = kDataFlags | vm_flags::kAccount | default_flags_;
     const std::uint64_t pages = (to - from) / kPageSize;
-    if (!can_grow_break(from, to) || !areas_->reserve(1) || !charge(pages)) return old;
+    if (!can_grow_break(from, to) || !reserve_areas(1) || !charge(pages)) return old;
     account(flags, static_cast<std::int64_t>(pages));
     const VmaAttributes attributes{.flags = flags, .page_offset = from.page_number()};
     // The heap grows its own area, not the program's data that ends where it starts (Linux:

@@ -9,13 +9,14 @@ Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache
   for (unsigned tries = 0;; ++tries) {
     auto made = try_fork(cache, owner);
     if (made || made.error() != Errno::kNoMem) return made;
-    // With frames for all tables, it was not for want of them.
-    constexpr std::uint64_t kSpare = 64;
-    if (frames_.stats().free > table_->table_frames() + kSpare ||
-        !manager_.make_room(config_.owner, tries)) {
-      return made;
-    }
+    if (!make_room_for_tables(table_->table_frames(), tries)) return made;
   }
+}
+
+/// With more than that free, it was not for want of frames.
+bool AddressSpace::make_room_for_tables(std::uint64_t frames, unsigned tries) {
+  constexpr std::uint64_t kSpare = 64;
+  return frames_.stats().free <= frames + kSpare && manager_.make_room(config_.owner, tries);
 }
 
 Result<std::unique_ptr<AddressSpace>> AddressSpace::try_fork(TranslationCache& cache, int owner) {
@@ -44,7 +45,7 @@ Result<void> AddressSpace::copy_areas(AddressSpace& child, AddressRange& tighten
     VmaAttributes attributes = vma->attributes();
     // Locks are not inherited (mlock(2)).
     attributes.flags &= ~(vm_flags::kLocked | vm_flags::kLockOnFault);
-    GONZO_TRY(child.areas_->reserve(1));
+    GONZO_TRY(child.reserve_areas(1));
     if (vma->has(vm_flags::kAccount)) {
       if (!manager_.commitments().charge(vma->pages(), claimant())) return fail(Errno::kNoMem);
       child.counts_.committed += vma->pages();

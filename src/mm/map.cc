@@ -5,6 +5,7 @@
 
 #include "mm/mmap_flags.h"
 #include "mm/protection.h"
+#include "mm/with_areas.h"
 #include <gonzo/cache/shared_memory.h>
 #include <gonzo/mm/address_space.h>
 
@@ -159,14 +160,12 @@ Result<VirtAddr> AddressSpace::map(MapRequest request) {
     request.length = (request.length + huge_page - 1) & ~(huge_page - 1);
   }
 
-  Result<VirtAddr> start;
   bool wanted = (request.flags & MAP_LOCKED) != 0 ||
                 (request.flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
-  {
-    const LockGuard guard(lock_);
-    start = map_locked(request);
+  const auto start = with_areas([&]() GONZO_REQUIRES(lock_) {
     wanted = wanted || (default_flags_ & kLocked) != 0;
-  }
+    return map_locked(request);
+  });
   if (start && wanted) populate({*start, *start + page_ceil(request.length)});
   return start;
 }
@@ -233,7 +232,7 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
     if (vma->has(kAccount)) replaced_charged += overlap;
   }
   GONZO_TRY(check_unmap(range));
-  GONZO_TRY(areas_->reserve(5));  // two cuts, two that unmapping asks for, one for itself
+  GONZO_TRY(reserve_areas(5));  // two cuts, two that unmapping asks for, one for itself
   // Linux cuts before it looks at the limits, and leaves the cuts when they refuse.
   for (const VirtAddr edge : {range.start, range.end}) {
     Vma* vma = area_holding(edge);

@@ -16,7 +16,7 @@ Result<VirtAddr> AddressSpace::map_special(VirtAddr start, std::span<const Speci
   if (length == 0) return fail(Errno::kInval);
   GONZO_ASSIGN(start, place(start, length, start == VirtAddr() ? 0 : MAP_FIXED));
   if (!is_free({start, start + length})) return fail(Errno::kNoMem);
-  GONZO_TRY(areas_->reserve(static_cast<unsigned>(areas.size())));
+  GONZO_TRY(reserve_areas(static_cast<unsigned>(areas.size())));
 
   VirtAddr at = start;
   for (const SpecialArea& area : areas) {
@@ -43,7 +43,7 @@ Result<void> AddressSpace::map_stack(VirtAddr top, std::uint64_t bytes, bool exe
   if (executable) flags |= vm_flags::kExec;
   const auto pages = static_cast<std::int64_t>(range.pages());
   if (!may_expand(flags, pages)) return fail(Errno::kNoMem);
-  GONZO_TRY(areas_->reserve(1));
+  GONZO_TRY(reserve_areas(1));
   GONZO_TRY(charge(range.pages()));
   account(flags, pages);
   insert_area(range, {.flags = flags, .page_offset = range.start.page_number()});

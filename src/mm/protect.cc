@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "mm/protection.h"
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -39,8 +40,12 @@ Result<void> AddressSpace::protect(VirtAddr start, std::uint64_t length, int pro
   const VirtAddr end = start + page_ceil(length);
   if (end <= start) return fail(Errno::kNoMem);
   if ((protection & ~kKnownProtection) != 0) return fail(Errno::kInval);
+  return with_areas(
+      [&]() GONZO_REQUIRES(lock_) { return protect_range({start, end}, grows, protection); });
+}
 
-  const LockGuard guard(lock_);
+Result<void> AddressSpace::protect_range(AddressRange range, int grows, int protection) {
+  auto [start, end] = range;
   Vma* vma = areas_->find(start);
   if (vma == nullptr || vma->start() >= end) return fail(Errno::kNoMem);
   if ((grows & PROT_GROWSDOWN) != 0) {

@@ -196,7 +196,7 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
   const std::uint64_t charged = vma.has(kAccount) ? added >> kPageShift : 0;
   GONZO_TRY(charge(charged));
 
-  GONZO_TRY(areas_->reserve(3));  // the new area, and cuts of the old one
+  GONZO_TRY(reserve_areas(3));  // the new area, and cuts of the old one
 
   const Lineage lineage = vma.lineage();
   VmaAttributes attributes = vma.attributes();

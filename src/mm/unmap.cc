@@ -1,4 +1,5 @@
 // munmap(2). Linux: do_vmi_munmap, do_vmi_align_munmap (mm/vma.c).
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -10,8 +11,8 @@ Result<void> AddressSpace::unmap(VirtAddr start, std::uint64_t length) {
   const VirtAddr end = table_->user_end();
   if (!start.is_page_aligned() || start > end || length > end - start) return fail(Errno::kInval);
   if (length == 0) return fail(Errno::kInval);
-  const LockGuard guard(lock_);
-  return unmap_locked({start, start + page_ceil(length)});
+  return with_areas(
+      [&]() GONZO_REQUIRES(lock_) { return unmap_locked({start, start + page_ceil(length)}); });
 }
 
 Result<void> AddressSpace::unmap_tail(VirtAddr start, VirtAddr end) {
@@ -32,7 +33,7 @@ Result<void> AddressSpace::check_unmap(AddressRange range) {
     const bool sealed = vma->has(vm_flags::kSealed);
     if (!sealed && !(cut && vma->is_special())) continue;
     if (vma != first && starts_inside) {
-      GONZO_TRY(areas_->reserve(1));
+      GONZO_TRY(reserve_areas(1));
       cut_area(*first, range.start);
     }
     return fail(sealed ? Errno::kPerm : Errno::kInval);
@@ -42,7 +43,7 @@ Result<void> AddressSpace::check_unmap(AddressRange range) {
 
 Result<void> AddressSpace::unmap_locked(AddressRange range, Charges charges) {
   GONZO_TRY(check_unmap(range));
-  GONZO_TRY(areas_->reserve(2));  // a cut at either end
+  GONZO_TRY(reserve_areas(2));  // a cut at either end
   Vma* first = areas_->find(range.start);
   if (first == nullptr || first->start() >= range.end) return {};
   if (first->start() < range.start) first = &cut_area(*first, range.start);

@@ -39,12 +39,12 @@ std::int64_t dup_to(Call& call, CloseOnExec cloexec) {
 /// Two new host descriptors become the guest's, and their numbers are stored at `out`.
 std::int64_t hand_out_pair(Call& call, const std::array<int, 2>& host_fds, VirtAddr out,
                            CloseOnExec cloexec) {
-  const auto first = new_descriptor(call.files(), host_fds[0], cloexec);
+  const auto first = new_descriptor(call, host_fds[0], cloexec);
   if (!first) {
     ::close(host_fds[1]);
     return raw(first.error());
   }
-  const auto second = new_descriptor(call.files(), host_fds[1], cloexec);
+  const auto second = new_descriptor(call, host_fds[1], cloexec);
   const auto undo = [&](Errno error) {
     std::ignore = call.files().close(*first);
     if (second) std::ignore = call.files().close(*second);

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "kernel/file_table.h"
+#include "syscall/call.h"
 
 namespace gonzo {
 
-/// Takes `host_fd` over in any case. EMFILE.
-Result<int> new_descriptor(FileTable& files, int host_fd, CloseOnExec cloexec);
-Result<OpenFileRef> new_open_file(int host_fd);
+/// Takes `host_fd` over in any case. EMFILE, ENOMEM.
+Result<int> new_descriptor(Call& call, int host_fd, CloseOnExec cloexec);
+Result<OpenFileRef> new_open_file(Call& call, int host_fd);
 /// Out of the way of the guest's numbers: the new one.
 Result<int> move_or_close(int host_fd);
 

@@ -189,7 +189,7 @@ std::int64_t PassThrough::adopt_descriptor(std::int64_t host_fd) {
   const CloseOnExecFlag flag = call_.row.signature.close_on_exec;
   const bool wanted =
       flag.argument >= 0 && (call_[static_cast<unsigned>(flag.argument)] & flag.bit) != 0;
-  return raw(new_descriptor(call_.files(), static_cast<int>(host_fd),
+  return raw(new_descriptor(call_, static_cast<int>(host_fd),
                             wanted ? CloseOnExec::kYes : CloseOnExec::kNo));
 }
 

@@ -209,8 +209,7 @@ std::int64_t sys_recvmsg(Call& call) {
 
   const bool cloexec = (message->flags & MSG_CMSG_CLOEXEC) != 0;
   for_each_passed(host.header, [&](int& fd) {
-    const auto guest =
-        new_descriptor(call.files(), fd, cloexec ? CloseOnExec::kYes : CloseOnExec::kNo);
+    const auto guest = new_descriptor(call, fd, cloexec ? CloseOnExec::kYes : CloseOnExec::kNo);
     fd = guest ? *guest : -1;
     return true;
   });

@@ -191,7 +191,7 @@ Result<OpenFileRef> opened_file(Call& call, int host_fd, std::uint64_t flags) {
       std::ignore = processes.take_terminal(caller, id, ProcessTable::Taking::kIfFree);
     }
   }
-  return new_open_file(host_fd);
+  return new_open_file(call, host_fd);
 }
 
 }  // namespace gonzo

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 
@@ -18,6 +19,7 @@
 #include <gonzo/cache/read_ahead.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/frame/slab_cache.h>
 #include <gonzo/vma/mapped_object.h>
 
 namespace gonzo {
@@ -49,12 +51,18 @@ struct CacheCounts {
 /// Locks: writeback_lock_, then lock_. No I/O, waiting or allocation under lock_.
 class CachedFile final : public MappedObject {
  public:
-  /// `frames` outlives this, and `objects`, where reclaim finds it (null: it does not). `charge`:
-  /// empty; pages of a file in memory are added to it.
+  struct Config {
+    ReadAheadLimits read_ahead;
+    CommitCharge charge;      ///< empty; pages of a file in memory are added to it
+    ObjectRegistry* objects;  ///< where reclaim finds it; null: it does not
+    SlabCache* memory;        ///< what the object itself is of; null: the host's heap
+  };
+  /// `frames` outlives this, and what `config` points to.
   CachedFile(FrameAllocator& frames, std::shared_ptr<BackingFile> file, const FileStatus& status,
-             ReadAheadLimits limits, CommitCharge charge = {}, ObjectRegistry* objects = nullptr);
+             Config config);
   /// Writes dirty pages back; an error then has nobody left to hear it.
   ~CachedFile() override;
+  static void operator delete(CachedFile* file, std::destroying_delete_t);
 
   // MappedObject.
   /// kWrite marks the page dirty at once, as Linux's shared write fault does. Any error of the host
@@ -219,6 +227,7 @@ class CachedFile final : public MappedObject {
 
   FrameAllocator& frames_;
   ObjectRegistry* const objects_;
+  SlabCache* const memory_;
   const std::uint64_t number_;  ///< there
   const bool is_memory_;        ///< BackingFile::is_memory()
   /// Shared areas that are or may become writable; -1: sealed against them (Linux:

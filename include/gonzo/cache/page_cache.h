@@ -40,6 +40,9 @@ class PageCache {
     CommitLedger* commitments = nullptr;
     /// So that reclaim finds the files' pages; null: it does not. Outlives the files.
     ObjectRegistry* objects = nullptr;
+    /// Where files come from, of objects for a CachedFile; outlives them. Null: the host's heap
+    /// (Linux: inode_cachep).
+    SlabCache* file_cache = nullptr;
   };
 
   /// `frames` outlives this and every object that open() gave.

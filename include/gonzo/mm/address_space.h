@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -103,6 +104,8 @@ struct AddressSpaceCounts {
   std::uint64_t rss() const { return rss_anon + rss_file + rss_shmem; }
 };
 
+class AreaStock;
+
 class AddressSpace {
  public:
   struct Config {
@@ -129,6 +132,8 @@ class AddressSpace {
                                                       TranslationCache& cache,
                                                       const Config& config);
   ~AddressSpace();
+  /// To where create() had it from.
+  static void operator delete(AddressSpace* space, std::destroying_delete_t);
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
@@ -313,6 +318,8 @@ class AddressSpace {
   AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
                std::unique_ptr<PageTable> table);
 
+  /// After ENOMEM of what needs up to so many frames for tables, and areas; true: try again.
+  bool make_room_for_tables(std::uint64_t frames, unsigned tries) GONZO_EXCLUDES(lock_);
   Result<std::unique_ptr<AddressSpace>> try_fork(TranslationCache& cache, int owner)
       GONZO_EXCLUDES(lock_);
 
@@ -439,8 +446,11 @@ class AddressSpace {
   std::string verify_census(const Census& census);
 
   // Areas: mm/areas.cc. The index does not own; these do. None counts pages but modify_area's
-  // callers' account(). An area more needs areas_->reserve() before, where ENOMEM can still be
+  // callers' account(). An area more needs reserve_areas() before, where ENOMEM can still be
   // returned.
+  /// For so many more: their memory, and what the index needs. What is not used stays for the next
+  /// time (Linux: vm_area_alloc, vma_iter_prealloc).
+  Result<void> reserve_areas(unsigned count) GONZO_REQUIRES(lock_);
   Vma& insert_area(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
   void erase_area(Vma& vma) GONZO_REQUIRES(lock_);
   void erase_all_areas() GONZO_REQUIRES(lock_);
@@ -496,6 +506,7 @@ class AddressSpace {
   Result<void> check_unmap(AddressRange range) GONZO_REQUIRES(lock_);
   /// The same for a range that has not been checked: EINVAL past the user half.
   Result<void> unmap_tail(VirtAddr start, VirtAddr end) GONZO_REQUIRES(lock_);
+  Result<void> protect_range(AddressRange range, int grows, int protection) GONZO_REQUIRES(lock_);
   Result<Vma*> protect_area(TlbGather& gather, Vma& vma, AddressRange range, std::uint64_t flags)
       GONZO_REQUIRES(lock_);
   VirtAddr brk_locked(VirtAddr request) GONZO_REQUIRES(lock_);
@@ -570,6 +581,8 @@ class AddressSpace {
       GONZO_REQUIRES_SHARED(lock_);
   Result<void> populate_pages(AddressRange range, Access access, VirtAddr& at)
       GONZO_REQUIRES_SHARED(lock_);
+  template <typename Change>
+  auto with_areas(Change change) GONZO_EXCLUDES(lock_);
   Result<void> with_room(VirtAddr& at, FunctionRef<Result<void>(VirtAddr&)> fill)
       GONZO_EXCLUDES(lock_);
 
@@ -600,6 +613,7 @@ class AddressSpace {
   mutable SharedMutex lock_;  ///< Linux: mmap_lock
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<VmaIndex> areas_ GONZO_GUARDED_BY(lock_);
+  const std::unique_ptr<AreaStock> area_stock_ GONZO_GUARDED_BY(lock_);
   struct ObjectOf {
     using type = const MappedObject*;
     type operator()(const Vma& vma) const { return vma.object(); }

@@ -24,6 +24,7 @@ namespace gonzo {
 
 class AddressSpace;
 class MappedObject;
+class SlabCache;
 struct TracedPage;
 
 /// Who frees memory by ending a process.
@@ -70,6 +71,10 @@ class MemoryManager {
     unsigned commit_ratio = 50;
     /// Torture: pages are evicted before each Nth fault, however much memory is free. 0: never.
     unsigned evict_every = 0;
+    /// Where areas and address spaces come from, of objects for a Vma and for an AddressSpace; they
+    /// outlive the manager. Null: the host's heap (Linux: vm_area_cachep, mm_cachep).
+    SlabCache* area_cache = nullptr;
+    SlabCache* space_cache = nullptr;
   };
 
   static constexpr unsigned kMaxZeroPages = 16;

@@ -348,6 +348,11 @@ TEST(Exec, EachAllocationThatFailsIsAnsweredAndLeavesNothingBehind) {
     const FrameStats stats = frames.stats();
     return stats.free + stats.by_state[static_cast<std::size_t>(FrameState::kKernel)];
   };
+  {  // files stay known
+    const auto process = Process::create(world.system(), 2);
+    ASSERT_TRUE(process.has_value());
+    ASSERT_TRUE(exec_in(**process, "/bin/cat", kArguments).has_value());
+  }
   const std::uint64_t before = free_frames();
   int failures = 0;
   for (std::uint64_t n = 1; n <= 60; ++n) {

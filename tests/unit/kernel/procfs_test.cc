@@ -240,7 +240,9 @@ TEST_F(ProcfsTest, OtherProcessesAreThereAndOnlyTheGuests) {
   const std::shared_ptr<Process> child = std::move(*made);
   ProcessTable& table = world.system().processes();
   table.add_child(child, world.process(), ProcessTable::Kinship::kChild, SIGCHLD);
-  auto sibling = std::make_shared<Task>(*child, 2, nullptr);
+  auto made_task = Task::create(*child, 2, std::unique_ptr<MachineThread>());
+  ASSERT_TRUE(made_task.has_value());
+  std::shared_ptr<Task> sibling = std::move(*made_task);
   ASSERT_TRUE(child->attach(*sibling));
   table.add_task(sibling);
   sibling->set_name("child");

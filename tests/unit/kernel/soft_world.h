@@ -78,7 +78,9 @@ class SoftWorld {
   }
   Task& start(std::unique_ptr<MachineThread> thread) {
     end();
-    task_ = std::make_shared<Task>(*process_, 1, std::move(thread));
+    auto task = Task::create(*process_, 1, std::move(thread));
+    EXPECT_TRUE(task.has_value());
+    task_ = std::move(*task);
     EXPECT_TRUE(process_->attach(*task_));
     system_->processes().add_task(task_);
     return *task_;

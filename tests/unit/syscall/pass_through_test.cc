@@ -11,6 +11,7 @@
 #include <climits>
 #include <cstring>
 
+#include "kernel/kernel_memory.h"
 #include "unit/syscall/guest_caller.h"
 
 namespace gonzo {
@@ -25,6 +26,26 @@ TEST_F(PassThroughTest, FillsAStructure) {
   const VirtAddr out = guest_.map(1);
   ASSERT_EQ(guest_.call(SYS_uname, out), 0);
   EXPECT_STREQ(guest_.load<utsname>(out).sysname, "Linux");
+}
+
+TEST_F(PassThroughTest, AnOpenFileIsAnObjectInASlab) {
+  System& system = guest_.task().process().system();
+  const auto active = [&] { return system.kernel_memory().open_file_cache().stats().active; };
+  const VirtAddr path = guest_.put(std::string("/dev/null") + '\0');
+  const auto before = active();
+  const auto fd = guest_.call(SYS_openat, AT_FDCWD, path, O_RDONLY);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(active(), before + 1);
+  const auto copy = guest_.call(SYS_dup, fd);
+  EXPECT_EQ(guest_.call(SYS_close, fd), 0);
+  EXPECT_EQ(active(), before + 1);
+  EXPECT_EQ(guest_.call(SYS_close, copy), 0);
+  EXPECT_EQ(active(), before);
+  // Its memory comes first: nothing of the host's stays behind for want of it.
+  system.kernel_memory().slabs().shrink();
+  system.frames().fail_nth(1);
+  EXPECT_EQ(guest_.call(SYS_openat, AT_FDCWD, path, O_RDONLY), -ENOMEM);
+  system.frames().fail_nth(0);
 }
 
 TEST_F(PassThroughTest, CopiesAsManyBytesAsAreReturned) {
