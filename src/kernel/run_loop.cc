@@ -81,7 +81,9 @@ ExitStatus run_task(Task& task, SyscallHandler& syscalls, RunCounters& counters)
     if (needs_attention(task)) [[unlikely]] {
       deliver_signals(task);
     } else {
-      answer(task, task.thread().run(), syscalls, counters);
+      const Trap trap = task.thread().run();
+      task.note_segments();
+      answer(task, trap, syscalls, counters);
     }
   }
   counters.wall += std::chrono::steady_clock::now() - start;

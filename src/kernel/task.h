@@ -27,6 +27,18 @@ struct FaultRecord {
   std::uint64_t trap_number = 0, error_code = 0, address = 0;
 };
 
+/// The segment registers that each thread has for itself (Linux: thread_struct's fsbase, gsbase,
+/// tls_array).
+struct ThreadSegments {
+  std::uint16_t fs = 0, gs = 0;
+  std::uint64_t fs_base = 0, gs_base = 0;
+  std::array<std::uint64_t, segment::kTlsEntries> tls{};
+
+  static ThreadSegments of(const CpuRegisters& registers) {
+    return {registers.fs, registers.gs, registers.fs_base, registers.gs_base, registers.tls};
+  }
+};
+
 class Task {
  public:
   /// A thread on the process's machine that starts where exec said. EAGAIN, ENOMEM.
@@ -50,6 +62,16 @@ class Task {
   MachineThread& thread() { return *thread_; }
   bool has_thread() const { return thread_ != nullptr; }
   CpuRegisters& registers() { return thread_->registers(); }
+  /// As of the last trap. Thread-safe.
+  ThreadSegments segments() const GONZO_EXCLUDES(segments_lock_) {
+    const LockGuard guard(segments_lock_);
+    return segments_;
+  }
+  /// After each trap: what others may see of the registers.
+  void note_segments() GONZO_EXCLUDES(segments_lock_) {
+    const LockGuard guard(segments_lock_);
+    segments_ = ThreadSegments::of(thread_->registers());
+  }
   /// exec: the task goes on in another address space. The old thread, whose space it must not
   /// outlive.
   std::unique_ptr<MachineThread> replace_thread(std::unique_ptr<MachineThread> thread)
@@ -150,6 +172,8 @@ class Task {
   std::atomic<std::uint32_t> attention_{0};
   std::atomic<bool> blocking_{false};
   std::atomic<pid_t> host_thread_{0};
+  mutable SpinLock segments_lock_;  ///< a leaf
+  ThreadSegments segments_ GONZO_GUARDED_BY(segments_lock_);
   mutable Mutex name_lock_;
   std::string name_ GONZO_GUARDED_BY(name_lock_);
   Credentials credentials_ GONZO_GUARDED_BY(name_lock_);

@@ -9,11 +9,13 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <tuple>
 #include <utility>
 
 #include "kernel/file_table.h"
 #include "kernel/process_table.h"
+#include "kernel/task.h"
 #include "observe/control_address.h"
 #include "observe/explanation.h"
 
@@ -32,6 +34,14 @@ Result<FileDescriptor> out_of_the_way(FileDescriptor fd) {
   return FileDescriptor(high);
 }
 
+std::optional<ThreadSegments> segments_of_first_thread(const Process& process) {
+  std::optional<ThreadSegments> segments;
+  process.for_each_task([&](Task& task) {
+    if (task.tid() == process.pid()) segments = task.segments();
+  });
+  return segments;
+}
+
 }  // namespace
 
 ControlReply answer_request(System& system, const ControlRequest& request) {
@@ -44,11 +54,13 @@ ControlReply answer_request(System& system, const ControlRequest& request) {
     return {.output = {},
             .error = fmt::format("guest process {} has ended, its memory is gone", request.guest)};
   }
+  const auto segments = segments_of_first_thread(*process);
   ControlReply reply;
   for (const VirtAddr address : request.addresses) {
     Explanation explanation = explain(memory->space(), address);
     explanation.process = request.guest;
     explanation.program = process->image_ref()->name;
+    if (segments) explanation.segments = segments_of(explanation.page.format, *segments);
     reply.output += request.format == TextFormat::kJson
                         ? explanation_json(explanation) + "\n"
                         : explanation_text(explanation, request.columns);

@@ -78,7 +78,7 @@ void write_segments(Writer& out, const Explanation& explanation) {
   out.line(fmt::format("{}: base 0, so this is linear address {:#x}", flat, linear));
   if (!none.empty()) out.line(fmt::format("{}: none", none));
   if (std::ranges::find(explanation.segments, "fs", &Segment::name) == explanation.segments.end()) {
-    out.line("fs, gs: each thread's own, not known while it runs");
+    out.line("fs, gs: each thread's own; the first has ended");
   }
   for (const Segment& segment : explanation.segments) {
     if (!segment.is_usable() || segment.is_flat()) continue;

@@ -77,13 +77,22 @@ std::vector<Segment> segments_of(const CpuRegisters& registers) {
   return segments;
 }
 
-std::vector<Segment> flat_segments(PagingFormat format) {
+std::vector<Segment> segments_of(PagingFormat format, const ThreadSegments& thread) {
   CpuRegisters registers;
   if (is_32bit(format)) {
     registers.cs = segment::kUserCode32;
     registers.ds = registers.es = segment::kUserData;
   }
-  std::vector<Segment> segments = segments_of(registers);
+  registers.fs = thread.fs;
+  registers.gs = thread.gs;
+  registers.fs_base = thread.fs_base;
+  registers.gs_base = thread.gs_base;
+  registers.tls = thread.tls;
+  return segments_of(registers);
+}
+
+std::vector<Segment> flat_segments(PagingFormat format) {
+  std::vector<Segment> segments = segments_of(format, {});
   std::erase_if(segments,
                 [](const Segment& each) { return each.name == "fs" || each.name == "gs"; });
   return segments;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel/task.h"
 #include <gonzo/machine/machine.h>
 
 namespace gonzo {
@@ -28,6 +29,9 @@ struct Segment {
 /// cs, ss, ds, es, fs, gs. In 64-bit code the processor takes all but fs and gs for flat, whatever
 /// their descriptors say (SDM vol. 3A, 3.4.4).
 std::vector<Segment> segments_of(const CpuRegisters& registers);
+
+/// The same of a program's thread whose registers are not at hand, but for these.
+std::vector<Segment> segments_of(PagingFormat format, const ThreadSegments& thread);
 
 /// Those that all threads of such programs have: without fs and gs, which are each thread's own.
 std::vector<Segment> flat_segments(PagingFormat format);

@@ -69,7 +69,9 @@ for kind in "${kinds[@]}"; do
   explained shared '2 entries' 'dev/zero' 'by process 1,' 'by process [2-9][0-9]*,'
   explained swapped 'Swapped out' '^swap: device 0, slot [0-9]+' 'PTE .* swap .*type 0, slot'
   explained guard 'MADV_GUARD_INSTALL' 'PTE .* guard'
+  explained touched '^  (fs|gs) 0x[0-9a-f]+: '
   if [ -n "$kind" ]; then
+    says "i386" '^  gs 0x63: GDT entry 12, descriptor 0x[0-9a-f]{16}, data, read/write,'
     says "i386" 'tables: 32-bit classic' 'cs 0x23, ss 0x2b, ds 0x2b, es 0x2b: base 0'
     kernel=0xc0001000 beyond=0x100000000
   else
