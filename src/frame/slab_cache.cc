@@ -54,6 +54,8 @@ SlabCache::SlabCache(FrameAllocator& frames, const Config& config)
       layout_(std::make_unique<ObjectLayout>(ObjectLayout::of(config.bytes, config.alignment))),
       order_(order_for(layout_->stride)),
       per_slab_(static_cast<unsigned>((kPageSize << order_) / layout_->stride)),
+      list_capacity_(
+          std::clamp<std::size_t>(kPageSize / layout_->stride, 2, ThreadList::kCapacity)),
       lists_(new ThreadList[kThreadLists]) {
   GONZO_CHECK(config.bytes > 0 && std::has_single_bit(config.alignment) &&
               config.alignment <= kPageSize && order_ <= kMaxOrder);
@@ -83,19 +85,21 @@ void SlabCache::free(void* freed) {
   check_belongs(object);
   check_and_close(config_.name, object, *layout_);
   ThreadList& list = own_list();
-  std::array<std::byte*, kBatch> oldest;
+  std::array<std::byte*, kMostBatch> oldest;
+  const std::size_t batch = list_capacity_ / 2;
   {
     const LockGuard guard(list.lock);
-    if (list.size < list.objects.size()) {
+    if (list.size < list_capacity_) {
       list.objects[list.size++] = object;
       return;
     }
-    std::copy_n(list.objects.begin(), kBatch, oldest.begin());
-    std::copy(list.objects.begin() + kBatch, list.objects.end(), list.objects.begin());
-    list.size -= kBatch;
+    const std::span objects = std::span(list.objects).first(list.size);
+    std::ranges::copy(objects.first(batch), oldest.begin());
+    std::ranges::copy(objects.subspan(batch), objects.begin());
+    list.size -= batch;
     list.objects[list.size++] = object;
   }
-  give_back(oldest);
+  give_back(std::span(oldest).first(batch));
 }
 
 SlabCache::ThreadList& SlabCache::own_list() const {
@@ -104,7 +108,8 @@ SlabCache::ThreadList& SlabCache::own_list() const {
 
 /// One object, and some more into the empty list.
 Result<std::byte*> SlabCache::refill(ThreadList& list) {
-  std::array<std::byte*, kBatch> batch;
+  std::array<std::byte*, kMostBatch> storage;
+  const std::span batch = std::span(storage).first(list_capacity_ / 2);
   std::size_t count = 0;
   for (;;) {
     {
@@ -117,11 +122,11 @@ Result<std::byte*> SlabCache::refill(ThreadList& list) {
   std::size_t kept = 1;
   {
     const LockGuard guard(list.lock);
-    while (kept < count && list.size < list.objects.size()) {
+    while (kept < count && list.size < list_capacity_) {
       list.objects[list.size++] = batch[kept++];
     }
   }
-  if (kept < count) give_back(std::span(batch).subspan(kept, count - kept));
+  if (kept < count) give_back(batch.subspan(kept, count - kept));
   return batch[0];
 }
 
@@ -210,7 +215,7 @@ std::size_t SlabCache::shrink() {
 std::size_t SlabCache::free_empty(std::uint64_t keep) {
   std::size_t frames = 0;
   for (;;) {
-    std::array<Pfn, kBatch> dying;
+    std::array<Pfn, kMostBatch> dying;
     std::size_t count = 0;
     {
       const LockGuard guard(lock_);

@@ -83,13 +83,13 @@ class SlabCache {
  private:
   /// Of one thread, or few: objects that were freed last and will be used next.
   struct alignas(64) ThreadList {
-    static constexpr std::size_t kCapacity = 32;
+    static constexpr std::size_t kCapacity = 32;  ///< of large objects fewer: list_capacity_
     SpinLock lock;
     std::size_t size GONZO_GUARDED_BY(lock) = 0;
     std::array<std::byte*, kCapacity> objects GONZO_GUARDED_BY(lock);
   };
   static constexpr std::size_t kThreadLists = 32;  ///< more threads than that share them
-  static constexpr std::size_t kBatch = ThreadList::kCapacity / 2;
+  static constexpr std::size_t kMostBatch = ThreadList::kCapacity / 2;
   /// Slabs without objects that are kept (Linux: MIN_PARTIAL).
   static constexpr std::uint64_t kKeptEmpty = 5;
   ThreadList& own_list() const;
@@ -116,6 +116,8 @@ class SlabCache {
   const std::unique_ptr<const ObjectLayout> layout_;
   const unsigned order_;
   const unsigned per_slab_;
+  /// About a page's worth: ended threads' lists keep what is in them (Linux: set_cpu_partial).
+  const std::size_t list_capacity_;
   const std::unique_ptr<ThreadList[]> lists_;
   mutable SpinLock lock_;  ///< slabs' descriptors; never together with a ThreadList's
   std::uint32_t partial_ GONZO_GUARDED_BY(lock_) = Pfn::kNoneValue;  ///< slabs with free objects
