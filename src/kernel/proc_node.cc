@@ -60,6 +60,10 @@ ProcNode ProcNode::refused(std::string host_link) {
   return node;
 }
 
+void ProcNode::demand_directory() {
+  if (kind_ != Kind::kRefused && kind_ != Kind::kAlias) host_path_ += '/';
+}
+
 void ProcNode::amend_stat(struct stat& status) const {
   if (device_ != nullptr) device_->amend_stat(status);
   if (!subject_) return;

@@ -45,6 +45,9 @@ class ProcNode {
   /// A link that may not be followed, or what lies in a directory that may not be searched: EACCES.
   static ProcNode refused(std::string host_link);
 
+  /// The name had a slash behind it: who asks the host hears ENOTDIR of what is none.
+  void demand_directory();
+
   bool is_link() const { return kind_ == Kind::kLink || kind_ == Kind::kAlias; }
   bool is_alias() const { return kind_ == Kind::kAlias; }
   /// Opened by open(), not by the host.

@@ -36,7 +36,9 @@ std::optional<ProcNode> proc_node(Call& call, int directory_fd, const std::strin
   const bool may_be_ours =
       !path.starts_with('/') || path.starts_with("/dev") || path.find("proc") != std::string::npos;
   if (!may_be_ours) return std::nullopt;
-  return find_proc(call.task, absolute_path(call, directory_fd, path));
+  auto node = find_proc(call.task, absolute_path(call, directory_fd, path));
+  if (node && (path.ends_with('/') || path.ends_with("/."))) node->demand_directory();
+  return node;
 }
 
 std::optional<ProcNode> followed_proc_node(Call& call, int directory_fd, const std::string& path) {

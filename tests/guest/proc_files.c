@@ -139,9 +139,29 @@ static void pressure(void) {
   SHOW("no such resource", open("/proc/pressure/patience", O_RDONLY));
 }
 
+// A slash behind a name asks for a directory.
+static void slashes(void) {
+  static const char *const kNames[] = {
+      "/proc/self/maps/", "/proc/self/maps/.", "/proc/self/status//", "/proc/meminfo/", "/proc/self/fd/",
+      "/proc/self/fd/.",  "/proc/self/task/",  "/proc/self/",         "/proc/",         "/proc/self/exe/",
+      "/proc/self/cwd/",  "/proc/self/fd/40/", "/proc/self/attr/",    "/proc/uptime/",  "/proc/nothing/"};
+  int null = open("/dev/null", O_RDONLY);
+  dup2(null, 40);
+  for (unsigned i = 0; i < sizeof kNames / sizeof *kNames; ++i) {
+    struct stat status;
+    int fd = open(kNames[i], O_RDONLY);
+    printf("open %s: %s\n", kNames[i], fd < 0 ? strerrorname_np(errno) : "is there");
+    if (fd >= 0) close(fd);
+    printf("stat %s: %s\n", kNames[i], stat(kNames[i], &status) != 0 ? strerrorname_np(errno) : "is there");
+    printf("access %s: %s\n", kNames[i], access(kNames[i], R_OK) != 0 ? strerrorname_np(errno) : "may");
+  }
+  close(40);
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   names();
+  slashes();
   comm();
   show_keys("/proc/meminfo");
   show_keys("/proc/vmstat");
