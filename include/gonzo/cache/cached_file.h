@@ -19,10 +19,11 @@
 #include <gonzo/cache/read_ahead.h>
 #include <gonzo/frame/commit_ledger.h>
 #include <gonzo/frame/frame_allocator.h>
-#include <gonzo/frame/slab_cache.h>
 #include <gonzo/vma/mapped_object.h>
 
 namespace gonzo {
+
+class SlabCache;
 
 struct ByteRange {
   std::uint64_t offset = 0, length = 0;
@@ -62,6 +63,7 @@ class CachedFile final : public MappedObject {
              Config config);
   /// Writes dirty pages back; an error then has nobody left to hear it.
   ~CachedFile() override;
+  /// To where Config::memory says.
   static void operator delete(CachedFile* file, std::destroying_delete_t);
 
   // MappedObject.
