@@ -45,7 +45,9 @@ FrameAllocator::Impl::Impl(const Config& config, Descriptors frames)
   for (std::size_t i = 0; i < zone_count_; ++i)
     sizes[i] = {zones_[i]->kind(), zones_[i]->managed()};
   compute_watermarks({sizes.data(), zone_count_}, {watermarks_.data(), zone_count_});
-  begin_use(frames_[0], FrameState::kReserved, 0, 1);
+  for (std::uint32_t pfn = 0; pfn < config.first.value; ++pfn) {
+    begin_use(frames_[pfn], FrameState::kReserved, 0, 1);
+  }
 }
 
 void FrameAllocator::Impl::add_zone(ZoneKind kind, std::uint64_t start, std::uint64_t end) {
@@ -53,7 +55,7 @@ void FrameAllocator::Impl::add_zone(ZoneKind kind, std::uint64_t start, std::uin
   if (start >= end) return;
   zone_starts_[zone_count_] = Pfn(start);
   zones_[zone_count_++].emplace(std::span(frames_.get(), frame_count_), kind, Pfn(start),
-                                Pfn(std::max<std::uint64_t>(start, 1)), Pfn(end));
+                                Pfn(std::max<std::uint64_t>(start, config_.first.value)), Pfn(end));
 }
 
 std::size_t FrameAllocator::Impl::zone_of(Pfn pfn) const {
@@ -288,9 +290,10 @@ void FrameAllocator::Impl::note_peak(ThreadLists& lists) const {
 FrameStats FrameAllocator::Impl::stats() const {
   FrameStats stats;
   stats.total = frame_count_;
-  std::int64_t used = 1;  // frame 0
+  const std::int64_t reserved = config_.first.value;
+  std::int64_t used = reserved;
   std::array<std::int64_t, kFrameStates> by_state{};
-  by_state[std::to_underlying(FrameState::kReserved)] = 1;
+  by_state[std::to_underlying(FrameState::kReserved)] = reserved;
   for (std::size_t i = 0; i < lists_used_.load(std::memory_order_relaxed); ++i) {
     note_peak(lists_[i]);
     const ThreadLists::Counts counts = lists_[i].counts();
@@ -305,8 +308,9 @@ FrameStats FrameAllocator::Impl::stats() const {
   stats.free = frame_count_ - static_cast<std::uint64_t>(used);
   stats.by_state[std::to_underlying(FrameState::kFree)] = stats.free;
   // Each list knows its own most; they need not have been there together.
-  stats.peak_used = std::min(
-      static_cast<std::uint64_t>(peak_used_.load(std::memory_order_relaxed)) + 1, stats.total);
+  stats.peak_used =
+      std::min(static_cast<std::uint64_t>(peak_used_.load(std::memory_order_relaxed) + reserved),
+               stats.total);
   return stats;
 }
 
@@ -330,6 +334,10 @@ Result<std::unique_ptr<FrameAllocator>> FrameAllocator::create(const Config& con
   const auto address = reinterpret_cast<std::uintptr_t>(config.memory.data());
   const std::uint64_t size = config.memory.size();
   if (size == 0 || (address | size) % kPageSize != 0 || size >> kPageShift >= kMaxFrames) {
+    return fail(Errno::kInval);
+  }
+  const std::uint64_t first = config.first.value;
+  if (first == 0 || first >= kDmaEnd || (first != 1 && first >= size >> kPageShift)) {
     return fail(Errno::kInval);
   }
   // calloc leaves fresh pages untouched, and zeros are virgin descriptors: nothing to initialise.

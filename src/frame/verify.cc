@@ -149,7 +149,7 @@ std::string FrameAllocator::Impl::verify_used(std::span<const std::uint8_t> seen
 }
 
 std::string FrameAllocator::Impl::verify() const {
-  Pfn end(1);
+  Pfn end = config_.first;
   for (std::size_t zone = 0; zone < zone_count_; ++zone) {
     end = std::max(end, zones_[zone]->used_end());
   }
@@ -165,11 +165,11 @@ std::string FrameAllocator::Impl::check_all_free() {
   constexpr int kShown = 8;
   drain();
   std::string report = verify();
-  const std::uint64_t used = frame_count_ - stats().free - 1;
+  const std::uint64_t used = frame_count_ - stats().free - config_.first.value;
   if (used == 0) return report;
   report += fmt::format("{}{} frames are not free:", report.empty() ? "" : "; ", used);
   int shown = 0;
-  for (std::uint32_t pfn = 1; pfn < frame_count_ && shown < kShown; ++pfn) {
+  for (std::uint32_t pfn = config_.first.value; pfn < frame_count_ && shown < kShown; ++pfn) {
     const Frame& each = frames_[pfn];
     if (!is_in_use(each.state) || each.order == kInsideBlock) continue;
     report += (shown++ == 0 ? " " : ", ") + describe(pfn, each);

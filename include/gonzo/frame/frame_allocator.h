@@ -65,7 +65,7 @@ struct ZoneStats {
 
 struct FrameStats {
   /// Frames. kFree includes virgin and cached ones (their own elements are 0), so that this sums to
-  /// `total`; kReserved includes frame 0.
+  /// `total`; kReserved includes those before Config::first.
   std::array<std::uint64_t, kFrameStates> by_state{};
   std::uint64_t total = 0, free = 0;
   /// Most frames that were ever not free: exact with one thread, else up to a batch (32) a thread
@@ -81,10 +81,14 @@ class FrameAllocator {
     ZoneLayout layout = ZoneLayout::kWide;
     PressureHandler* pressure = nullptr;
     GrowthListener* growth = nullptr;
+    /// Frames before it are reserved (Linux: the first megabyte, reserve_real_mode). At least 1,
+    /// below 16 MiB.
+    Pfn first = Pfn(1);
   };
 
   /// Touches neither `memory` nor, but for the first page, the descriptors. ENOMEM when the
-  /// descriptors cannot be had; EINVAL when `memory` is unaligned, empty or not below 16 TiB.
+  /// descriptors cannot be had; EINVAL when `memory` is unaligned, not below 16 TiB, or ends before
+  /// Config::first.
   static Result<std::unique_ptr<FrameAllocator>> create(const Config& config);
   ~FrameAllocator();
   FrameAllocator(const FrameAllocator&) = delete;
@@ -134,8 +138,8 @@ class FrameAllocator {
   void fail_nth(std::uint64_t n);
   /// Walks all descriptors and lists; an empty string, or what is wrong. Needs no concurrent use.
   std::string verify();
-  /// Drains, then: every frame free (but frame 0) and everything merged? An empty string, or what
-  /// is left, for a leak report. Needs no concurrent use.
+  /// Drains, then: every frame free (but the first, reserved ones) and everything merged? An empty
+  /// string, or what is left, for a leak report. Needs no concurrent use.
   std::string check_all_free();
 
  private:

@@ -58,6 +58,22 @@ TEST(FrameAllocatorCreate, KeepsFrameZero) {
   EXPECT_EQ(arena->check_all_free(), "");
 }
 
+TEST(FrameAllocatorCreate, KeepsTheFirstFramesThatItIsToldTo) {
+  Arena arena(64, {.first = Pfn(16)});
+  EXPECT_EQ(arena->stats().free, 48U);
+  EXPECT_EQ(arena.used(FrameState::kReserved), 16U);
+  EXPECT_EQ(arena->frame(Pfn(15)).state, FrameState::kReserved);
+  std::vector<Pfn> frames;
+  while (const auto pfn = arena->allocate(0, kAnon, kAny)) {
+    EXPECT_GE(*pfn, Pfn(16));
+    frames.push_back(*pfn);
+  }
+  EXPECT_EQ(frames.size(), 48U);
+  EXPECT_EQ(arena->verify(), "");
+  for (const Pfn pfn : frames) arena->put(pfn);
+  EXPECT_EQ(arena->check_all_free(), "");
+}
+
 TEST(FrameAllocator, GivesFreshDescriptors) {
   Arena arena(64);
   const Pfn pfn = arena->allocate(0, FrameState::kPageCache, kAny).value();
