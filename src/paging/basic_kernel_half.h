@@ -26,6 +26,10 @@ class BasicKernelHalf final : public KernelHalf {
   std::uint64_t mapped_bytes() const override { return mapped_; }
   AddressRange vmalloc_area() const override { return F::vmalloc_area(mapped_); }
   Result<void> map_page(VirtAddr address, Pfn pfn) override;
+  AddressRange entry_area() const override {
+    return {VirtAddr(F::kEntryArea), VirtAddr(F::kEntryArea + kEntryAreaBytes)};
+  }
+  Result<void> map_entry_page(VirtAddr address, Pfn pfn, EntryUse use) override;
   Pfn unmap_page(VirtAddr address) override;
   Pfn page_at(VirtAddr address) const override;
   std::uint64_t table_frames() const override {
@@ -39,6 +43,10 @@ class BasicKernelHalf final : public KernelHalf {
   static constexpr std::uint64_t kPageFlags = pte::kPresent | pte::kWrite | pte::kAccessed |
                                               pte::kDirty | pte::kGlobal |
                                               (F::kHasNoExecute ? pte::kNoExecute : 0);
+
+  static constexpr std::uint64_t kEntryAreaBytes = 1 << 20;
+  /// A processor writes the A bits of segment descriptors, and those of entries are set already.
+  static constexpr std::uint64_t kCodeFlags = pte::kPresent | pte::kAccessed | pte::kGlobal;
 
   explicit BasicKernelHalf(FrameAllocator& frames)
       : frames_(frames), mapped_(std::min(frames.frame_count() * kPageSize, F::kDirectMapBytes)) {}
@@ -62,13 +70,14 @@ class BasicKernelHalf final : public KernelHalf {
   Result<Pfn> allocate_table();
   Result<Raw> install_table(Raw* slot, unsigned level);
   Raw* find_slot(VirtAddr address) const;
+  Result<Raw*> ensure_slot(VirtAddr address);
   template <unsigned Level>
   Result<void> map(Raw* table, std::uint64_t from, std::uint64_t to);
   template <unsigned Level>
   void free_below(Raw* table);
   template <unsigned Level>
   std::string verify_table(Raw* table, std::uint64_t base, std::uint64_t& physical) const;
-  std::string verify_vmalloc_page(std::uint64_t address, Raw raw) const;
+  std::string verify_own_page(std::uint64_t address, Raw raw) const;
 
   FrameAllocator& frames_;
   const std::uint64_t mapped_;
@@ -175,6 +184,29 @@ template <PageTableFormat F>
 Result<void> BasicKernelHalf<F>::map_page(VirtAddr address, Pfn pfn) {
   GONZO_CHECK(vmalloc_area().contains(address));
   if (std::uint64_t{pfn.value} >> F::kFrameBits != 0) return fail(Errno::kNoMem);
+  GONZO_ASSIGN(Raw* const slot, ensure_slot(address));
+  Raw blank = 0;
+  const auto desired = static_cast<Raw>(pfn.address().value | kPageFlags);
+  if (!std::atomic_ref(*slot).compare_exchange_strong(blank, desired, std::memory_order_acq_rel)) {
+    return fail(Errno::kExist);
+  }
+  return {};
+}
+
+template <PageTableFormat F>
+Result<void> BasicKernelHalf<F>::map_entry_page(VirtAddr address, Pfn pfn, EntryUse use) {
+  GONZO_CHECK(entry_area().contains(address));
+  if (std::uint64_t{pfn.value} >> F::kFrameBits != 0) return fail(Errno::kNoMem);
+  GONZO_ASSIGN(Raw* const slot, ensure_slot(address));
+  const std::uint64_t flags = use == EntryUse::kCode ? kCodeFlags : kPageFlags;
+  std::atomic_ref(*slot).store(static_cast<Raw>(pfn.address().value | flags),
+                               std::memory_order_release);
+  return {};
+}
+
+/// The slot of a page that is mapped by itself, with the tables above it.
+template <PageTableFormat F>
+Result<typename F::Raw*> BasicKernelHalf<F>::ensure_slot(VirtAddr address) {
   Raw* table = table_at(root_.address());
   for (unsigned level = F::kLevels; level > 1; --level) {
     Raw* const slot = table + entry_index<F>(level, address.value);
@@ -184,13 +216,7 @@ Result<void> BasicKernelHalf<F>::map_page(VirtAddr address, Pfn pfn) {
     }
     table = table_at(frame_address<F>(raw));
   }
-  Raw blank = 0;
-  const auto desired = static_cast<Raw>(pfn.address().value | kPageFlags);
-  if (!std::atomic_ref(table[entry_index<F>(1, address.value)])
-           .compare_exchange_strong(blank, desired, std::memory_order_acq_rel)) {
-    return fail(Errno::kExist);
-  }
-  return {};
+  return table + entry_index<F>(1, address.value);
 }
 
 template <PageTableFormat F>
@@ -209,9 +235,10 @@ Pfn BasicKernelHalf<F>::page_at(VirtAddr address) const {
 }
 
 template <PageTableFormat F>
-std::string BasicKernelHalf<F>::verify_vmalloc_page(std::uint64_t address, Raw raw) const {
+std::string BasicKernelHalf<F>::verify_own_page(std::uint64_t address, Raw raw) const {
   const Pfn pfn = mapped_by(raw);
   if (!frames_.contains(pfn)) return fmt::format("{:#x} maps no memory", address);
+  if (entry_area().contains(VirtAddr(address))) return {};
   if (frames_.frame(pfn).state == FrameState::kVmalloc) return {};
   return fmt::format("{:#x} maps a frame of state {}", address,
                      frame_state_name(frames_.frame(pfn).state));
@@ -236,8 +263,9 @@ std::string BasicKernelHalf<F>::verify_table(Raw* table, std::uint64_t base,
         continue;
       }
     }
-    if (Level == 1 && vmalloc_area().contains(VirtAddr(address))) {
-      std::string wrong = verify_vmalloc_page(address, raw);
+    const VirtAddr page_start(address);
+    if (Level == 1 && (vmalloc_area().contains(page_start) || entry_area().contains(page_start))) {
+      std::string wrong = verify_own_page(address, raw);
       if (!wrong.empty()) return wrong;
       continue;
     }

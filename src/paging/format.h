@@ -61,6 +61,8 @@ concept PageTableFormat =
       requires std::same_as<decltype(F::kDirectMapBytes), const std::uint64_t>;
       /// Where it maps page by page, with a direct map of so many bytes.
       { F::vmalloc_area(raw) } -> std::same_as<AddressRange>;
+      /// Where what a processor needs to enter the kernel lies, 1 MiB.
+      requires std::same_as<decltype(F::kEntryArea), const std::uint64_t>;
       /// Bits of the widest frame number of a 4 KiB entry.
       requires std::same_as<decltype(F::kFrameBits), const unsigned>;
       /// The same of the root's, which CR3 holds.
@@ -78,6 +80,9 @@ concept PageTableFormat =
 /// (Linux: MAXMEM with VMALLOC_RESERVE).
 inline constexpr std::uint64_t kLowMemory = 896ULL << 20;
 
+/// Behind the vmalloc area, among the windows (Linux: CPU_ENTRY_AREA_BASE, a little above).
+inline constexpr std::uint64_t kEntryArea32 = 0xff80'0000;
+
 /// On 32 bits: a hole of 8 MiB catches who runs off the direct map, and above lie the windows for
 /// high memory and fixed mappings (Linux: VMALLOC_OFFSET, VMALLOC_END with 4 MiB for PKMAP).
 constexpr AddressRange vmalloc_area_32bit(std::uint64_t direct_map, std::uint64_t bytes) {
@@ -93,6 +98,7 @@ struct Classic32 {
   static constexpr AddressRange vmalloc_area(std::uint64_t mapped) {
     return vmalloc_area_32bit(kDirectMap, mapped);
   }
+  static constexpr std::uint64_t kEntryArea = kEntryArea32;
   static constexpr bool kHasNoExecute = false;
   static constexpr unsigned kFrameBits = 20;
   static constexpr unsigned kRootFrameBits = 20;
@@ -144,6 +150,7 @@ struct Pae : WideFormat<PagingFormat::kPae, 3> {
   static constexpr AddressRange vmalloc_area(std::uint64_t mapped) {
     return vmalloc_area_32bit(kDirectMap, mapped);
   }
+  static constexpr std::uint64_t kEntryArea = kEntryArea32;
   static constexpr unsigned kRootFrameBits = 20;
 
   static constexpr LevelShape shape(unsigned level) {
@@ -172,6 +179,7 @@ struct LongFormat : WideFormat<Format, Levels> {
   /// non-canonical address.
   static constexpr std::uint64_t kUserEnd = (1ULL << (Base::shift(Levels + 1) - 1)) - kPageSize;
   static constexpr unsigned kRootFrameBits = 40;
+  static constexpr std::uint64_t kEntryArea = 0xfffffe0000000000;
 
   static constexpr LevelShape shape(unsigned level) {
     return {Base::shift(level), Base::kIndexBits,

@@ -25,6 +25,8 @@ namespace gonzo {
 /// Thread-safe.
 class KernelHalf {
  public:
+  enum class EntryUse : std::uint8_t { kCode, kData };
+
   /// ENOMEM.
   static Result<std::unique_ptr<KernelHalf>> create(FrameAllocator& frames, PagingFormat format);
   /// Frees its tables.
@@ -49,6 +51,14 @@ class KernelHalf {
   virtual Pfn unmap_page(VirtAddr address) = 0;
   /// What is mapped there, by a walk of the tables; none: nothing (Linux: vmalloc_to_page).
   virtual Pfn page_at(VirtAddr address) const = 0;
+  /// Where the code and tables are by which a processor comes from the user into the kernel (Linux:
+  /// CPU_ENTRY_AREA_BASE): 1 MiB.
+  virtual AddressRange entry_area() const = 0;
+  /// Maps a page there, in place of what was; whoever caches translations has yet to hear of it.
+  /// Code is not writable, data not executable, where the format can say so. The first time is
+  /// before any page table carries this half: a root entry that comes later is not looked for.
+  /// ENOMEM.
+  virtual Result<void> map_entry_page(VirtAddr address, Pfn pfn, EntryUse use) = 0;
   /// Frames used for tables, in the state kKernel.
   virtual std::uint64_t table_frames() const = 0;
   /// Whether a kernel could read at `address`, which lies in the kernel's half.

@@ -75,6 +75,35 @@ TEST_P(KernelHalfTest, DeniesUsersWithTheErrorCodeOfAPresentPage) {
   }
 }
 
+TEST_P(KernelHalfTest, EntryPagesAreInEveryTableForTheSupervisorAlone) {
+  Arena arena(8 * kMiB);
+  const auto half = create(arena);
+  const auto frame = [&] {
+    return arena->allocate(0, FrameState::kKernel, ZeroPolicy::kZeroed).value();
+  };
+  const Pfn code = frame(), data = frame(), other = frame();
+  const VirtAddr at = half->entry_area().start, next = at + kPageSize;
+  ASSERT_TRUE(half->map_entry_page(at, code, KernelHalf::EntryUse::kCode));
+  ASSERT_TRUE(half->map_entry_page(next, data, KernelHalf::EntryUse::kData));
+  EXPECT_EQ(half->verify(), "");
+  const auto user = table(arena, *half);
+  EXPECT_EQ(user->verify(), "");
+  const auto run = look(arena, *user, at, Access::kExecute, Privilege::kSupervisor);
+  ASSERT_TRUE(run.has_value());
+  EXPECT_EQ(run->physical, code.address());
+  EXPECT_FALSE(look(arena, *user, at, Access::kWrite, Privilege::kSupervisor).has_value());
+  EXPECT_TRUE(look(arena, *user, next, Access::kWrite, Privilege::kSupervisor).has_value());
+  EXPECT_EQ(look(arena, *user, next, Access::kExecute, Privilege::kSupervisor).has_value(),
+            !user->has_no_execute());
+  EXPECT_FALSE(look(arena, *user, at, Access::kRead, Privilege::kUser).has_value());
+  // What is there can be replaced, in all tables at once.
+  ASSERT_TRUE(half->map_entry_page(next, other, KernelHalf::EntryUse::kData));
+  const auto read = look(arena, *user, next, Access::kRead, Privilege::kSupervisor);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->physical, other.address());
+  for (const Pfn pfn : {code, data, other}) arena->put(pfn);
+}
+
 TEST_P(KernelHalfTest, LargePagesKeepItSmall) {
   Arena arena(64 * kMiB);
   const auto half = create(arena);
