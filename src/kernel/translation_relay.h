@@ -20,6 +20,10 @@ class TranslationRelay final : public TranslationCache {
     const SharedLockGuard guard(lock_);
     if (target_ != nullptr) target_->invalidate(range, what);
   }
+  void will_execute(Pfn first, unsigned count) override GONZO_EXCLUDES(lock_) {
+    const SharedLockGuard guard(lock_);
+    if (target_ != nullptr) target_->will_execute(first, count);
+  }
 
  private:
   SharedMutex lock_;

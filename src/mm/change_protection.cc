@@ -1,5 +1,6 @@
 // Entries after their area's protection changed. Linux: mm/mprotect.c (change_pte_range), and
 // protection_map of arch/x86/mm/pgprot.c.
+#include "mm/code_pages.h"
 #include "mm/filled_entries.h"
 #include "mm/frame_use.h"
 #include "mm/rss_change.h"
@@ -41,7 +42,7 @@ std::uint64_t AddressSpace::entry_flags(const Vma& vma) const {
 /// earlier protection.
 void AddressSpace::change_protection(TlbGather& gather, Vma& vma, AddressRange range) {
   const std::uint64_t flags = entry_flags(vma);
-  const bool writable = vma.has(vm_flags::kWrite);
+  const bool writable = vma.has(vm_flags::kWrite), may_execute = vma.has(vm_flags::kExec);
   const auto protect = [&](Entry old) {
     const Entry next((old.raw() & kKept) | flags);
     if (!writable || next.has(pte::kSpecial)) return next;
@@ -55,10 +56,15 @@ void AddressSpace::change_protection(TlbGather& gather, Vma& vma, AddressRange r
       if (!old.is_mapping()) return;
       // A processor may set A or D in between.
       Entry next = protect(old);
+      announce_code(cache_, vma, old.pfn());
       while (next != old && !slot.compare_exchange(old, next)) next = protect(old);
       if (const Loss lost = loss(old, next); lost != Loss::kNothing) {
         gather.touch(page_at(address),
                      lost == Loss::kWrite ? Stricter::kReadOnly : Stricter::kOther);
+      }
+      // The kernel may write to it unseen from here on.
+      if (!may_execute && !old.has(pte::kNoExecute | pte::kSpecial)) {
+        frames_.frame(old.pfn()).clear(frame_flags::kCodeSeen);
       }
     });
     return true;

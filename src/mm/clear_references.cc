@@ -19,7 +19,7 @@ void AddressSpace::clear_references(ReferenceScope scope) {
         // A processor may set A or D in between.
         while (entry.has(pte::kAccessed)) {
           if (!slot.compare_exchange(entry, entry.without(pte::kAccessed))) continue;
-          gather.touch(page_at(address), Stricter::kGone);
+          gather.touch(page_at(address), Stricter::kAccessed);
           break;
         }
       });

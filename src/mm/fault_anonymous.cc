@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "mm/code_pages.h"
 #include "mm/fault_context.h"
 #include "mm/frame_run.h"
 #include "mm/frame_use.h"
@@ -99,6 +100,7 @@ FaultOutcome AddressSpace::fill_around(FaultContext& context) {
   const bool served =
       allocate_run(frames_, start, run.pages, target - run.first, ZeroPolicy::kZeroed,
                    [&](unsigned offset, Pfn first, unsigned count) {
+                     announce_code(cache_, context.vma, first, count);
                      for (unsigned i = 0; i < count; ++i) {
                        const Pfn pfn = first + i;
                        map_fresh(pfn, index + offset + i);

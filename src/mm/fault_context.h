@@ -2,6 +2,7 @@
 // Linux: struct vm_fault.
 #pragma once
 
+#include "mm/code_pages.h"
 #include <gonzo/mm/address_space.h>
 #include <gonzo/paging/entry.h>
 
@@ -37,6 +38,7 @@ struct AddressSpace::FaultContext {
   /// Puts `desired` where nothing was. False: another thread was first.
   bool install(Entry desired) const {
     Entry blank;
+    announce_code(space.cache_, vma, desired.pfn());
     if (!slot.compare_exchange(blank, desired)) return false;
     space.table_->entry_filled(slot);
     return true;

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "mm/code_pages.h"
 #include "mm/fault_context.h"
 #include "mm/frame_run.h"
 #include "mm/frame_use.h"
@@ -174,6 +175,7 @@ FaultOutcome AddressSpace::copy_claimed(const FaultContext& context, std::span<C
         copy_guest_bytes(frames_.address(page.copy), frames_.address(page.old.pfn()), kPageSize);
       }
       map_fresh(page.copy, index);
+      announce_code(cache_, context.vma, page.copy);
       page.slot.store(Entry::map(page.copy, flags));
       ++change.anon;
       if (counted) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "mm/code_pages.h"
 #include "mm/fault_context.h"
 #include "mm/frame_use.h"
 #include "mm/rss_change.h"
@@ -137,6 +138,7 @@ bool AddressSpace::map_resident(FaultContext& context) {
     if (pfn.is_none()) continue;
     Frame& frame = frames_.frame(pfn);
     frame.maps.fetch_add(1, std::memory_order_relaxed);
+    announce_code(cache_, context.vma, pfn);
     Entry blank;
     const Entry entry = Entry::map(pfn, i == target ? flags | pte::kAccessed : flags);
     if (first.at(i).compare_exchange(blank, entry)) {

@@ -1,6 +1,7 @@
 // A page that is in swap. Linux: do_swap_page (mm/memory.c), swap_free, free_swap_and_cache.
 #include <tuple>
 
+#include "mm/code_pages.h"
 #include "mm/fault_context.h"
 #include <gonzo/frame/frame_owner.h>
 
@@ -69,6 +70,7 @@ FaultOutcome AddressSpace::fault_swap(FaultContext& context) {
   const bool is_first = frame.maps.fetch_add(1, std::memory_order_relaxed) == 0;
   const SwapSlot slot = slot_of(context.entry);
   const Entry present = Entry::map(page.pfn, entry_flags(context.vma) | pte::kAccessed);
+  announce_code(cache_, context.vma, page.pfn);
   if (!context.slot.compare_exchange(context.entry, present)) {
     forget_page(page.pfn);
     frames_.put(page.pfn);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "mm/code_pages.h"
 #include "mm/frame_use.h"
 #include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
@@ -68,6 +69,8 @@ bool AddressSpace::write_page_forced(VirtAddr to, std::span<const std::byte> fro
       const auto pfn = own_page(*vma, to.page_floor());
       if (!pfn) return false;
       copy_guest_bytes(frames_.address(*pfn) + to.page_offset(), from.data(), from.size());
+      frames_.frame(*pfn).clear(frame_flags::kCodeSeen);
+      announce_code(cache_, *vma, *pfn);
       return true;
     }
   }
@@ -103,6 +106,7 @@ Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
   }
   note_own_pages(vma);
   map_fresh(copy, vma.page_index(page));
+  announce_code(cache_, vma, copy);
   const Entry replaced = slot.exchange(Entry::map(copy, entry_flags(vma) | used));
   RssChange change{.anon = 1};
   if (old.is_blank()) table_->entry_filled(slot);

@@ -1,4 +1,5 @@
 // An area whose frames are entered all at once. Linux: remap_pfn_range (mm/memory.c).
+#include "mm/code_pages.h"
 #include <gonzo/mm/address_space.h>
 #include <gonzo/paging/entry.h>
 
@@ -9,6 +10,7 @@ Result<void> AddressSpace::map_frames(const Vma& vma, Pfn first) {
   const std::uint64_t flags = entry_flags(vma) | pte::kAccessed | pte::kSpecial;
   for (std::uint64_t page = 0; page < vma.pages(); ++page) {
     GONZO_ASSIGN(const EntryRef slot, table_->ensure(vma.start() + page * kPageSize));
+    announce_code(cache_, vma, first + page);
     slot.store(Entry::map(first + page, flags));
     table_->entry_filled(slot);
   }

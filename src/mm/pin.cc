@@ -1,6 +1,7 @@
 // Guest memory held in place for the host's own I/O. Linux: get_user_pages (mm/gup.c).
 #include <algorithm>
 
+#include "mm/code_pages.h"
 #include "mm/fault_context.h"
 
 namespace gonzo {
@@ -16,6 +17,7 @@ Pfn AddressSpace::pin_page(VirtAddr page, Access access) {
   if (!entry.is_present() || (write && !entry.is_writable())) return Pfn::none();
   if (entry.is_writable()) {
     if ((entry.raw() & used) != used) slot.set_bits(used);
+    if (write) note_kernel_write(cache_, frames_.frame(entry.pfn()), entry);
     frames_.get(entry.pfn());
     return entry.pfn();
   }

@@ -56,7 +56,7 @@ void AddressSpace::note_reference(TlbGather& gather, TracedPage& page, PagePlace
   ++page.seen.entries;
   page.seen.executable = page.seen.executable || place.vma.has(vm_flags::kExec);
   if (place.slot.compare_exchange(place.entry, place.entry.without(pte::kAccessed))) {
-    gather.touch({place.address, place.address + kPageSize}, Stricter::kGone);
+    gather.touch({place.address, place.address + kPageSize}, Stricter::kAccessed);
   }
 }
 

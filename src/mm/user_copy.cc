@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "mm/code_pages.h"
 #include "mm/guest_bytes.h"
 #include <gonzo/mm/address_space.h>
 
@@ -26,6 +27,7 @@ bool AddressSpace::visit_mapped(VirtAddr& at, VirtAddr end, Access access,
 
     const std::uint64_t size = std::min(kPageSize - at.page_offset(), end - at);
     const bool more = visit(frames_.address(entry.pfn()) + at.page_offset(), at, size);
+    if (access == Access::kWrite) note_kernel_write(cache_, frames_.frame(entry.pfn()), entry);
     if (!entry.is_writable()) {
       std::atomic_signal_fence(std::memory_order_seq_cst);  // the visitor's reads come first
       if (slot.load().pfn() != entry.pfn()) continue;

@@ -20,7 +20,8 @@ enum class FrameState : std::uint8_t {
   kKernel,
   kVmalloc,   ///< kernel memory that is contiguous by its addresses alone; programs may map it
   kSlab,      ///< heads a block of equal objects, or lies inside one
-  kReserved,  ///< frame 0; also for whoever keeps a frame for good (the zero page, a trap stub)
+  kReserved,  ///< the first frames; also for whoever keeps a frame for good (the zero page, a trap
+              ///< stub)
 };
 inline constexpr int kFrameStates = 10;
 /// "free", "anonymous", "page table" ...
@@ -47,6 +48,9 @@ inline constexpr std::uint16_t kUnwritten = 1 << 9;
 /// kAnonymous: reclaim may drop it, for MADV_FREE said so and nobody has written since; no entry is
 /// writable (Linux: !PG_swapbacked).
 inline constexpr std::uint16_t kLazyFree = 1 << 10;
+/// The machine has made sure that code in it is executed as it stands there; who changes the
+/// contents past the processor clears it (Linux: PG_arch_1, as arm64 uses it).
+inline constexpr std::uint16_t kCodeSeen = 1 << 11;
 }  // namespace frame_flags
 
 /// Zero-initialised memory is an array of valid, virgin descriptors: an idle machine never touches

@@ -10,6 +10,8 @@ enum class Stricter : unsigned char {
   kGone,      ///< unmapped, or mapped to another frame
   kReadOnly,  ///< write permission withdrawn (fork, write-protect)
   kOther,     ///< any other permission change
+  kAccessed,  ///< A was cleared, nothing else: a translation may still be used for a while, but not
+              ///< for good, for then the bit would never be set again
 };
 
 /// Implemented by the machine. Entries that became laxer (absent to present, read-only to writable)
@@ -20,6 +22,13 @@ class TranslationCache {
   /// When this returns, no processor uses an old translation for `range`. Called with the address
   /// space's lock held; must not call back into it. Cannot fail.
   virtual void invalidate(AddressRange range, Stricter what) = 0;
+  /// Entries that allow execution are about to map these frames, whose contents are ready. For a
+  /// processor that keeps what it made of code, and does not see the kernel write (Linux:
+  /// flush_icache_pages; arm64: __sync_icache_dcache). Callers as for invalidate.
+  virtual void will_execute(Pfn first, unsigned count) {
+    static_cast<void>(first);
+    static_cast<void>(count);
+  }
 };
 
 /// For address spaces that nothing executes.
