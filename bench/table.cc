@@ -31,22 +31,33 @@ std::string indexed(const std::string& name, const char* kind, const std::string
 
 /// What one run measures.
 struct Figures {
-  Samples native, core, run, index;
+  Samples native, core, run, qemu, index;
 };
 
-void measure_round(const std::string& gonzo, const std::string& core_bench,
-                   const std::string& guest_ops, const std::vector<Program>& all,
-                   Figures& figures) {
+constexpr const char* kQemu = "qemu-system-x86_64";
+
+struct Commands {
+  std::string gonzo, gonzo_qemu;  ///< as far as the program
+  std::string core_bench, guest_ops;
+};
+
+void measure_round(const Commands& commands, const std::vector<Program>& all, Figures& figures) {
+  const std::string& guest_ops = commands.guest_ops;
+  const bool has_qemu = is_installed(kQemu);
   sample_lines(guest_ops, figures.native);
-  sample_lines(gonzo + guest_ops, figures.run);
+  sample_lines(commands.gonzo + guest_ops, figures.run);
+  if (has_qemu) sample_lines(commands.gonzo_qemu + guest_ops, figures.qemu);
   sample_lines(guest_ops + " trap_floor", figures.native);
-  sample_benchmarks(core_bench + " --benchmark_min_time=0.2", figures.core);
+  sample_benchmarks(commands.core_bench + " --benchmark_min_time=0.2", figures.core);
   for (const Program& program : all) {
     if (!is_installed(program.needs)) continue;
     for (int i = 0; i < program.repeats; ++i) {
       if (const auto ns = wall_of(program.command)) figures.native[program.name].push_back(*ns);
-      if (const auto ns = wall_of(gonzo + program.command))
+      if (const auto ns = wall_of(commands.gonzo + program.command))
         figures.run[program.name].push_back(*ns);
+      if (!has_qemu) continue;
+      if (const auto ns = wall_of(commands.gonzo_qemu + program.command))
+        figures.qemu[program.name].push_back(*ns);
     }
   }
 }
@@ -56,17 +67,25 @@ nlohmann::json print_row(const std::string& name, const std::string& text, const
   const auto core = median(figures.core, name);
   const auto run = median(figures.run, name);
   const auto native = median(figures.native, name);
-  fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", text, time_text(core),
-             time_text(run), time_text(native), ratio_text(core, native), ratio_text(run, native));
-  return {{"name", name},          {"text", text},        {"unit", "ns"},
-          {"core", or_null(core)}, {"run", or_null(run)}, {"native", or_null(native)}};
+  const auto qemu = median(figures.qemu, name);
+  fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", text, time_text(core),
+             time_text(run), time_text(qemu), time_text(native), ratio_text(core, native),
+             ratio_text(run, native));
+  return {{"name", name},
+          {"text", text},
+          {"unit", "ns"},
+          {"core", or_null(core)},
+          {"run", or_null(run)},
+          {"qemu", or_null(qemu)},
+          {"native", or_null(native)}};
 }
 
 nlohmann::json print_table(const std::vector<Program>& all, const Figures& figures) {
   auto rows = nlohmann::json::array();
-  fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", "operation", "core",
-             "gonzo run", "native", "core/n", "run/n");
-  fmt::print("|{:-<50}|{:->10}:|{:->10}:|{:->10}:|{:->7}:|{:->7}:|\n", "", "", "", "", "", "");
+  fmt::print("| {:<48} | {:>9} | {:>9} | {:>9} | {:>9} | {:>6} | {:>6} |\n", "operation", "core",
+             "gonzo run", "on QEMU", "native", "core/n", "run/n");
+  fmt::print("|{:-<50}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->7}:|{:->7}:|\n", "", "", "", "", "",
+             "", "");
   for (const Row& row : kOperations) rows.push_back(print_row(row.name, row.text, figures));
   for (const Program& program : all) {
     const bool installed = is_installed(program.needs);
@@ -129,8 +148,11 @@ int run(std::vector<std::string> arguments) {
     fmt::print(stderr, "usage: bench_table GONZO BENCHES TOOLS [ROUNDS] [--json FILE]\n");
     return 2;
   }
-  const std::string gonzo = arguments[0] + " run --memory 4G -- ";
   const std::string& benches = arguments[1];
+  const Commands commands{.gonzo = arguments[0] + " run --memory 4G -- ",
+                          .gonzo_qemu = arguments[0] + " run --machine qemu --memory 3G -- ",
+                          .core_bench = benches + "/core_bench",
+                          .guest_ops = benches + "/guest_ops"};
   const int rounds = arguments.size() > 3 ? std::max(1, std::atoi(arguments[3].c_str())) : 5;
 
   nlohmann::json report = {{"machine", machine()}, {"rounds", rounds}};
@@ -139,7 +161,7 @@ int run(std::vector<std::string> arguments) {
   Figures figures;
   for (int round = 0; round < rounds; ++round) {
     fmt::print(stderr, "\rbench: round {} of {}", round + 1, rounds);
-    measure_round(gonzo, benches + "/core_bench", benches + "/guest_ops", all, figures);
+    measure_round(commands, all, figures);
   }
   sample_benchmarks(benches + "/index_bench --benchmark_min_time=0.05", figures.index);
   const PressureFigures pressure = measure_pressure({.gonzo = arguments[0],

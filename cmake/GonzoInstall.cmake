@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(objects $<TARGET_OBJECTS:gonzo_stub_blob>)
+set(objects $<TARGET_OBJECTS:gonzo_stub_blob> $<TARGET_OBJECTS:gonzo_qemu_blob>)
 foreach(room ${GONZO_PUBLIC_ROOMS})
   list(APPEND objects $<TARGET_OBJECTS:gonzo_${room}>)
 endforeach()

@@ -93,7 +93,8 @@ void EndReport::report_death(int signal) const {
 void EndReport::first_ends(Task& last) {
   status_ = last.process().exit_status();
   trace_end(trace_, status_);
-  if (status_.signal != 0) report_death(status_.signal);
+  const bool machine_failed = !last.process().system().machine().failure().empty();
+  if (status_.signal != 0 && !machine_failed) report_death(status_.signal);
   for (const VirtAddr address : options_.explain_at.addresses) {
     print_explanation(explain_in(last, address));
   }

@@ -55,6 +55,45 @@ std::optional<std::optional<PagingFormat>> parse_paging(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<MachineKind> parse_machine(std::string_view text) {
+  if (text == "host") return MachineKind::kHost;
+  if (text == "qemu") return MachineKind::kQemu;
+  return std::nullopt;
+}
+
+std::optional<QemuMachineOptions::Accelerator> parse_accelerator(std::string_view text) {
+  if (text == "tcg") return QemuMachineOptions::Accelerator::kTcg;
+  if (text == "kvm") return QemuMachineOptions::Accelerator::kKvm;
+  return std::nullopt;
+}
+
+std::expected<void, Exit> take_machine(const RawMachine& raw, RunOptions& options) {
+  if (raw.machine == "soft") {
+    return std::unexpected(complain(
+        "--machine soft: it executes no instructions, it serves tests and embedding emulators: "
+        "use host or qemu"));
+  }
+  const auto machine = parse_machine(raw.machine);
+  if (!machine) {
+    return std::unexpected(
+        complain(fmt::format("--machine {}: no such machine: use host or qemu", raw.machine)));
+  }
+  options.machine = *machine;
+  const auto accelerator = parse_accelerator(raw.accelerator);
+  if (!accelerator) {
+    return std::unexpected(
+        complain(fmt::format("--accel {}: no such accelerator: use tcg or kvm", raw.accelerator)));
+  }
+  options.accelerator = *accelerator;
+  if (options.machine == MachineKind::kQemu &&
+      (options.memory_bytes > kQemuMostMemory ||
+       options.memory_bytes <= 2 * kQemuFirstFrame.address().value)) {
+    return std::unexpected(complain(fmt::format(
+        "--memory {}: --machine qemu has from 2M up to 3G: try --memory 2G", raw.memory)));
+  }
+  return {};
+}
+
 }  // namespace
 
 void describe_machine(CLI::App& app, RawMachine& raw) {
@@ -79,6 +118,17 @@ void describe_machine(CLI::App& app, RawMachine& raw) {
                  "Format of the page tables: classic (32-bit, no NX) or pae for i386 programs,\n"
                  "4level for x86-64; auto takes the program's, classic for i386")
       ->type_name("FORMAT")
+      ->capture_default_str()
+      ->group("Machine");
+  app.add_option("--machine", raw.machine,
+                 "What executes programs: host (processes that shadow the page tables) or qemu\n"
+                 "(a processor of qemu-system-x86's, which walks them itself)")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Machine");
+  app.add_option("--accel", raw.accelerator,
+                 "How QEMU executes: tcg (translated, on any host) or kvm (needs /dev/kvm)")
+      ->type_name("NAME")
       ->capture_default_str()
       ->group("Machine");
 }
@@ -126,6 +176,7 @@ std::expected<RunOptions, Exit> checked(const RawMachine& raw) {
         fmt::format("--paging {}: no such format: use auto, classic, pae or 4level", raw.paging)));
   }
   options.paging = *paging;
+  if (auto ok = take_machine(raw, options); !ok) return std::unexpected(ok.error());
   return options;
 }
 

@@ -20,9 +20,11 @@ struct RawMachine {
   std::string vma_index{name_of(kDefaultVmaIndex)};
   std::string overcommit = "heuristic";
   std::string paging = "auto";
+  std::string machine = "host";
+  std::string accelerator = "tcg";
 };
 
-/// --fault-around, --vma-index, --overcommit, --paging, in their group.
+/// --fault-around, --vma-index, --overcommit, --paging, --machine, --accel, in their group.
 void describe_machine(CLI::App& app, RawMachine& raw);
 /// --swap; `text` is what it is for.
 void describe_swap(CLI::App& app, RawMachine& raw, std::string_view text);

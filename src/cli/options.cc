@@ -45,7 +45,6 @@ struct RawRun {
   RawMachine machine;
   std::string stats;
   std::string strace;
-  std::string kind = "host";
   bool maps = false;
   std::vector<std::string> explain_at;
   std::string report;
@@ -83,10 +82,6 @@ void describe_run(CLI::App& run, RawRun& raw) {
                  "Evicts pages before each Nth page fault, however much memory is free: for\n"
                  "tests of all that may happen then")
       ->type_name("N")
-      ->group("Machine");
-  run.add_option("--machine", raw.kind, "What executes the program: host")
-      ->type_name("NAME")
-      ->capture_default_str()
       ->group("Machine");
   run.add_flag("--stats{text}", raw.stats,
                "At exit, on standard error: faults, frames, page tables, times; --stats=json\n"
@@ -175,15 +170,6 @@ std::expected<RunOptions, Exit> checked(const RawRun& raw, std::vector<std::stri
   auto explain_at = checked_explain(raw.explain_at);
   if (!explain_at) return std::unexpected(explain_at.error());
   options.explain_at = std::move(*explain_at);
-  if (raw.kind == "soft") {
-    return std::unexpected(complain(
-        "--machine soft: it executes no instructions, it serves tests and embedding emulators: "
-        "use host"));
-  }
-  if (raw.kind != "host") {
-    return std::unexpected(
-        complain(fmt::format("--machine {}: no such machine: use host", raw.kind)));
-  }
   options.maps = raw.maps;
   options.control = raw.control;
   if (!raw.strace.empty()) options.strace = raw.strace;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/curve/ladder.h"
+#include "kernel/system.h"
 #include "observe/control_message.h"
 #include <gonzo/base/address.h>
 #include <gonzo/frame/commit_ledger.h>
@@ -49,7 +50,9 @@ struct RunOptions {
   VmaIndexKind vma_index = kDefaultVmaIndex;
   Overcommit overcommit = Overcommit::kHeuristic;
   std::optional<PagingFormat> paging;  ///< none: by the program's kind
-  std::vector<std::string> command;    ///< program and its arguments, at least one
+  MachineKind machine = MachineKind::kHost;
+  QemuMachineOptions::Accelerator accelerator = QemuMachineOptions::Accelerator::kTcg;
+  std::vector<std::string> command;  ///< program and its arguments, at least one
 };
 
 enum class CurveFormat : std::uint8_t { kText, kJson };

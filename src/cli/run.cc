@@ -12,9 +12,9 @@
 #include <tuple>
 #include <utility>
 
+#include "base/find_program.h"
 #include "cli/end_report.h"
 #include "cli/exit_codes.h"
-#include "cli/find_program.h"
 #include "cli/say.h"
 #include "cli/stats.h"
 #include "cli/temporary_directory.h"
@@ -105,7 +105,13 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   auto process = Process::create(system, kFirstProcess, inheritance);
   // From here on the guest's close is the last: who reads its pipe must see the end.
   inheritance.descriptors.clear();
-  if (!process) return own_failure("cannot make a process", process.error());
+  if (!process) {
+    if (const std::string why = system.machine().failure(); !why.empty()) {
+      say(fmt::format("cannot make a process: {}", why));
+      return exit_code::kOwnFailure;
+    }
+    return own_failure("cannot make a process", process.error());
+  }
   std::unique_ptr<ControlServer> control;
   if (options.control) {
     auto listening = ControlServer::listen(system);
@@ -126,6 +132,10 @@ int run_in(System& system, const RunOptions& options, const std::string& path,
   }
   signals->wait_for_end();
   control.reset();
+  if (const std::string why = system.machine().failure(); !why.empty()) {
+    say(fmt::format("the machine has failed, and all programs with it: {}", why));
+    return exit_code::kOwnFailure;
+  }
   if (!report.is_consistent()) return exit_code::kOwnFailure;
   if (const std::string wrong = check_machine(system); !wrong.empty()) {
     say(fmt::format("the machine is inconsistent: {}", wrong));
@@ -155,6 +165,16 @@ Result<void> add_swap_devices(const std::vector<SwapRequest>& requests, FrameAll
     GONZO_TRY(swap.add(std::move(*device), request.priority));
   }
   return {};
+}
+
+/// What the machine asked for needs; empty: it is something else.
+std::string missing_machine(const RunOptions& options, Errno error) {
+  if (error == Errno::kNoEnt && options.accelerator == QemuMachineOptions::Accelerator::kTcg) {
+    return "--machine qemu: there is no qemu-system-x86_64: install qemu-system-x86";
+  }
+  if (options.accelerator != QemuMachineOptions::Accelerator::kKvm) return {};
+  return fmt::format("--accel kvm: {}: needs /dev/kvm and qemu-system-x86_64 (qemu-system-x86)",
+                     errno_text(error));
 }
 
 /// Every frame must be back.
@@ -197,6 +217,8 @@ int run_program(const RunOptions& options) {
                  .evict_every = options.evict_every},
       .vma_index = options.vma_index,
       .paging = options.paging,
+      .machine = options.machine,
+      .qemu = {.accelerator = options.accelerator},
       .reclaim = {.policy = options.reclaim},
       .log = [](std::string_view line) { say(std::string(line)); }};
   std::string problem;
@@ -209,6 +231,12 @@ int run_program(const RunOptions& options) {
   if (!problem.empty()) {
     say(problem);
     return exit_code::kOwnFailure;
+  }
+  if (!system && options.machine == MachineKind::kQemu) {
+    if (const std::string why = missing_machine(options, system.error()); !why.empty()) {
+      say(why);
+      return exit_code::kOwnFailure;
+    }
   }
   if (!system) {
     return own_failure(

@@ -59,6 +59,10 @@ void RunStats::add(Task& last) {
   machine.shadow_ranges += own.shadow_ranges;
   machine.shadow_drops += own.shadow_drops;
   machine.invalidations += own.invalidations;
+  machine.root_loads += own.root_loads;
+  machine.page_flushes += own.page_flushes;
+  machine.stale_faults += own.stale_faults;
+  machine.code_flushes += own.code_flushes;
   machine.guest_time += own.guest_time;
   ++processes;
 }
@@ -99,6 +103,12 @@ std::string RunStats::text() const {
   row("traps", fmt::format("{}: {} system calls, {} page faults, {} exceptions, {} interrupts",
                            machine.traps, loop.syscalls, loop.page_faults, loop.exceptions,
                            loop.interrupts));
+  if (machine.root_loads > 0) {
+    row("processor",
+        fmt::format("{} CR3 loads, {} INVLPGs, {} stale faults, {} code pages forgotten",
+                    machine.root_loads, machine.page_flushes, machine.stale_faults,
+                    machine.code_flushes));
+  }
   row("shadow", fmt::format("{} fills, {} pages, {} ranges at exit, {} invalidations, {} drops",
                             machine.shadow_fills, machine.shadow_pages, machine.shadow_ranges,
                             machine.invalidations, machine.shadow_drops));
@@ -154,6 +164,11 @@ std::string RunStats::json() const {
         {"ranges", machine.shadow_ranges},
         {"invalidations", machine.invalidations},
         {"drops", machine.shadow_drops}}},
+      {"processor",
+       {{"root_loads", machine.root_loads},
+        {"page_flushes", machine.page_flushes},
+        {"stale_faults", machine.stale_faults},
+        {"code_flushes", machine.code_flushes}}},
       {"time_ns",
        {{"real", real.count()},
         {"wall", loop.wall.count()},

@@ -19,8 +19,10 @@ SlabCache& add_cache_of(SlabAllocator& slabs, const char* name,
 }  // namespace
 
 /// By the names that Linux gives to caches of the same.
-KernelMemory::KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format)
+KernelMemory::KernelMemory(FrameAllocator& frames, Machine& machine,
+                           std::optional<PagingFormat> format)
     : frames_(frames),
+      machine_(machine),
       slabs_(frames),
       area_cache_(add_cache_of<Vma>(slabs_, "vm_area_struct")),
       space_cache_(add_cache_of<AddressSpace>(slabs_, "mm_struct")),
@@ -44,7 +46,9 @@ Result<KernelHalf*> KernelMemory::half(PagingFormat format) {
 Result<KernelHalf*> KernelMemory::half_locked(PagingFormat format) {
   auto& half = halves_[static_cast<std::size_t>(format)];
   if (half == nullptr) {
-    GONZO_ASSIGN(half, KernelHalf::create(frames_, format));
+    GONZO_ASSIGN(auto made, KernelHalf::create(frames_, format));
+    GONZO_TRY(machine_.prepare(*made));
+    half = std::move(made);
     if (!format_) format_ = format;
   }
   return half.get();

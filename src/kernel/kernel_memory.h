@@ -10,6 +10,7 @@
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
 #include <gonzo/frame/slab_allocator.h>
+#include <gonzo/machine/machine.h>
 #include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/paging_format.h>
 #include <gonzo/paging/vmalloc.h>
@@ -22,7 +23,8 @@ class KernelMemory {
  public:
   /// `format`: of the kernel itself; none: that of the first program, whose page tables are the
   /// first to carry a kernel's half.
-  KernelMemory(FrameAllocator& frames, std::optional<PagingFormat> format);
+  /// `machine`: prepares each half; there when one is first asked for.
+  KernelMemory(FrameAllocator& frames, Machine& machine, std::optional<PagingFormat> format);
 
   SlabAllocator& slabs() { return slabs_; }
   // Of objects for a Vma, an AddressSpace, a Task, a Process, an OpenFile and a CachedFile.
@@ -47,6 +49,7 @@ class KernelMemory {
   Result<KernelHalf*> half_locked(PagingFormat format) GONZO_REQUIRES(lock_);
 
   FrameAllocator& frames_;
+  Machine& machine_;
   SlabAllocator slabs_;
   SlabCache& area_cache_;
   SlabCache& space_cache_;

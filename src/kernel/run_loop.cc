@@ -41,7 +41,8 @@ void answer_exception(Task& task, const Trap& trap) {
 /// looks like from inside, too.
 void answer_end(Task& task, const Trap& trap) {
   Process& process = task.process();
-  if (!process.group_exit()) {
+  // Where no guest can run any more, whoever runs us says so, once.
+  if (!process.group_exit() && process.system().machine().failure().empty()) {
     process.system().log(
         fmt::format("{}[{}]: killed: {}", task.name(), process.pid(), trap.reason));
   }

@@ -22,10 +22,16 @@ Result<std::unique_ptr<Machine>> create_machine(const System::Config& config, Ar
   switch (config.machine) {
     case MachineKind::kHost:
       return create_host_machine(arena);
+    case MachineKind::kQemu:
+      return create_qemu_machine(arena, frames, config.qemu);
     case MachineKind::kSoft:
       return create_soft_machine(frames, config.soft);
   }
   return fail(Errno::kInval);
+}
+
+Pfn first_frame(MachineKind machine) {
+  return machine == MachineKind::kQemu ? kQemuFirstFrame : Pfn(1);
 }
 
 }  // namespace
@@ -72,9 +78,11 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   system->pressure_ = std::make_unique<MemoryPressure>();
   GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),
                                                         .pressure = system->pressure_.get(),
-                                                        .growth = system->arena_.get()}));
+                                                        .growth = system->arena_.get(),
+                                                        .first = first_frame(config.machine)}));
   GONZO_ASSIGN(system->machine_, create_machine(config, *system->arena_, *system->frames_));
-  system->kernel_memory_ = std::make_unique<KernelMemory>(*system->frames_, config.paging);
+  system->kernel_memory_ =
+      std::make_unique<KernelMemory>(*system->frames_, *system->machine_, config.paging);
   KernelMemory& own = *system->kernel_memory_;
   MemoryManager::Config memory = config.memory;
   memory.area_cache = &own.area_cache();
@@ -129,7 +137,7 @@ Result<PagingFormat> System::paging_format(ProgramAbi abi) const {
 Result<Vdso*> System::vdso() {
   const LockGuard guard(shared_frames_lock_);
   if (vdso_ == nullptr) {
-    GONZO_ASSIGN(vdso_, Vdso::create(*frames_));
+    GONZO_ASSIGN(vdso_, Vdso::create(*frames_, machine_->guest_ticks()));
   }
   return vdso_.get();
 }

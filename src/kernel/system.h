@@ -15,6 +15,7 @@
 #include <gonzo/base/result.h>
 #include <gonzo/base/thread_annotations.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/machine/qemu_machine.h>
 #include <gonzo/machine/soft_machine.h>
 #include <gonzo/mm/memory_manager.h>
 #include <gonzo/mm/reclaimer.h>
@@ -41,6 +42,7 @@ inline constexpr int kFirstProcess = 1;
 
 enum class MachineKind : std::uint8_t {
   kHost,  ///< runs programs in a host process
+  kQemu,  ///< runs programs on a processor of QEMU's, which walks the page tables
   kSoft,  ///< for tests and tools that bring their own accesses
 };
 
@@ -55,6 +57,7 @@ class System {
     std::optional<PagingFormat> paging;
     MachineKind machine = MachineKind::kHost;
     SoftMachineOptions soft{};  ///< for kSoft, which needs its `load`
+    QemuMachineOptions qemu{};  ///< for kQemu
     /// Adds the devices that pages go to when memory runs out. Empty: there is no swap.
     std::function<Result<void>(FrameAllocator&, SwapSpace&)> add_swap;
     Reclaimer::Config reclaim{};
@@ -121,7 +124,7 @@ class System {
   std::unique_ptr<Reclaimer> reclaimer_;
   std::unique_ptr<PageCache> page_cache_;
   std::unique_ptr<ShmNamespace> shared_memory_;
-  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Machine> machine_;  // its processor is in the kernel's half
   std::unique_ptr<DeviceTable> devices_;
   Mutex shared_frames_lock_;
   std::unique_ptr<Vdso> vdso_ GONZO_GUARDED_BY(shared_frames_lock_);

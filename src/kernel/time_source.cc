@@ -31,7 +31,9 @@ bool is_kept_by_the_host() {
 
 }  // namespace
 
-bool HostTime::has_steady_ticks() { return has_invariant_counter() && is_kept_by_the_host(); }
+bool HostTime::has_steady_ticks() {
+  return guest_ticks_ == GuestTicks::kHosts && has_invariant_counter() && is_kept_by_the_host();
+}
 
 std::uint64_t HostTime::ticks() {
   _mm_lfence();

@@ -16,8 +16,8 @@ namespace gonzo {
 
 std::span<const std::byte> Vdso::image() { return {gonzo_vdso_start, gonzo_vdso_end}; }
 
-Result<std::unique_ptr<Vdso>> Vdso::create(FrameAllocator& frames) {
-  std::unique_ptr<Vdso> made(new Vdso);
+Result<std::unique_ptr<Vdso>> Vdso::create(FrameAllocator& frames, GuestTicks ticks) {
+  std::unique_ptr<Vdso> made(new Vdso(ticks));
   GONZO_ASSIGN(const auto code, KernelPages::create(frames, GONZO_VDSO_PAGES));
   made->code_ = code;
   GONZO_CHECK(image().size() <= code->bytes().size());

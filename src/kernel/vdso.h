@@ -17,8 +17,8 @@ namespace gonzo {
 /// The frames that all processes share. Thread-safe.
 class Vdso {
  public:
-  /// `frames` outlives this. ENOMEM.
-  static Result<std::unique_ptr<Vdso>> create(FrameAllocator& frames);
+  /// `frames` outlives this. Guests that do not read the host's counter make the call. ENOMEM.
+  static Result<std::unique_ptr<Vdso>> create(FrameAllocator& frames, GuestTicks ticks);
   ~Vdso();
   Vdso(const Vdso&) = delete;
   Vdso& operator=(const Vdso&) = delete;
@@ -32,7 +32,7 @@ class Vdso {
   static std::span<const std::byte> image();
 
  private:
-  Vdso() = default;
+  explicit Vdso(GuestTicks ticks) : time_(ticks) {}
 
   HostTime time_;
   ObjectRef code_, data_;

@@ -12,7 +12,7 @@ for command in run curve explain; do
 done
 status "--help" 0 "$GONZO" --help
 status "run --help" 0 "$GONZO" run --help
-for option in --memory --stats --maps --strace --machine --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim --explain-at --report --control --view; do
+for option in --memory --stats --maps --strace --machine --accel --fault-around --fail-frame --evict-every --vma-index --overcommit --paging --swap --reclaim --explain-at --report --control --view; do
   grep -q -- "$option" "$work/out" || fail "run --help does not tell of $option"
 done
 status "no command" 125 "$GONZO"

@@ -26,6 +26,15 @@ class Assembler {
     immediate(number, 4);
     bytes({0x0f, 0x05});
   }
+  void eax(std::uint64_t value) {
+    bytes({0xb8});
+    immediate(value, 4);
+  }
+  void int80(std::uint64_t number) {
+    eax(number);
+    bytes({0xcd, 0x80});
+  }
+  std::size_t size() const { return code_.size(); }
   std::vector<std::byte> take() { return std::move(code_); }
 
  private:
@@ -72,6 +81,43 @@ void assemble_step(Assembler& to, const Script::Step& step) {
       break;
     case Script::Kind::kLoop:
       to.bytes({0xeb, 0xfe});  // jmp to itself
+      break;
+  }
+}
+
+void assemble_step_i386(Assembler& to, const Script::Step& step, std::uint32_t base) {
+  switch (step.kind) {
+    case Script::Kind::kLoad:
+      to.eax(step.address);
+      to.bytes({0x8b, 0x28, 0x8b, 0x50, 4});  // mov (%eax), %ebp; mov 4(%eax), %edx
+      break;
+    case Script::Kind::kLoadByte:
+      to.eax(step.address);
+      to.bytes({0x0f, 0xb6, 0x28, 0x31, 0xd2});  // movzbl (%eax), %ebp; xor %edx, %edx
+      break;
+    case Script::Kind::kStore:
+      to.eax(step.address);
+      to.bytes({0xc7, 0x00});  // movl $, (%eax)
+      to.immediate(step.value, 4);
+      to.bytes({0xc7, 0x40, 4});  // movl $, 4(%eax)
+      to.immediate(step.value >> 32, 4);
+      break;
+    case Script::Kind::kStoreByte:
+      to.eax(step.address);
+      to.bytes({0xc6, 0x00});  // movb $, (%eax)
+      to.immediate(step.value, 1);
+      break;
+    case Script::Kind::kExecute:
+      to.eax(step.address);
+      to.bytes({0xbb});  // mov $, %ebx
+      to.immediate(base + to.size() + 6, 4);
+      to.bytes({0xff, 0xe0});  // jmp *%eax
+      break;
+    case Script::Kind::kSyscall:
+      to.int80(step.value);
+      break;
+    default:
+      assemble_step(to, step);  // the same bytes
       break;
   }
 }
@@ -128,6 +174,14 @@ std::vector<std::byte> Script::assemble() const {
   Assembler to;
   for (const Step& step : steps_) assemble_step(to, step);
   to.syscall(kEnd);
+  to.bytes({0xeb, 0xf7});  // back to the system call
+  return to.take();
+}
+
+std::vector<std::byte> Script::assemble_i386(std::uint32_t address) const {
+  Assembler to;
+  for (const Step& step : steps_) assemble_step_i386(to, step, address);
+  to.int80(kEnd);
   to.bytes({0xeb, 0xf7});  // back to the system call
   return to.take();
 }

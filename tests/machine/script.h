@@ -55,6 +55,9 @@ class Script {
   const std::vector<Step>& steps() const { return steps_; }
   /// x86-64 code, position-independent.
   std::vector<std::byte> assemble() const;
+  /// 32-bit code for this address, which calls by INT 0x80. Loads leave the upper half of their
+  /// value in edx, the lower in ebp.
+  std::vector<std::byte> assemble_i386(std::uint32_t address) const;
   std::unique_ptr<SoftProgram> interpret() const;
 
  private:

@@ -19,7 +19,10 @@ export LC_ALL=C
 limit=${LIMIT:-300}
 failures=0
 table=$work/table
-options=(--memory 4G ${MACHINE:+--machine "$MACHINE"})
+# The most that QEMU has.
+memory=4G
+[ "${MACHINE:-host}" != qemu ] || memory=3G
+options=(--memory "$memory" ${MACHINE:+--machine "$MACHINE"})
 
 is_wanted() {
   local part

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <gonzo/base/address.h>
 #include <gonzo/base/result.h>
 #include <gonzo/frame/frame_allocator.h>
+#include <gonzo/paging/kernel_half.h>
 #include <gonzo/paging/page_table.h>
 #include <gonzo/paging/software_mmu.h>  // the error codes that a page fault carries
 #include <gonzo/paging/translation_cache.h>
@@ -61,7 +63,7 @@ struct Trap {
   TrapKind kind = TrapKind::kInterrupted;
   std::uint8_t vector = 0;              ///< kException
   SyscallAbi abi = SyscallAbi::kX8664;  ///< kSyscall
-  /// kPageFault: as the processor's #PF error code, recomputed from our entry. kException: as the
+  /// kPageFault: as the processor's #PF error code for our entry. kException: as the
   /// processor pushed it, 0 where the vector has none.
   std::uint32_t error_code = 0;
   VirtAddr address;  ///< kPageFault
@@ -77,6 +79,11 @@ struct MachineCounters {
   std::uint64_t shadow_ranges = 0;  ///< mappings the shadow holds now
   std::uint64_t shadow_drops = 0;   ///< whole shadows thrown away for the host's mapping limit
   std::uint64_t invalidations = 0;
+  // Of a machine whose processor walks our tables:
+  std::uint64_t root_loads = 0;            ///< of CR3, which empties the TLB too
+  std::uint64_t page_flushes = 0;          ///< INVLPGs
+  std::uint64_t stale_faults = 0;          ///< that the entries did not deny any more
+  std::uint64_t code_flushes = 0;          ///< frames whose translated code was thrown away
   std::chrono::nanoseconds guest_time{0};  ///< wall time between handing over and trap
 };
 
@@ -112,13 +119,26 @@ class MachineThread {
   virtual MachineThreadTimes times() { return {}; }
 };
 
+/// Whose time-stamp counter a guest's RDTSC reads.
+enum class GuestTicks : std::uint8_t { kHosts, kOwn };
+
 class Machine {
  public:
   virtual ~Machine() = default;
   virtual std::string_view name() const = 0;
+  virtual GuestTicks guest_ticks() const { return GuestTicks::kHosts; }
+  /// Before the first page table carries `half`: maps there what the processor needs to come into
+  /// the kernel. The half and its frames outlive the machine. ENOMEM.
+  virtual Result<void> prepare(KernelHalf& half) {
+    static_cast<void>(half);
+    return {};
+  }
+  /// Why no guest can run any more, in one line; empty: they can.
+  virtual std::string failure() const { return {}; }
   /// Addresses a guest may not map; empty range when none.
   virtual AddressRange reserved_range() const = 0;
-  /// EAGAIN, ENOMEM: the host refused another process.
+  /// EAGAIN, ENOMEM: the host refused another process. EINVAL: the table's kernel half is not one
+  /// that the machine has prepared, where it needs that.
   virtual Result<std::unique_ptr<MachineSpace>> create_space(PageTable& table) = 0;
   /// A thread of `space` that starts with `registers` and cleared extended state.
   virtual Result<std::unique_ptr<MachineThread>> create_thread(MachineSpace& space,
