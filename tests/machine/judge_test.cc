@@ -113,7 +113,7 @@ class Judge : public testing::TestWithParam<Place> {
     const TablePath path =
         trace_path(frames, place().format, memory_->table().root(), VirtAddr(place().address));
     for (const TableStep& step : path.steps()) {
-      slots_.push_back(frames.address(step.table) + step.index * (is_wide() ? 8U : 4U));
+      slots_.push_back(frames.address(step.table) + std::size_t{step.index} * (is_wide() ? 8 : 4));
     }
   }
   Entries read() const {

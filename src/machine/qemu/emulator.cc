@@ -55,8 +55,9 @@ bool place_descriptors(std::array<int, kFirstFree> descriptors) {
 
 int become_emulator(void* argument) {
   Launch& launch = *static_cast<Launch*>(argument);
-  // Not of the runner's group: the keys that interrupt a guest are nothing to it.
-  setsid();
+  // Not of the runner's group: the keys that interrupt a guest are nothing to it. But of its
+  // session, with which the host's scheduler shares out time (sched(7), autogroup).
+  setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() == launch.parent && place_descriptors(launch.descriptors)) {
     sigset_t none;

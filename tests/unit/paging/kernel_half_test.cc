@@ -79,7 +79,7 @@ TEST_P(KernelHalfTest, EntryPagesAreInEveryTableForTheSupervisorAlone) {
   Arena arena(8 * kMiB);
   const auto half = create(arena);
   const auto frame = [&] {
-    return arena->allocate(0, FrameState::kKernel, ZeroPolicy::kZeroed).value();
+    return arena.frames().allocate(0, FrameState::kKernel, ZeroPolicy::kZeroed).value();
   };
   const Pfn code = frame(), data = frame(), other = frame();
   const VirtAddr at = half->entry_area().start, next = at + kPageSize;
@@ -101,7 +101,7 @@ TEST_P(KernelHalfTest, EntryPagesAreInEveryTableForTheSupervisorAlone) {
   const auto read = look(arena, *user, next, Access::kRead, Privilege::kSupervisor);
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->physical, other.address());
-  for (const Pfn pfn : {code, data, other}) arena->put(pfn);
+  for (const Pfn pfn : {code, data, other}) arena.frames().put(pfn);
 }
 
 TEST_P(KernelHalfTest, LargePagesKeepItSmall) {
