@@ -24,6 +24,11 @@ class TranslationRelay final : public TranslationCache {
     const SharedLockGuard guard(lock_);
     if (target_ != nullptr) target_->will_execute(first, count);
   }
+  void invalidate_each(std::span<const AddressRange> ranges, Stricter what) override
+      GONZO_EXCLUDES(lock_) {
+    const SharedLockGuard guard(lock_);
+    if (target_ != nullptr) target_->invalidate_each(ranges, what);
+  }
 
  private:
   SharedMutex lock_;

@@ -77,8 +77,8 @@ void MemoryManager::for_each_mapper(const TracedPage& any, FunctionRef<bool(Addr
   }
 }
 
-/// Pages of one address space or object at a time: locks are taken, and machines told, once for
-/// them.
+/// Pages of one address space or object at a time, by address: locks are taken, and machines told,
+/// once for them.
 void MemoryManager::trace(
     std::span<TracedPage> pages, FunctionRef<bool(const TracedPage&)> is_done,
     FunctionRef<void(AddressSpace&, MappedObject*, std::span<TracedPage* const>)> visit) {
@@ -95,7 +95,7 @@ void MemoryManager::trace(
   const auto group_of = [](const TracedPage* page) { return std::pair(page->owner, page->origin); };
   const std::span<TracedPage*> all = std::span(order).first(pages.size());
   std::ranges::sort(all, {},
-                    [&](const TracedPage* page) { return std::pair(group_of(page), page); });
+                    [&](const TracedPage* page) { return std::pair(group_of(page), page->index); });
   // Before the objects: what they are the last to hold goes with no lock held.
   std::array<ObjectRef, kMostTraced> objects;
   std::size_t groups = 0;

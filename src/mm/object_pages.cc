@@ -19,7 +19,7 @@ void AddressSpace::for_each_place(const MappedObject& object, std::span<TracedPa
 void AddressSpace::harvest_references(const MappedObject& object,
                                       std::span<TracedPage* const> pages) {
   const SharedLockGuard guard(lock_);
-  TlbGather gather(frames_, cache_);
+  TlbGather gather(frames_, cache_, TlbGather::Gaps::kSpared);
   for_each_place(object, pages, [&](TracedPage& page, const PagePlace& place) {
     note_reference(gather, page, place);
   });
@@ -29,7 +29,7 @@ void AddressSpace::harvest_references(const MappedObject& object,
 void AddressSpace::unmap_pages(MappedObject& object, std::span<TracedPage* const> pages) {
   const LockGuard guard(lock_);
   note_peak_rss();
-  TlbGather gather(frames_, cache_);
+  TlbGather gather(frames_, cache_, TlbGather::Gaps::kSpared);
   for_each_place(object, pages, [&](TracedPage& page, const PagePlace& place) {
     Frame& frame = frames_.frame(page.pfn);
     if (place.vma.has(vm_flags::kLocked) || frame.state != FrameState::kPageCache) return;

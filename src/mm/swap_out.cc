@@ -62,7 +62,7 @@ void AddressSpace::note_reference(TlbGather& gather, TracedPage& page, PagePlace
 
 void AddressSpace::harvest_references(std::span<TracedPage* const> pages) {
   const SharedLockGuard guard(lock_);
-  TlbGather gather(frames_, cache_);
+  TlbGather gather(frames_, cache_, TlbGather::Gaps::kSpared);
   for (TracedPage* page : pages) {
     if (const auto place = find_page(*page)) note_reference(gather, *page, *place);
   }
@@ -73,7 +73,7 @@ void AddressSpace::harvest_references(std::span<TracedPage* const> pages) {
 void AddressSpace::unmap_each(std::span<TracedPage* const> pages, UnmapPage each) {
   const LockGuard guard(lock_);
   note_peak_rss();
-  TlbGather gather(frames_, cache_);
+  TlbGather gather(frames_, cache_, TlbGather::Gaps::kSpared);
   for (TracedPage* page : pages) {
     const auto place = find_page(*page);
     if (place && !place->vma.has(vm_flags::kLocked)) (this->*each)(gather, *page, *place);

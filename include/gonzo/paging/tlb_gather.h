@@ -19,7 +19,14 @@ namespace gonzo {
 /// the address space's lock held.
 class TlbGather {
  public:
-  TlbGather(FrameAllocator& frames, TranslationCache& cache) : frames_(frames), cache_(cache) {}
+  /// What lies between two touched ranges that are near each other.
+  enum class Gaps : unsigned char {
+    kBridged,  ///< may die with them: a single range is announced
+    kSpared,   ///< keeps its translations: for pages picked here and there
+  };
+
+  TlbGather(FrameAllocator& frames, TranslationCache& cache, Gaps gaps = Gaps::kBridged)
+      : frames_(frames), cache_(cache), gaps_(gaps) {}
   ~TlbGather() { flush(); }
   TlbGather(const TlbGather&) = delete;
   TlbGather& operator=(const TlbGather&) = delete;
@@ -34,11 +41,14 @@ class TlbGather {
       what_ = what;
       return;
     }
-    if (is_far(range)) {
-      flush();
+    if (gaps_ == Gaps::kSpared ? !is_next(range) : is_far(range)) {
+      if (gaps_ == Gaps::kBridged || spared_ == kMostSpared) {
+        flush();
+        what_ = what;
+      } else {
+        spare();
+      }
       range_ = range;
-      what_ = what;
-      return;
     }
     range_ = {std::min(range_.start, range.start), std::max(range_.end, range.end)};
     if (what_ != what) what_ = Stricter::kGone;
@@ -60,10 +70,23 @@ class TlbGather {
            (range_.start > range.end && range_.start - range.end > kWidestGap);
   }
 
+  bool is_next(AddressRange range) const {
+    return range.start <= range_.end && range.end >= range_.start;
+  }
+  void spare() { earlier_[spared_++] = {range_.start.value, range_.end.value}; }
+
+  struct Earlier {  // an AddressRange that does not initialise itself
+    std::uint64_t start, end;
+  };
+  static constexpr std::size_t kMostSpared = 31;
+
   FrameAllocator& frames_;
   TranslationCache& cache_;
+  const Gaps gaps_;
   AddressRange range_{};
   Stricter what_ = Stricter::kOther;
+  std::size_t spared_ = 0;
+  std::array<Earlier, kMostSpared> earlier_;  ///< with gaps between them, range_ is the last
   std::size_t count_ = 0;
   std::array<std::uint32_t, 512> batch_;  ///< frame numbers; not Pfn, which would initialise itself
 };

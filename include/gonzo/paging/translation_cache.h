@@ -1,6 +1,8 @@
 // The seam to whatever caches translations: a TLB, a host's page tables, an emulator's map.
 #pragma once
 
+#include <span>
+
 #include <gonzo/base/address.h>
 
 namespace gonzo {
@@ -28,6 +30,10 @@ class TranslationCache {
   virtual void will_execute(Pfn first, unsigned count) {
     static_cast<void>(first);
     static_cast<void>(count);
+  }
+  /// The same for scattered ranges, so that who runs code there is stopped once for all of them.
+  virtual void invalidate_each(std::span<const AddressRange> ranges, Stricter what) {
+    for (const AddressRange range : ranges) invalidate(range, what);
   }
 };
 

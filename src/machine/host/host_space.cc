@@ -157,9 +157,13 @@ void HostSpace::execute_somewhere() {
 }
 
 void HostSpace::invalidate(AddressRange range, Stricter what) {
+  invalidate_each({&range, 1}, what);
+}
+
+void HostSpace::invalidate_each(std::span<const AddressRange> ranges, Stricter what) {
   LockGuard guard(mutex_);
-  ++counters_.invalidations;
-  shadow_.invalidate(range, what);
+  counters_.invalidations += ranges.size();
+  for (const AddressRange range : ranges) shadow_.invalidate(range, what);
   // While nothing runs, it is enough that the commands are executed before anything does.
   if (running_ > 0 && !shadow_.pending().empty() && !is_gone()) execute_somewhere();
 }

@@ -42,6 +42,8 @@ class HostSpace final : public MachineSpace {
   HostSpace& operator=(const HostSpace&) = delete;
 
   void invalidate(AddressRange range, Stricter what) override GONZO_EXCLUDES(mutex_);
+  void invalidate_each(std::span<const AddressRange> ranges, Stricter what) override
+      GONZO_EXCLUDES(mutex_);
   MachineCounters counters() const override GONZO_EXCLUDES(mutex_);
 
   /// The host process.

@@ -80,6 +80,38 @@ TEST_F(TlbGatherTest, FarRangesAreFlushedApart) {
                                  {pages(1), Stricter::kReadOnly}}));
 }
 
+TEST_F(TlbGatherTest, GapsCanBeSpared) {
+  {
+    TlbGather gather(arena_.frames(), cache_, TlbGather::Gaps::kSpared);
+    for (const unsigned page : {12U, 11U, 13U, 20U, 1000U}) {
+      gather.touch(pages(page), Stricter::kReadOnly);
+    }
+    EXPECT_TRUE(cache_.calls.empty()) << "all at once";
+  }
+  EXPECT_EQ(cache_.calls, (Calls{{pages(11, 3), Stricter::kReadOnly},
+                                 {pages(20), Stricter::kReadOnly},
+                                 {pages(1000), Stricter::kReadOnly}}));
+}
+
+TEST_F(TlbGatherTest, ManyGapsNeverFreeAheadOfTheirTranslations) {
+  constexpr unsigned kPages = 100;
+  std::vector<Pfn> frames;
+  for (unsigned i = 0; i < kPages; ++i) frames.push_back(arena_.allocate(FrameState::kAnonymous));
+  {
+    TlbGather gather(arena_.frames(), cache_, TlbGather::Gaps::kSpared);
+    for (unsigned i = 0; i < kPages; ++i) {
+      gather.touch(pages(2 * i), Stricter::kGone);
+      gather.release(frames[i]);
+      for (std::size_t page = cache_.calls.size(); page <= i; ++page) {
+        ASSERT_EQ(arena_.frames().frame(frames[page]).refs.load(), 1) << page;
+      }
+    }
+  }
+  EXPECT_EQ(anonymous(), 0U);
+  ASSERT_EQ(cache_.calls.size(), kPages);
+  for (unsigned i = 0; i < kPages; ++i) EXPECT_EQ(cache_.calls[i].first, pages(2 * i));
+}
+
 TEST_F(TlbGatherTest, MixedChangesMeanGone) {
   using enum Stricter;
   const std::pair<std::pair<Stricter, Stricter>, Stricter> cases[] = {
