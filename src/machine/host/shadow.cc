@@ -12,16 +12,22 @@ namespace {
 
 constexpr std::uint64_t kFirstWindow = 16;  // pages; Linux's fault-around (fault_around_bytes)
 constexpr std::uint64_t kLastWindow = 512;
-// Neighbours of the faulting page's run cost a call each, a fault on one of their pages three times
-// that: and most are not touched before they change.
-constexpr std::uint64_t kWorthwhile = 4;  // pages
+constexpr std::uint64_t kBeforeInOrder = 3;  // pages
 constexpr std::uint64_t kTableSpan = 512 * kPageSize;
 // Beyond, unmapping and filling again is cheaper than the commands.
 constexpr std::size_t kMaxProtects = 8;
 constexpr std::size_t kMaxPending = std::size_t{4} * GONZO_COMMAND_CAPACITY;
+// A command costs a tenth of the fault that each mapping takes to come back.
+constexpr std::size_t kCommandsWorthAMapping = 8;
 
 constexpr AddressRange kBelowStub{VirtAddr(0), VirtAddr(GONZO_STUB_BASE)};
 constexpr AddressRange kAboveStub{VirtAddr(GONZO_SLOTS_END), VirtAddr(GONZO_TASK_END)};
+
+/// What a program has written to was used, and then somebody took A away: he wants to see the next
+/// use. (A fork takes A away too, and W with it.)
+bool is_aged(Entry entry) {
+  return entry.is_writable() && entry.has(pte::kDirty) && !entry.has(pte::kAccessed);
+}
 
 /// Sets the bits that a processor's access would, unless the entry is no longer what was checked.
 bool set_if_same(EntryRef slot, Entry expected, std::uint64_t bits) {
@@ -78,14 +84,16 @@ Shadow::Outcome Shadow::fill(VirtAddr address, Access access) {
   } while (!set_if_same(leaf.entry, entry, bits));
   entry = entry.with(bits);
 
-  if (map_.size() + 2 * kMaxRuns > limit_ || pending_.size() > kMaxPending) drop();
+  if (map_.size() + 2 * kAtRandom.most > limit_ || has_too_much_pending()) drop();
   if (leaf.level > 1) {
     map_large(leaf, entry, page);
     return Outcome::kFilled;
   }
   if (access == Access::kWrite && make_writable(page, entry)) return Outcome::kFilled;
   Candidates candidates;
-  const std::size_t count = collect(window_for(page), page, candidates);
+  const std::size_t count = comes_in_order(page)
+                                ? collect(following(page), page, kInOrder, candidates)
+                                : collect(window_for(page), page, kAtRandom, candidates);
   for (std::size_t i = 0; i < count; ++i) map_candidate(candidates[i]);
   return Outcome::kFilled;
 }
@@ -103,7 +111,28 @@ AddressRange Shadow::window_for(VirtAddr page) {
   return {start, start + kFirstWindow * kPageSize};
 }
 
-std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out) const {
+/// The shadow has the pages before. Unlike window_for() this knows several that come in turn.
+bool Shadow::comes_in_order(VirtAddr page) const {
+  if (page.value < kBeforeInOrder * kPageSize || map_.size() + 2 * kInOrder.most > limit_) {
+    return false;
+  }
+  VirtAddr end = page - kBeforeInOrder * kPageSize;
+  map_.for_each({end, page}, [&](const ShadowRun& run) {
+    if (run.start != end) return false;
+    end = run.end;
+    return true;
+  });
+  return end == page;
+}
+
+AddressRange Shadow::following(VirtAddr page) {
+  const VirtAddr table_end((page.value & ~(kTableSpan - 1)) + kTableSpan);
+  const VirtAddr least = std::min(page + kFirstWindow * kPageSize, table_end);
+  return {page, std::max(window_for(page).end, least)};
+}
+
+std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& worth,
+                            Candidates& out) const {
   std::size_t count = 1;  // out[0] is kept for the run of the faulting page
   ShadowRun known{};      // a run of the shadow that ends after the page looked at
   bool knows_all = false;
@@ -113,7 +142,7 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out)
     if (current.run.range().empty()) return;
     if (current.run.range().contains(page)) {
       out[0] = current;
-    } else if (count < kMaxRuns && current.run.range().pages() >= kWorthwhile) {
+    } else if (count < worth.most && current.run.range().pages() >= worth.pages) {
       out[count++] = current;
     }
     current = {};
@@ -137,7 +166,8 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, Candidates& out)
       const VirtAddr at = first + i * kPageSize;
       const Entry entry = slot.load();
       const ShadowProtection protection = protection_of(entry);
-      if (!is_mappable(entry) || (at != page && is_shadowed(at, entry, protection))) {
+      if (!is_mappable(entry) ||
+          (at != page && (is_aged(entry) || is_shadowed(at, entry, protection)))) {
         finish();
         continue;
       }
@@ -214,7 +244,11 @@ void Shadow::invalidate(AddressRange range, Stricter what) {
     const AddressRange part = gone.intersect(side);
     if (!part.empty()) pending_.unmap(part);
   }
-  if (pending_.size() > kMaxPending) drop();
+  if (has_too_much_pending()) drop();
+}
+
+bool Shadow::has_too_much_pending() const {
+  return pending_.size() > kMaxPending && pending_.size() > kCommandsWorthAMapping * map_.size();
 }
 
 void Shadow::write_protect(AddressRange range) {

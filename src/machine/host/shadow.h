@@ -55,9 +55,17 @@ class Shadow {
     ShadowRun run;
     EntryRef first;
   };
-  /// Scattered neighbours cost a host mapping each: not worth more than a few.
-  static constexpr std::size_t kMaxRuns = 4;
-  using Candidates = std::array<Candidate, kMaxRuns>;
+  /// How many runs are mapped for one fault, and how long those must be that do not hold its page:
+  /// they cost a call each, a fault on one of their pages three times that.
+  struct Worth {
+    std::size_t most;
+    std::uint64_t pages;
+  };
+  /// Most neighbours are not touched before they change.
+  static constexpr Worth kAtRandom{.most = 4, .pages = 4};
+  /// What follows will be.
+  static constexpr Worth kInOrder{.most = 17, .pages = 1};
+  using Candidates = std::array<Candidate, kInOrder.most>;
 
   bool permits(Entry entry, Access access) const;
   bool is_mappable(Entry entry) const;
@@ -65,11 +73,17 @@ class Shadow {
   AddressRange window_for(VirtAddr page);
   /// Runs of mappable entries in `window` that the shadow lacks; the one that holds `page` is the
   /// first, it is there always.
-  std::size_t collect(AddressRange window, VirtAddr page, Candidates& out) const;
+  std::size_t collect(AddressRange window, VirtAddr page, const Worth& worth,
+                      Candidates& out) const;
+  bool comes_in_order(VirtAddr page) const;
+  /// The page and what is worth mapping after it.
+  AddressRange following(VirtAddr page);
   bool make_writable(VirtAddr page, Entry entry);
   void map_candidate(const Candidate& candidate);
   void map_large(const LeafSlot& leaf, Entry entry, VirtAddr page);
   void write_protect(AddressRange range);
+  /// Throwing all away is cheaper than what is queued.
+  bool has_too_much_pending() const;
 
   PageTable& table_;
   const std::uint64_t frames_;
