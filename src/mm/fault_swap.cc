@@ -60,7 +60,7 @@ AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) 
 bool AddressSpace::is_copy_welcome(SwapSlot slot, const FaultContext& context) const {
   const SwapSpace& swap = *manager_.swap();
   return context.access != Access::kWrite && !context.vma.has(vm_flags::kLocked) &&
-         swap.latency(slot) != SwapLatency::kMemory && !swap.is_half_full();
+         !swap.is_in_memory(slot) && !swap.is_half_full();
 }
 
 FaultOutcome AddressSpace::fault_swap(FaultContext& context) {

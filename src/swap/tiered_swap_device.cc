@@ -139,6 +139,11 @@ Result<void> TieredSwapDevice::read(std::uint64_t first_slot, std::span<std::byt
   return result;
 }
 
+bool TieredSwapDevice::is_in_memory(std::uint64_t slot) const {
+  const LockGuard lock(lock_);
+  return slots_[slot].place == Place::kPool;
+}
+
 void TieredSwapDevice::discard(std::uint64_t slot) {
   if (forget(slot) == Place::kBehind) behind_->discard(slot);
 }

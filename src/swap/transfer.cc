@@ -87,7 +87,9 @@ std::span<SwapSlot> SwapSpace::readahead_window(SwapSlot slot,
   return out.first(found);
 }
 
-SwapLatency SwapSpace::latency(SwapSlot slot) const { return area(slot).device().latency(); }
+bool SwapSpace::is_in_memory(SwapSlot slot) const {
+  return area(slot).device().is_in_memory(slot.offset);
+}
 
 void SwapSpace::note_readahead_hit(SwapSlot slot) {
   hits_.fetch_add(1, std::memory_order_relaxed);

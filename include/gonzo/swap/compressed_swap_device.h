@@ -36,6 +36,7 @@ class CompressedSwapDevice final : public SwapDevice {
   std::string_view kind() const override { return "zram"; }
   std::uint64_t slots() const override;
   SwapLatency latency() const override { return SwapLatency::kMemory; }
+  bool is_in_memory(std::uint64_t /*slot*/) const override { return true; }
   /// ENOMEM: no frame for the pool, or its limit is reached; pages before that one are stored. A
   /// frame is asked for with no lock held; a PressureHandler may be asked for it, which must see
   /// that it is called from within itself.

@@ -29,6 +29,7 @@ class FailingSwapDevice final : public SwapDevice {
   std::string_view kind() const override { return device_->kind(); }
   std::uint64_t slots() const override { return device_->slots(); }
   SwapLatency latency() const override { return device_->latency(); }
+  bool is_in_memory(std::uint64_t slot) const override { return device_->is_in_memory(slot); }
   Result<void> write(std::uint64_t first_slot, std::span<const std::byte* const> pages) override;
   Result<void> read(std::uint64_t first_slot, std::span<std::byte* const> pages) override;
   void discard(std::uint64_t slot) override { device_->discard(slot); }

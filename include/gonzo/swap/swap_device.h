@@ -46,6 +46,9 @@ class SwapDevice {
   /// Size in pages: slots are [0, slots()).
   virtual std::uint64_t slots() const = 0;
   virtual SwapLatency latency() const { return SwapLatency::kStorage; }
+  /// Does the slot's page take memory of the machine? Then a copy there of one that came back is
+  /// not worth its place. May be old at once.
+  virtual bool is_in_memory(std::uint64_t /*slot*/) const { return false; }
 
   /// Stores pages of 4 KiB in consecutive slots, in the place of what they held. EIO, ENOSPC (the
   /// medium is full), ENOMEM (no memory to compress into): then each of the slots may hold its old

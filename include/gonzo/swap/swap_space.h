@@ -183,8 +183,8 @@ class SwapSpace {
   /// before. None from devices that are as quick as memory.
   std::span<SwapSlot> readahead_window(SwapSlot slot,
                                        std::span<SwapSlot, SwapReadaheadSize::kMost> out);
-  /// For who chooses neighbours of his own (Linux: swap_vma_readahead).
-  SwapLatency latency(SwapSlot slot) const;
+  /// Does what the device has of the page take memory of the machine? May be old at once.
+  bool is_in_memory(SwapSlot slot) const;
   /// To be called at the first use of a page that was read ahead.
   void note_readahead_hit(SwapSlot slot);
 

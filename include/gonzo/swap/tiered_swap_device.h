@@ -38,6 +38,7 @@ class TieredSwapDevice final : public SwapDevice {
   std::string name() const override { return behind_->name(); }
   std::string_view kind() const override { return behind_->kind(); }
   std::uint64_t slots() const override { return behind_->slots(); }
+  bool is_in_memory(std::uint64_t slot) const override GONZO_EXCLUDES(lock_);
   /// Errors are those of the device behind: without memory for the pool pages go there.
   Result<void> write(std::uint64_t first_slot, std::span<const std::byte* const> pages) override
       GONZO_EXCLUDES(lock_, write_back_lock_);

@@ -39,6 +39,9 @@ class FakeDevice final : public SwapDevice {
   std::string_view kind() const override { return "file"; }
   std::uint64_t slots() const override { return slots_; }
   SwapLatency latency() const override { return latency_; }
+  bool is_in_memory(std::uint64_t /*slot*/) const override {
+    return latency_ == SwapLatency::kMemory;
+  }
 
   Result<void> write(std::uint64_t first, std::span<const std::byte* const> pages) override {
     const std::lock_guard lock(medium_->mutex);

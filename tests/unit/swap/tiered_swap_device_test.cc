@@ -68,7 +68,9 @@ TEST_F(TieredSwapDeviceTest, WhatFitsStaysInMemory) {
 TEST_F(TieredSwapDeviceTest, TheOldestGoOnInRuns) {
   fill(200);
   EXPECT_TRUE(is_behind(0));
+  EXPECT_FALSE(device_->is_in_memory(0));
   EXPECT_FALSE(is_behind(199));
+  EXPECT_TRUE(device_->is_in_memory(199));
   EXPECT_LE(arena_.used(FrameState::kKernel), kPoolFrames);
   EXPECT_EQ(device_->stats().written_back, medium_->pages.size());
   EXPECT_LE(medium_->writes.size(), medium_->pages.size() / 4);
