@@ -3,29 +3,11 @@
 
 #include "mm/code_pages.h"
 #include "mm/fault_context.h"
+#include "mm/frame_use.h"
+#include "mm/swapped_page.h"
 #include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
-namespace {
-
-SwapSlot slot_of(Entry entry) { return {entry.swap_type(), entry.swap_offset()}; }
-
-}  // namespace
-
-/// The page's frame, from the cache or from the device, with a reference of ours.
-struct AddressSpace::SwappedPage {
-  Pfn pfn;
-  Shadow shadow;
-  FaultOutcome outcome = FaultOutcome::kMinor;
-};
-
-/// Others whose entries name the slot will find this frame: then it is all the family's.
-void AddressSpace::begin_page(Pfn pfn, SwapSlot slot, const FaultContext& context) {
-  Frame& frame = frames_.frame(pfn);
-  set_frame_origin(frame, manager_.swap()->count(slot) == 1 ? id_ : root_);
-  set_frame_index(frame, context.index());
-}
-
 AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) {
   const StallClock::Stall stall(manager_.stalls());
   SwapSpace& swap = *manager_.swap();
@@ -33,10 +15,7 @@ AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) 
   const auto found = swap.look_up_or_start(slot);
   if (!found) return {};  // the entry has changed: the access is tried again
   if (found->kind == SwapSpace::Lookup::Kind::kCached) {
-    if (frames_.frame(found->pfn).take(frame_flags::kReadAhead)) {
-      begin_page(found->pfn, slot, context);
-      swap.note_readahead_hit(slot);
-    }
+    if (frames_.frame(found->pfn).take(frame_flags::kReadAhead)) swap.note_readahead_hit(slot);
     return {.pfn = found->pfn};
   }
 
@@ -45,7 +24,6 @@ AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) 
     swap.finish_read(slot, fail(Errno::kNoMem));
     return {.outcome = FaultOutcome::kOutOfMemory};
   }
-  begin_page(*pfn, slot, context);
   if (const auto read = manager_.read_swap(slot, *pfn); !read) {
     swap.finish_read(slot, fail(read.error()));
     frames_.put(*pfn);
@@ -63,31 +41,50 @@ bool AddressSpace::is_copy_welcome(SwapSlot slot, const FaultContext& context) c
          !swap.is_in_memory(slot) && !swap.is_half_full();
 }
 
-FaultOutcome AddressSpace::fault_swap(FaultContext& context) {
-  const SwappedPage page = bring_back(context);
-  if (page.pfn.is_none()) return page.outcome;
+/// Puts the page, whose reference the caller hands over, where its slot was named. False: another
+/// thread was first.
+bool AddressSpace::map_swapped(FaultContext& context, const SwappedPage& page) {
   Frame& frame = frames_.frame(page.pfn);
-  const bool is_first = frame.maps.fetch_add(1, std::memory_order_relaxed) == 0;
+  SwapSpace& swap = *manager_.swap();
   const SwapSlot slot = slot_of(context.entry);
-  const Entry present = Entry::map(page.pfn, entry_flags(context.vma) | pte::kAccessed);
+  const bool is_first = frame.maps.fetch_add(1, std::memory_order_relaxed) == 0;
+  Entry present = Entry::map(page.pfn, entry_flags(context.vma) | pte::kAccessed);
   announce_code(cache_, context.vma, page.pfn);
   if (!context.slot.compare_exchange(context.entry, present)) {
     forget_page(page.pfn);
     frames_.put(page.pfn);
-    return FaultOutcome::kMinor;  // another thread was first
+    return false;
   }
+  context.entry = present;
   atomic_.rss_anon.fetch_add(1, std::memory_order_relaxed);
   atomic_.swap.fetch_sub(1, std::memory_order_relaxed);
-  SwapSpace& swap = *manager_.swap();
-  if (swap.free(slot) == SwapSpace::SlotState::kCached &&
-      (frame.has(frame_flags::kUnwritten) || !is_copy_welcome(slot, context))) {
-    swap.erase_unused(slot, page.pfn);
+  if (is_first) {
+    // Others whose entries name the slot will find this frame: then it is all the family's.
+    set_frame_origin(frame, swap.count(slot) == 1 ? id_ : root_);
+    set_frame_index(frame, context.index());
   }
+  const bool is_last = swap.free(slot) == SwapSpace::SlotState::kCached;
+  const bool is_moved = is_last &&
+                        (frame.has(frame_flags::kUnwritten) || !is_copy_welcome(slot, context)) &&
+                        swap.erase_unused(slot, page.pfn);
   if (is_first) manager_.note_arrival(page.pfn, page.shadow);
-  if (context.access == Access::kWrite) {
-    context.entry = present;
+  if (is_moved && context.vma.has(vm_flags::kWrite) && is_exclusive(frame)) {
+    // It is nowhere else, as if it had been written to: it need not fault for that.
+    set_frame_origin(frame, id_);
+    const Entry writable = present.with(pte::kWrite | pte::kDirty);
+    if (context.slot.compare_exchange(present, writable)) context.entry = writable;
+  }
+  return true;
+}
+
+FaultOutcome AddressSpace::fault_swap(FaultContext& context) {
+  const SwappedPage page = bring_back(context);
+  if (page.pfn.is_none()) return page.outcome;
+  if (!map_swapped(context, page)) return FaultOutcome::kMinor;
+  if (context.access == Access::kWrite && !context.entry.is_writable()) {
     std::ignore = fault_present(context);
   }
+  bring_following(context);
   return page.outcome;
 }
 

@@ -313,7 +313,7 @@ class AddressSpace {
   struct RssChange;    ///< mm/rss_change.h
   struct Census;       ///< mm/verify.cc
   struct PagePlace;    ///< mm/swap_out.cc
-  struct SwappedPage;  ///< mm/fault_swap.cc
+  struct SwappedPage;  ///< mm/swapped_page.h
 
   AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
                std::unique_ptr<PageTable> table);
@@ -347,8 +347,10 @@ class AddressSpace {
   SwappedPage bring_back(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
   bool is_copy_welcome(SwapSlot slot, const FaultContext& context) const
       GONZO_REQUIRES_SHARED(lock_);
-  /// The page of a frame whose first entry is to be ours.
-  void begin_page(Pfn pfn, SwapSlot slot, const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  bool map_swapped(FaultContext& context, const SwappedPage& page) GONZO_REQUIRES_SHARED(lock_);
+  // Pages of swap that are about to be asked for: mm/swap_in_order.cc.
+  void bring_following(const FaultContext& context) GONZO_REQUIRES_SHARED(lock_);
+  unsigned pages_in_order(const FaultContext& context) const GONZO_REQUIRES_SHARED(lock_);
   bool claim_like(Entry target, CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   void reopen(CopySlot& page) GONZO_REQUIRES_SHARED(lock_);
   // mm/own_frame.cc

@@ -21,11 +21,12 @@ class SwapGuest : public Guest {
   static constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
   void SetUp() override { start_with(kDefaultPolicy); }
-  void start_with(std::string_view policy, PagingFormat format = PagingFormat::kFourLevel) {
-    start({.bytes = kFrames * kPageSize, .manager = {}, .space = {.format = format}});
+  void start_with(std::string_view policy, PagingFormat format = PagingFormat::kFourLevel,
+                  SwapLatency latency = SwapLatency::kStorage) {
+    start({.bytes = kFrames * kPageSize, .manager = manager_config_, .space = {.format = format}});
     swap_ = std::make_unique<SwapSpace>(*frames_);
     auto device = std::make_unique<FailingSwapDevice>(
-        std::make_unique<FakeDevice>(std::make_shared<FakeMedium>(), kSlots));
+        std::make_unique<FakeDevice>(std::make_shared<FakeMedium>(), kSlots, latency));
     device_ = device.get();
     ASSERT_TRUE(swap_->add(std::move(device)).has_value());
     manager_->commitments().add_swap(kSlots);
@@ -67,6 +68,7 @@ class SwapGuest : public Guest {
   }
 
   NoTranslationCache child_cache_;
+  MemoryManager::Config manager_config_;
   FailingSwapDevice* device_ = nullptr;
   std::unique_ptr<SwapSpace> swap_;
   std::unique_ptr<Reclaimer> reclaimer_;

@@ -227,6 +227,141 @@ TEST_F(SwapTest, NeighboursOfACopyBelongToBoth) {
   expect_filled(*child, 32);
 }
 
+// ---- who asks for one page after the other gets those that follow ----
+
+class SwapInOrderTest : public SwapGuest, public testing::WithParamInterface<SwapLatency> {
+ protected:
+  void SetUp() override { begin(16); }
+  void begin(unsigned fault_around) {
+    manager_config_.anonymous_fault_around = fault_around;
+    start_with(kDefaultPolicy, PagingFormat::kFourLevel, GetParam());
+  }
+};
+
+TEST_P(SwapInOrderTest, PagesComeInEverLargerGroups) {
+  map(128);
+  fill(128);
+  push_out();
+  unsigned faults = 0;
+  for (std::uint64_t i = 0; i < 128; ++i) {
+    if (!entry(page(i)).is_swap()) continue;
+    EXPECT_TRUE(mended(read_fault(page(i))));
+    ++faults;
+  }
+  EXPECT_LE(faults, 24U);
+  EXPECT_EQ(space_->counts().swap, 0U);
+  EXPECT_EQ(space_->verify(), "");
+  expect_filled(*space_, 128);
+}
+
+TEST_P(SwapInOrderTest, NothingFollowsAtRandom) {
+  map(128);
+  fill(128);
+  push_out();
+  for (std::uint64_t i = 0; i < 128; i += 4) EXPECT_TRUE(mended(read_fault(page(i))));
+  EXPECT_EQ(space_->counts().swap, 96U);
+}
+
+class SwapOneByOneTest : public SwapInOrderTest {
+ protected:
+  void SetUp() override { begin(1); }
+};
+
+TEST_P(SwapOneByOneTest, EachPageHasItsFault) {
+  map(64);
+  fill(64);
+  push_out();
+  for (std::uint64_t i = 0; i < 32; ++i) EXPECT_TRUE(mended(read_fault(page(i))));
+  EXPECT_EQ(space_->counts().swap, 32U);
+}
+
+TEST_P(SwapInOrderTest, FollowingPagesEndWithTheirArea) {
+  map(6);
+  fill(6);
+  push_out();
+  ASSERT_TRUE(space_->protect(page(4), 2 * kPageSize, PROT_NONE).has_value());
+  for (std::uint64_t i = 0; i < 4; ++i) EXPECT_TRUE(mended(read_fault(page(i))));
+  EXPECT_TRUE(entry(page(4)).is_swap());
+  ASSERT_TRUE(space_->protect(page(4), 2 * kPageSize, kReadWrite).has_value());
+  expect_filled(*space_, 6);
+}
+
+TEST_P(SwapInOrderTest, AFamilySharesThem) {
+  map(64);
+  fill(64);
+  const auto child = fork(*space_);
+  push_out();
+  expect_filled(*space_, 64);
+  expect_filled(*child, 64);
+  EXPECT_EQ(frames_->stats().by_state[static_cast<int>(FrameState::kAnonymous)], 64U);
+  poke(page(40), 99);
+  EXPECT_EQ(peek(*child, page(40)), value_of(40));
+  push_out();
+  EXPECT_EQ(frames_->stats().by_state[static_cast<int>(FrameState::kAnonymous)], 0U);
+  EXPECT_EQ(child->verify(), "");
+}
+
+TEST_P(SwapInOrderTest, AReadThatFailsIsLeftToItsOwnFault) {
+  map(16);
+  fill(16);
+  push_out();
+  for (std::uint64_t i = 0; i < 3; ++i) EXPECT_EQ(peek(page(i)), value_of(i));
+  const std::uint64_t swapped = space_->counts().swap;
+  device_->fail_reads({.first = 2});
+  EXPECT_TRUE(mended(read_fault(page(3))));
+  device_->recover();
+  EXPECT_LT(space_->counts().swap, swapped);
+  expect_filled(*space_, 16);
+}
+
+std::string name_of(const testing::TestParamInfo<SwapLatency>& which) {
+  return which.param == SwapLatency::kMemory ? "memory" : "storage";
+}
+constexpr auto kLatencies = {SwapLatency::kMemory, SwapLatency::kStorage};
+INSTANTIATE_TEST_SUITE_P(Devices, SwapInOrderTest, testing::ValuesIn(kLatencies), name_of);
+INSTANTIATE_TEST_SUITE_P(Devices, SwapOneByOneTest, testing::ValuesIn(kLatencies), name_of);
+
+class MemorySwapTest : public SwapGuest {
+ protected:
+  void SetUp() override {
+    start_with(kDefaultPolicy, PagingFormat::kFourLevel, SwapLatency::kMemory);
+  }
+};
+
+/// Linux: do_swap_page maps what it took out of swap writable.
+TEST_F(MemorySwapTest, WhatIsInNoOtherPlaceCanBeWrittenAtOnce) {
+  map(1);
+  fill(1);
+  push_out();
+  EXPECT_EQ(read_fault(page(0)), FaultOutcome::kMajor);
+  EXPECT_EQ(swap_->totals().free, kSlots);
+  EXPECT_TRUE(entry(page(0)).is_writable());
+  EXPECT_TRUE(entry(page(0)).has(pte::kDirty));
+  push_out();
+  EXPECT_EQ(swap_->totals().written, 2U);
+  EXPECT_EQ(peek(page(0)), value_of(0));
+}
+
+TEST_F(MemorySwapTest, WhatOthersNeedAsWellCannot) {
+  map(1);
+  fill(1);
+  const auto child = fork(*space_);
+  push_out();
+  EXPECT_EQ(read_fault(page(0)), FaultOutcome::kMajor);
+  EXPECT_FALSE(entry(page(0)).is_writable());
+  poke(page(0), 99);
+  EXPECT_EQ(peek(*child, page(0)), value_of(0));
+}
+
+TEST_F(MemorySwapTest, WhatMayNotBeWrittenIsNot) {
+  map(1);
+  fill(1);
+  push_out();
+  ASSERT_TRUE(space_->protect(page(0), kPageSize, PROT_READ).has_value());
+  EXPECT_EQ(read_fault(page(0)), FaultOutcome::kMajor);
+  EXPECT_FALSE(entry(page(0)).is_writable());
+}
+
 // ---- pages that were only read: swap has the same ----
 
 TEST_F(SwapTest, APageThatIsOnlyReadIsWrittenOnce) {
