@@ -10,6 +10,7 @@ namespace gonzo {
 namespace {
 constexpr std::array kBoth = {PageKind::kAnonymous, PageKind::kFile};
 constexpr std::uint64_t kLeastBatch = 64;  ///< Linux: MIN_LRU_BATCH; fewer refaults prove nothing
+constexpr std::uint64_t kCluster = 32;     ///< Linux: SWAP_CLUSTER_MAX
 constexpr unsigned kMostSwappiness = 200;
 /// In a shadow: bit 0 says that there is one, then the mark, then the youngest generation.
 constexpr unsigned kMarkShift = 1, kGenerationShift = 8, kGenerationBits = 54;
@@ -163,12 +164,20 @@ ScanPass MglruPolicy::begin(const ScanRequest& request) {
   return ListedPolicy::begin(request);
 }
 
+/// What the rates say holds for some pages at a time (Linux: isolate_folios).
 std::uint32_t MglruPolicy::next(ScanPass& pass) {
-  const PageKind first = kind_to_scan(pass.request);
+  auto& [budget, pages_left, kind, unused] = pass.left;
+  if (pages_left == 0) {
+    pages_left = kCluster;
+    kind = static_cast<std::uint64_t>(kind_to_scan(pass.request));
+    for (const PageKind each : kBoth) state(each).highest_evicted = highest_evicted_tier(each);
+  }
+  --pages_left;
+  const auto first = static_cast<PageKind>(kind);
   const PageKind other = first == PageKind::kFile ? PageKind::kAnonymous : PageKind::kFile;
-  const std::uint32_t frame = next_of(first, pass.left[0]);
+  const std::uint32_t frame = next_of(first, budget);
   if (frame != FrameLists::kNone || !may_leave(other, pass.request)) return frame;
-  return next_of(other, pass.left[0]);
+  return next_of(other, budget);
 }
 
 /// Linux: scan_folios and sort_folio.
@@ -186,7 +195,7 @@ std::uint32_t MglruPolicy::next_of(PageKind kind, std::uint64_t& budget) {
     const std::uint8_t mark = lists().mark(frame);
     const unsigned tier = tier_of(mark);
     const bool in_use = (mark & kWorkingset) != 0 && (mark & kUses) == kMostUses;
-    if ((tier == 0 || tier <= highest_evicted_tier(kind)) && !in_use) return frame;
+    if ((tier == 0 || tier <= of.highest_evicted) && !in_use) return frame;
     if (!in_use) ++of.tiers[tier].spared;
     lists().remove(frame);
     lists().mark(frame) = in_use ? kWorkingset : 0;

@@ -51,6 +51,7 @@ class MglruPolicy final : public ListedPolicy {
   struct Kind {
     std::uint64_t oldest = 0;  ///< the generation's number (Linux: min_seq)
     std::array<Tier, kTiers> tiers;
+    unsigned highest_evicted = 0;  ///< the highest tier that is not spared just now
   };
   /// Refaults against all that left, and how much they weigh (Linux: ctrl_pos).
   struct Rate {

@@ -322,16 +322,22 @@ class MglruReference final : public Reference {
     return highest;
   }
 
+  /// For 32 pages.
+  int choose(bool swap) {
+    for (const int kind : {kAnon, kFile}) tiers_[kind] = highest_tier(kind);
+    const bool anon =
+        swap && !no_worse(counts_[kAnon][0], kSwappiness, counts_[kFile][0], 200 - kSwappiness);
+    return anon ? kAnon : kFile;
+  }
+
   std::optional<Page> pass(int priority, SwapRoom space, Harvest harvest) {
     const bool swap = space == SwapRoom::kAvailable;
     if (must_age(swap)) age();
     const auto pages = static_cast<long>(states_.size());
     long left = priority == 0 ? 2 * pages : std::max(pages >> priority, 32L);
-    while (true) {
-      int kind = kFile;
-      if (swap && !no_worse(counts_[kAnon][0], kSwappiness, counts_[kFile][0], 200 - kSwappiness)) {
-        kind = kAnon;
-      }
+    int kind = kFile;
+    for (int looks = 0;; ++looks) {
+      if (looks % 32 == 0) kind = choose(swap);
       std::optional<Page> page = scan(kind, left);
       if (!page && (swap || kind == kAnon)) page = scan(1 - kind, left);
       if (!page) return std::nullopt;
@@ -364,7 +370,7 @@ class MglruReference final : public Reference {
       State& state = states_[page];
       const int its_tier = tier(state.uses, state.workingset);
       const bool in_use = state.workingset && state.uses == 4;
-      if (its_tier <= highest_tier(kind) && !in_use) return page;
+      if (its_tier <= tiers_[kind] && !in_use) return page;
       if (!in_use) ++counts_[kind][its_tier].spared;
       state.uses = 0;
       state.workingset = in_use;
@@ -378,6 +384,7 @@ class MglruReference final : public Reference {
   std::map<Page, Shadowed> shadows_;
   std::array<std::map<long, Queue>, 2> generations_;
   std::array<std::array<Counts, 4>, 2> counts_{};
+  std::array<int, 2> tiers_{};  ///< the highest that are not spared
   std::array<long, 2> oldest_{};
   long youngest_ = 3;
 };
