@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "kernel/fault_pace.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 
@@ -17,7 +18,12 @@ Access access_of(std::uint32_t error_code) {
   return (error_code & fault_code::kWrite) != 0 ? Access::kWrite : Access::kRead;
 }
 
-void answer_page_fault(Task& task, const Trap& trap) {
+void answer_page_fault(Task& task, const Trap& trap, FaultPace& pace) {
+  MemoryManager& manager = task.memory().manager();
+  if (manager.config().evict_every != 0 && pace.allows_eviction(task.registers().rip))
+      [[unlikely]] {
+    manager.evict_for_torture();
+  }
   const FaultOutcome outcome = task.memory().fault(trap.address, access_of(trap.error_code));
   if (mended(outcome)) [[likely]]
     return;
@@ -49,7 +55,8 @@ void answer_end(Task& task, const Trap& trap) {
   process.begin_exit({.signal = SIGKILL});
 }
 
-void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters& counters) {
+void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters& counters,
+            FaultPace& pace) {
   if (trap.kind == TrapKind::kSyscall) {
     ++counters.syscalls;
     task.original_rax = task.registers().rax;
@@ -60,7 +67,7 @@ void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters&
   switch (trap.kind) {
     case TrapKind::kPageFault:
       ++counters.page_faults;
-      return answer_page_fault(task, trap);
+      return answer_page_fault(task, trap, pace);
     case TrapKind::kException:
       ++counters.exceptions;
       return answer_exception(task, trap);
@@ -78,13 +85,14 @@ void answer(Task& task, const Trap& trap, SyscallHandler& syscalls, RunCounters&
 
 ExitStatus run_task(Task& task, SyscallHandler& syscalls, RunCounters& counters) {
   const auto start = std::chrono::steady_clock::now();
+  FaultPace pace;
   while (!task.exit_status()) {
     if (needs_attention(task)) [[unlikely]] {
       deliver_signals(task);
     } else {
       const Trap trap = task.thread().run();
       task.note_segments();
-      answer(task, trap, syscalls, counters);
+      answer(task, trap, syscalls, counters, pace);
     }
   }
   counters.wall += std::chrono::steady_clock::now() - start;

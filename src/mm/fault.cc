@@ -23,7 +23,6 @@ bool allows(const Vma& vma, Access access, const PageTable& table) {
 
 /// Where there is no frame, room is made with the lock let go, and all is looked at afresh.
 FaultOutcome AddressSpace::fault(VirtAddr address, Access access) {
-  manager_.note_fault();
   for (unsigned tries = 0;; ++tries) {
     const FaultOutcome outcome = try_fault(address, access);
     if (outcome != FaultOutcome::kOutOfMemory) {

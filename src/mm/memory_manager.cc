@@ -41,6 +41,7 @@ bool MemoryManager::make_room(int owner, unsigned tries) {
 }
 
 void MemoryManager::evict_for_torture() {
+  if (config_.evict_every == 0) return;
   if (faults_.fetch_add(1, std::memory_order_relaxed) % config_.evict_every != 0) return;
   if (reclaimer_ != nullptr) reclaimer_->reclaim(1);
 }

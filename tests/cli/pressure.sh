@@ -14,6 +14,11 @@ for devices in zram:64M,prio=1 zswap:1M:64M "file:$work/swap:64M" 64M,latency=20
   gonzo_options=(--memory 5M --swap "$devices")
   same "pressure, $devices" "$GUESTS/pressure" 16 800
 done
+# A page taken at each fault, whoever waits for it.
+for policy in linux mglru lru fifo; do
+  gonzo_options=(--memory 64M --swap 64M --evict-every 1 --reclaim "$policy")
+  same "evict always, $policy" "$GUESTS/pressure" 2 100 1 3
+done
 gonzo_options=(--memory 8M --swap zram:8M,prio=2 --swap 256M)
 same "pressure, two devices" "$GUESTS/pressure-static" 48 1000
 if [ -x "$GUESTS/pressure-m32" ]; then same "pressure, i386" "$GUESTS/pressure-m32" 24 1000; fi

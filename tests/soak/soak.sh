@@ -41,7 +41,7 @@ choose() {
   name=pressure${kind[RANDOM % 4]}
   [ -x "$GUESTS/$name" ] || name=pressure
   case $((RANDOM % 4)) in
-    0) options+=(--memory 64M --evict-every $((16 + RANDOM % 16))) ;;
+    0) options+=(--memory 64M --evict-every $((1 + RANDOM % 16))) ;;
     1) options+=(--memory "${megabytes}M" --evict-every $((32 + RANDOM % 32))) ;;
     *) options+=(--memory "$((megabytes / 8 + 1))M") ;;
   esac

@@ -191,12 +191,9 @@ class MemoryManager {
   /// For who found no frame for process `owner`, for the `tries`-th time in a row, from 0 on. With
   /// no address space's lock held. True: it is worth another try.
   bool make_room(int owner, unsigned tries);
-  /// Before each fault, with no address space's lock held.
-  void note_fault() {
-    if (config_.evict_every != 0) [[unlikely]] {
-      evict_for_torture();
-    }
-  }
+  /// For who answers a program's fault, before he does: takes pages, if it is this one's turn
+  /// (Config::evict_every). With no lock held.
+  void evict_for_torture();
 
  private:
   MemoryManager(FrameAllocator& frames, const Config& config, Pfn zero_pages,
@@ -229,7 +226,6 @@ class MemoryManager {
   void unmap_anonymous(std::span<TracedPage> pages,
                        void (AddressSpace::*unmap)(std::span<TracedPage* const>))
       GONZO_EXCLUDES(spaces_lock_);
-  void evict_for_torture();
   std::size_t start_readahead(SwapSlot slot, std::span<SwapSlot> slots, std::span<Pfn> frames);
 
   Reclaimer* reclaimer_ = nullptr;
