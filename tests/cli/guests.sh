@@ -6,7 +6,7 @@ export LC_ALL=C GUEST_VARIABLE=value GUEST_EMPTY=
 ulimit -c 0
 
 for kind in "" -static; do
-  for guest in advice code_changes cpu_timers epoll file_owner files futexes limits memfd memory message_batches other_tasks pi_futexes pidfds policies proc_areas proc_files proc_mem proc_others process_vm processes record_locks seals signalfd signals sysv_shm terminals threads timers transfers vdso; do
+  for guest in advice code_changes cpu_timers epoll file_owner files futexes limits memfd memory message_batches other_tasks pi_futexes pidfds policies privileged proc_areas proc_files proc_mem proc_others process_vm processes record_locks seals signalfd signals sysv_shm terminals threads timers transfers vdso; do
     same "$guest$kind" "$GUESTS/$guest$kind"
   done
   same "environment$kind" "$GUESTS/environment$kind" 7 "two words" ""

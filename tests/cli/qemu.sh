@@ -17,7 +17,7 @@ fi
 gonzo_options=(--machine qemu)
 [ ! -x /bin/busybox ] || same "busybox" /bin/busybox ls /
 same "a shell" sh -c 'for i in 1 2 3; do echo $i; done | wc -l; exit 3'
-for guest in advice code_changes environment-static files memory processes signals-static threads timers; do
+for guest in advice code_changes privileged environment-static files memory processes signals-static threads timers; do
   same "$guest" "$GUESTS/$guest" 7 "two words" ""
 done
 for fault in null write-null text constant stack jump-null kernel non-canonical last-page bus \
@@ -31,7 +31,7 @@ if [ -x "$GUESTS/segments-m32" ] && setarch -R -3 "$GUESTS/environment-m32" 7 >/
   native_prefix=(setarch -R -3)
   for paging in classic pae; do
     gonzo_options=(--machine qemu --paging "$paging")
-    for guest in code_changes-m32 memory-m32 processes-m32-static signals-m32 threads-m32; do
+    for guest in code_changes-m32 privileged-m32-static memory-m32 processes-m32-static signals-m32 threads-m32; do
       same "$guest, $paging" "$GUESTS/$guest"
     done
     same "faults-m32 divide, $paging" "$GUESTS/faults-m32" divide

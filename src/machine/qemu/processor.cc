@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "machine/qemu/qemu_space.h"
@@ -257,12 +258,23 @@ void Processor::invalidate(QemuSpace& space, AddressRange range, Stricter what) 
   }
 }
 
+/// Another's root may be in the mailbox and not in CR3 yet. The stub takes it out of the mailbox
+/// when it is.
+void Processor::await_root_load() const {
+  const gonzo_qemu_mailbox& mailbox = pages_->mailbox();
+  while (__atomic_load_n(&mailbox.root, __ATOMIC_ACQUIRE) != 0 && !has_failed()) {
+    std::this_thread::yield();
+  }
+}
+
 /// Its tables are about to go, and the processor is still on them: to the kernel's own.
 void Processor::leave(QemuSpace& space) {
+  bool is_loaded = false;
   {
     const LockGuard guard(mutex_);
-    if (loaded_ != &space) return;
+    is_loaded = loaded_ == &space;
   }
+  if (!is_loaded) return await_root_load();
   const Turn turn(turns_, [this] { preempt(); });
   {
     const LockGuard guard(mutex_);

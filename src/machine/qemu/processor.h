@@ -47,6 +47,7 @@ class Processor {
   const KernelHalf& half() const { return pages_->half(); }
   FrameAllocator& frames() const { return *plan_.frames; }
   const TscClock& clock() const { return clock_; }
+  bool is_translated() const { return plan_.accelerator == QemuMachineOptions::Accelerator::kTcg; }
 
   /// Starts QEMU, if it does not run yet. EIO: it does not; failure() says why. Else what the host
   /// refused.
@@ -83,6 +84,7 @@ class Processor {
   void fill_boot(std::span<std::byte> rom, Pfn root) const;
   void fail_with(std::string why) GONZO_EXCLUDES(mutex_);
   bool has_failed() const { return failed_.load(std::memory_order_acquire); }
+  void await_root_load() const;
   /// What acquiring the turn does about a guest that computes for ever.
   void preempt() { kick(); }
 

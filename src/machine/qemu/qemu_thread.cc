@@ -21,6 +21,16 @@ Access access_of(std::uint64_t error_code) {
   return (error_code & fault_code::kWrite) != 0 ? Access::kWrite : Access::kRead;
 }
 
+/// INT n through a gate that is not the user's: the error code is the gate's index with IDT set
+/// (SDM vol. 3A, figure 6-7). In 64-bit mode QEMU's translator gives twice the index.
+std::uint32_t gate_error(std::uint64_t error_code) {
+  constexpr std::uint64_t kFromTable = 2, kOrigin = 7;
+  constexpr unsigned kIndexShift = 3;
+  if ((error_code & kOrigin) != kFromTable) return static_cast<std::uint32_t>(error_code);
+  const std::uint64_t index = error_code >> (kIndexShift + 1);
+  return static_cast<std::uint32_t>(index << kIndexShift | kFromTable);
+}
+
 void add(std::atomic<std::uint64_t>& sum, std::uint64_t more) {
   sum.store(sum.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
 }
@@ -91,6 +101,12 @@ std::optional<Trap> QemuThread::decode(const RawTrap& raw) {
       return decode_page_fault(raw);
     default:
       break;
+  }
+  if (raw.vector == kProtectionVector && space_.processor().is_translated() &&
+      !is_32bit(space_.table().format())) {
+    return Trap{.kind = TrapKind::kException,
+                .vector = kProtectionVector,
+                .error_code = gate_error(raw.error_code)};
   }
   if (raw.vector >= kExceptions) return Trap{.kind = TrapKind::kGone, .reason = "the stub is lost"};
   return Trap{.kind = TrapKind::kException,
