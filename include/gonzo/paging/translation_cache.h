@@ -24,16 +24,16 @@ class TranslationCache {
   /// When this returns, no processor uses an old translation for `range`. Called with the address
   /// space's lock held; must not call back into it. Cannot fail.
   virtual void invalidate(AddressRange range, Stricter what) = 0;
+  /// The same for scattered ranges, so that who runs code there is stopped once for all of them.
+  virtual void invalidate_each(std::span<const AddressRange> ranges, Stricter what) {
+    for (const AddressRange range : ranges) invalidate(range, what);
+  }
   /// Entries that allow execution are about to map these frames, whose contents are ready. For a
   /// processor that keeps what it made of code, and does not see the kernel write (Linux:
   /// flush_icache_pages; arm64: __sync_icache_dcache). Callers as for invalidate.
   virtual void will_execute(Pfn first, unsigned count) {
     static_cast<void>(first);
     static_cast<void>(count);
-  }
-  /// The same for scattered ranges, so that who runs code there is stopped once for all of them.
-  virtual void invalidate_each(std::span<const AddressRange> ranges, Stricter what) {
-    for (const AddressRange range : ranges) invalidate(range, what);
   }
 };
 
