@@ -99,7 +99,7 @@ large = curve["points"][0]
 small = min(curve["points"], key=lambda point: point["memory"])
 assert large["outcome"] == small["outcome"] == "same", "all of the input for each run"
 assert large["runs"][0]["pswpin"] == 0 and large["stall_ns"] == 0
-assert small["runs"][0]["pswpin"] > 1000 and small["major_faults"] > 1000
+assert small["runs"][0]["pswpin"] > 1000 and small["major_faults"] > 50
 run = small["runs"][0]
 assert run["real_ns"] >= run["stall_some_ns"] >= run["stall_full_ns"] > 0
 for knee in curve["knees"]:

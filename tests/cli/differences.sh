@@ -53,7 +53,7 @@ as a hint: 0
 clear soft-dirty bits: 1
 soft-dirty: 0, sd: 0
 clear accessed bits: 1
-referenced: 0 kB, then 64 kB
+referenced: 0 kB, then 4 kB
 a later area in a text that was begun: 0
 lists of a second processor: 0
 map_files: ENOENT

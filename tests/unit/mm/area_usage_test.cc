@@ -195,7 +195,7 @@ TEST_F(AreaUsageTest, ClearReferencesByKind) {
   space_->clear_references(ReferenceScope::kAnonymous);
   EXPECT_EQ(referenced(), Pair(4, 0));
   EXPECT_THAT(cache_.calls,
-              testing::ElementsAre(std::pair(AddressRange{page(4), page(5)}, Stricter::kGone)));
+              testing::ElementsAre(std::pair(AddressRange{page(4), page(5)}, Stricter::kAccessed)));
   touch();
   space_->clear_references(ReferenceScope::kMapped);
   EXPECT_EQ(referenced(), Pair(0, 4));
