@@ -44,6 +44,7 @@ fi
 # It goes with the runner, and the runner with it.
 emulators() { pgrep -P "$1" qemu; }
 endless() {
+  rm -f "$work/on"
   "$GONZO" run --machine qemu -- sh -c 'echo on; while :; do :; done' >"$work/on" 2>"$work/err" &
   runner=$!
   for _ in $(seq 500); do
@@ -53,7 +54,7 @@ endless() {
   emulator=$(emulators "$runner")
 }
 gone() {
-  for _ in $(seq 250); do
+  for _ in $(seq 1500); do
     [ -d "/proc/$1" ] || return 0
     case $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) in Z | '') return 0 ;; esac
     sleep 0.02
