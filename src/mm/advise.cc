@@ -5,6 +5,7 @@
 
 #include "mm/advice.h"
 #include "mm/mmap_flags.h"
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -107,15 +108,12 @@ Result<void> AddressSpace::advise(VirtAddr start, std::uint64_t length, int advi
 
   if (advice == MADV_REMOVE) return remove(range);
 
-  Result<void> advised;
-  {
-    const LockGuard guard(lock_);
+  const Result<void> advised = with_areas([&]() GONZO_REQUIRES(lock_) {
     TlbGather gather(frames_, cache_);
-    advised =
-        for_each_part(range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS {
-          return advise_area(gather, vma, part, advice);
-        });
-  }
+    return for_each_part(range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS {
+      return advise_area(gather, vma, part, advice);
+    });
+  });
   if (advised && (advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_FREE)) {
     retire(range, advice);
   }

@@ -53,8 +53,15 @@ Lineage reusable_lineage(const Vma& of) {
 }  // namespace
 
 Result<void> AddressSpace::reserve_areas(unsigned count) {
-  GONZO_TRY(area_stock_->reserve(count));
+  lacks_frames_ = !area_stock_->reserve(count);
+  if (lacks_frames_) return fail(Errno::kNoMem);
   return areas_->reserve(count);
+}
+
+Result<EntryRef> AddressSpace::reserve_entry(VirtAddr page) {
+  auto slot = table_->ensure(page);
+  lacks_frames_ = !slot;
+  return slot;
 }
 
 Vma& AddressSpace::insert_area(AddressRange range, VmaAttributes attributes) {

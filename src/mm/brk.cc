@@ -1,5 +1,8 @@
 // brk(2). Linux: SYSCALL_DEFINE1(brk), do_brk_flags (mm/mmap.c, mm/vma.c).
+#include <tuple>
+
 #include "mm/protection.h"
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -11,12 +14,12 @@ namespace gonzo {
 VirtAddr AddressSpace::brk(VirtAddr request) {
   VirtAddr old, now;
   bool locked = false;
-  {
-    const LockGuard guard(lock_);
+  std::ignore = with_areas([&]() GONZO_REQUIRES(lock_) -> Result<void> {
     old = bounds_.brk;
     now = brk_locked(request);
     locked = (default_flags_ & vm_flags::kLocked) != 0;
-  }
+    return now == request ? Result<void>() : fail(Errno::kNoMem);
+  });
   if (locked && now > old) populate({old.page_ceil(), now.page_ceil()});
   return now;
 }

@@ -7,6 +7,7 @@
 #include "mm/frame_use.h"
 #include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
+#include "mm/with_areas.h"
 #include <gonzo/paging/entry.h>
 
 namespace gonzo {
@@ -61,27 +62,26 @@ bool AddressSpace::read_page_forced(VirtAddr from, std::span<std::byte> to) {
 }
 
 bool AddressSpace::write_page_forced(VirtAddr to, std::span<const std::byte> from) {
-  {
-    const LockGuard guard(lock_);
+  bool written = false;
+  const auto allowed = with_areas([&]() GONZO_REQUIRES(lock_) -> Result<void> {
     const Vma* vma = area_holding(to);
-    if (vma == nullptr || !may_write(*vma)) return false;
-    if (!vma->has(kWrite)) {
-      const auto pfn = own_page(*vma, to.page_floor());
-      if (!pfn) return false;
-      copy_guest_bytes(frames_.address(*pfn) + to.page_offset(), from.data(), from.size());
-      frames_.frame(*pfn).clear(frame_flags::kCodeSeen);
-      announce_code(cache_, *vma, *pfn);
-      return true;
-    }
-  }
-  return copy_out(to, from).has_value();
+    if (vma == nullptr || !may_write(*vma)) return fail(Errno::kFault);
+    if (vma->has(kWrite)) return {};
+    GONZO_ASSIGN(const Pfn pfn, own_page(*vma, to.page_floor()));
+    copy_guest_bytes(frames_.address(pfn) + to.page_offset(), from.data(), from.size());
+    frames_.frame(pfn).clear(frame_flags::kCodeSeen);
+    announce_code(cache_, *vma, pfn);
+    written = true;
+    return {};
+  });
+  return allowed && (written || copy_out(to, from).has_value());
 }
 
 /// The page's frame, the area's own: what was there is copied first if others see it too. The entry
 /// allows what the area allows, so that the program's own write still faults. EFAULT: no such page;
 /// ENOMEM.
 Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
-  GONZO_ASSIGN(const EntryRef slot, table_->ensure(page));
+  GONZO_ASSIGN(const EntryRef slot, reserve_entry(page));
   const Entry old = slot.load();
   if (!old.is_blank() && !old.is_mapping()) return fail(Errno::kFault);
   const bool counted = old.is_mapping() && !old.has(pte::kSpecial);
@@ -92,7 +92,9 @@ Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
     return old.pfn();
   }
 
-  GONZO_ASSIGN(const Pfn copy, frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kZeroed));
+  const auto allocated = frames_.allocate(0, FrameState::kAnonymous, ZeroPolicy::kZeroed);
+  lacks_frames_ = !allocated;
+  GONZO_ASSIGN(const Pfn copy, allocated);
   if (counted) {
     std::memcpy(frames_.address(copy), frames_.address(old.pfn()), kPageSize);
   } else if (old.is_blank() && !vma.is_anonymous()) {

@@ -9,14 +9,11 @@ Result<std::unique_ptr<AddressSpace>> AddressSpace::fork(TranslationCache& cache
   for (unsigned tries = 0;; ++tries) {
     auto made = try_fork(cache, owner);
     if (made || made.error() != Errno::kNoMem) return made;
-    if (!make_room_for_tables(table_->table_frames(), tries)) return made;
+    // With more than the child's tables and areas take, it was not for want of frames.
+    constexpr std::uint64_t kSpare = 64;
+    if (frames_.stats().free > table_->table_frames() + kSpare) return made;
+    if (!manager_.make_room(config_.owner, tries)) return made;
   }
-}
-
-/// With more than that free, it was not for want of frames.
-bool AddressSpace::make_room_for_tables(std::uint64_t frames, unsigned tries) {
-  constexpr std::uint64_t kSpare = 64;
-  return frames_.stats().free <= frames + kSpare && manager_.make_room(config_.owner, tries);
 }
 
 Result<std::unique_ptr<AddressSpace>> AddressSpace::try_fork(TranslationCache& cache, int owner) {

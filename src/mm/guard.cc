@@ -15,7 +15,7 @@ Result<void> AddressSpace::install_guards(TlbGather& gather, Vma& vma, AddressRa
   if (vma.is_anonymous()) note_own_pages(vma);
   zap_range(gather, vma, range, Zap::kContents);
   for (VirtAddr page = range.start; page < range.end; page += kPageSize) {
-    GONZO_ASSIGN(const EntryRef slot, table_->ensure(page));
+    GONZO_ASSIGN(const EntryRef slot, reserve_entry(page));
     if (!slot.load().is_blank()) continue;  // a guard already
     slot.store(Entry::guard());
     table_->entry_filled(slot);

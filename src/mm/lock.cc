@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -35,8 +36,7 @@ constexpr AddressRange whole_pages(VirtAddr start, std::uint64_t length) {
 Result<void> AddressSpace::lock_memory(VirtAddr start, std::uint64_t length, int flags) {
   if ((flags & ~MLOCK_ONFAULT) != 0) return fail(Errno::kInval);
   const AddressRange range = whole_pages(start, length);
-  {
-    const LockGuard guard(lock_);
+  GONZO_TRY(with_areas([&]() GONZO_REQUIRES(lock_) -> Result<void> {
     if (!may_lock_at_all()) return fail(Errno::kPerm);
     std::uint64_t locked = range.pages() + counts_.locked;
     const std::uint64_t limit = limits_.locked >> kPageShift;
@@ -45,15 +45,15 @@ Result<void> AddressSpace::lock_memory(VirtAddr start, std::uint64_t length, int
       locked -= locked_pages(range);
       if (locked > limit) return fail(Errno::kNoMem);
     }
-    GONZO_TRY(apply_lock(range, lock_flags(flags, MLOCK_ONFAULT)));
-  }
+    return apply_lock(range, lock_flags(flags, MLOCK_ONFAULT));
+  }));
   return populate_locked(range);
 }
 
 /// EINVAL: the end overflows. Length 0 succeeds. ENOMEM: as for lock_memory().
 Result<void> AddressSpace::unlock_memory(VirtAddr start, std::uint64_t length) {
-  const LockGuard guard(lock_);
-  return apply_lock(whole_pages(start, length), 0);
+  return with_areas(
+      [&]() GONZO_REQUIRES(lock_) { return apply_lock(whole_pages(start, length), 0); });
 }
 
 /// EINVAL: no or unknown flags, or MCL_ONFAULT alone. EPERM: no RLIMIT_MEMLOCK at all. ENOMEM: with

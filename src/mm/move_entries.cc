@@ -27,8 +27,8 @@ Result<void> AddressSpace::move_entries(TlbGather& gather, Vma& /*vma*/, Address
         if (blanks == count) return true;
         // One table's entries come to lie in two tables at most.
         const VirtAddr target = to + (address - from.start);
-        return table_->ensure(target + blanks * kPageSize).has_value() &&
-               table_->ensure(target + (count - 1) * kPageSize).has_value();
+        return reserve_entry(target + blanks * kPageSize).has_value() &&
+               reserve_entry(target + (count - 1) * kPageSize).has_value();
       });
   if (!ready) return fail(Errno::kNoMem);
 

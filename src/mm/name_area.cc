@@ -1,4 +1,5 @@
 // prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME). Linux: madvise_set_anon_name (mm/madvise.c).
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -23,16 +24,17 @@ Result<void> AddressSpace::name_area(VirtAddr start, std::uint64_t length,
   const AddressRange range{start, start + rounded};
   if (range.end < range.start) return fail(Errno::kInval);
 
-  const LockGuard guard(lock_);
-  return for_each_part(
-      range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
-        if (!may_be_named(vma)) return fail(Errno::kBadF);
-        if (same_name(vma.attributes().name, name)) return {};
-        VmaAttributes attributes = vma.attributes();
-        attributes.name = name;
-        if (!modify_area(vma, part, std::move(attributes))) return fail(Errno::kAgain);
-        return {};
-      });
+  return with_areas([&]() GONZO_REQUIRES(lock_) {
+    return for_each_part(
+        range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
+          if (!may_be_named(vma)) return fail(Errno::kBadF);
+          if (same_name(vma.attributes().name, name)) return {};
+          VmaAttributes attributes = vma.attributes();
+          attributes.name = name;
+          if (!modify_area(vma, part, std::move(attributes))) return fail(Errno::kAgain);
+          return {};
+        });
+  });
 }
 
 }  // namespace gonzo

@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -11,8 +12,13 @@ namespace gonzo {
 /// nothing is mapped there at all. ENOMEM: max_map_count.
 Result<void> AddressSpace::set_policy(VirtAddr start, std::uint64_t length,
                                       const MemoryPolicyRef& policy, Holes holes) {
-  const LockGuard guard(lock_);
-  const AddressRange range{start, start + length};
+  return with_areas([&]() GONZO_REQUIRES(lock_) {
+    return set_policy_locked({start, start + length}, policy, holes);
+  });
+}
+
+Result<void> AddressSpace::set_policy_locked(AddressRange range, const MemoryPolicyRef& policy,
+                                             Holes holes) {
   const bool suits = holes == Holes::kSkip ? !is_free(range) : is_covered(range);
   if (!suits) return fail(Errno::kFault);
   Result<void> failed;
@@ -31,9 +37,12 @@ Result<void> AddressSpace::set_policy(VirtAddr start, std::uint64_t length,
 /// ENOENT: no area there has a policy. EOPNOTSUPP: one has another kind than MPOL_BIND or
 /// MPOL_PREFERRED_MANY; the ones before it have their home. ENOMEM: max_map_count.
 Result<void> AddressSpace::set_home_node(VirtAddr start, std::uint64_t length, int node) {
-  const LockGuard guard(lock_);
+  return with_areas(
+      [&]() GONZO_REQUIRES(lock_) { return set_home_node_locked({start, start + length}, node); });
+}
+
+Result<void> AddressSpace::set_home_node_locked(AddressRange range, int node) {
   Result<void> outcome = fail(Errno::kNoEnt);
-  const AddressRange range{start, start + length};
   std::ignore = for_each_part(
       range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
         const MemoryPolicyRef old = vma.attributes().policy;

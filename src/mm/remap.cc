@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -21,6 +22,12 @@ struct AddressSpace::RemapRequest {
   bool grows() const { return new_length > old_length; }
   bool shrinks() const { return new_length < old_length; }
   VirtAddr old_end() const { return start + old_length; }
+  /// What is before `at`, of a request that keeps its length.
+  void leave_out(VirtAddr at) {
+    to += at - start;
+    new_length = old_length -= at - start;
+    start = at;
+  }
 };
 
 /// check_remap() and check_remap_area() tell the errors of all forms, in their order. After them:
@@ -31,21 +38,23 @@ Result<VirtAddr> AddressSpace::remap(VirtAddr old_start, std::uint64_t old_lengt
                                      std::uint64_t new_length, int flags, VirtAddr new_start) {
   const RemapRequest request{old_start, page_ceil(old_length), page_ceil(new_length), flags,
                              new_start};
-  Result<VirtAddr> moved;
+  RemapRequest rest = request;
   bool locked = false;
-  {
-    const LockGuard guard(lock_);
-    moved = remap_locked(request);
-    if (moved && request.grows()) {
-      const Vma* vma = area_holding(*moved);
+  auto moved = with_areas([&]() GONZO_REQUIRES(lock_) {
+    auto done = remap_locked(rest);
+    if (done && request.grows()) {
+      const Vma* vma = area_holding(*done);
       locked = vma != nullptr && vma->has(kLocked);
     }
-  }
+    return done;
+  });
+  if (moved && request.has(MREMAP_FIXED)) moved = new_start;
   if (locked) populate({*moved + request.old_length, *moved + request.new_length});
   return moved;
 }
 
-Result<VirtAddr> AddressSpace::remap_locked(const RemapRequest& request) {
+/// After ENOMEM, `request` is what is left to do.
+Result<VirtAddr> AddressSpace::remap_locked(RemapRequest& request) {
   GONZO_TRY(check_remap(request));
   if (request.has(MREMAP_FIXED) && request.old_length == request.new_length) {
     return remap_many(request);
@@ -110,31 +119,26 @@ Result<void> AddressSpace::check_remap_area(const RemapRequest& request, const V
 /// MREMAP_FIXED without a change of length takes any number of areas along, keeping the holes
 /// between them (Linux: remap_move). EFAULT: a hole at the start. On an error, the areas before
 /// have moved.
-Result<VirtAddr> AddressSpace::remap_many(const RemapRequest& request) {
+Result<VirtAddr> AddressSpace::remap_many(RemapRequest& request) {
+  const VirtAddr to = request.to;
   const VirtAddr end = request.old_end();
-  Result<VirtAddr> first_target = fail(Errno::kFault);
-  VirtAddr target = request.to;
-  VirtAddr last_end = request.start;
-  for (VirtAddr at = request.start; at < end;) {
-    const Vma* vma = areas_->find(at);
+  if (end <= request.start || area_holding(request.start) == nullptr) return fail(Errno::kFault);
+  while (request.start < end) {
+    const Vma* vma = areas_->find(request.start);
     if (vma == nullptr || vma->start() >= end) break;
-    if (!first_target && vma->start() > request.start) return fail(Errno::kFault);
-
-    const AddressRange piece{std::max(at, vma->start()), std::min(end, vma->end())};
-    target += piece.start - last_end;
-    last_end = piece.end;
-    const RemapRequest part{piece.start, piece.size(), piece.size(), request.flags, target};
+    request.leave_out(std::max(request.start, vma->start()));
+    const std::uint64_t bytes = std::min(end, vma->end()) - request.start;
+    RemapRequest part{request.start, bytes, bytes, request.flags, request.to};
     GONZO_TRY(check_remap_area(part, vma));
-    GONZO_ASSIGN(const VirtAddr moved, remap_to(part));
-    if (!first_target) first_target = moved;
-    target = moved + piece.size();
-    at = piece.end;
+    GONZO_TRY(remap_to(part));
+    request.leave_out(request.start + bytes);
   }
-  return first_target;
+  return to;
 }
 
 /// Linux: mremap_to.
-Result<VirtAddr> AddressSpace::remap_to(RemapRequest request) {
+Result<VirtAddr> AddressSpace::remap_to(RemapRequest& request) {
+  GONZO_TRY(reserve_areas(7));  // two ranges that go, and move_area()'s
   if (request.has(MREMAP_FIXED)) {
     GONZO_TRY(place(request.to, request.new_length, MAP_FIXED));
     GONZO_TRY(unmap_locked({request.to, request.to + request.new_length}));
@@ -194,9 +198,8 @@ Result<VirtAddr> AddressSpace::move_area(const RemapRequest& request, Vma& vma, 
   // Else the new area takes over what the old one was charged.
   const std::uint64_t added = request.new_length - (keeps_source ? 0 : request.old_length);
   const std::uint64_t charged = vma.has(kAccount) ? added >> kPageShift : 0;
-  GONZO_TRY(charge(charged));
-
   GONZO_TRY(reserve_areas(3));  // the new area, and cuts of the old one
+  GONZO_TRY(charge(charged));
 
   const Lineage lineage = vma.lineage();
   VmaAttributes attributes = vma.attributes();

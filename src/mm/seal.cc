@@ -2,6 +2,7 @@
 // protect, remap, advise.
 #include <algorithm>
 
+#include "mm/with_areas.h"
 #include <gonzo/mm/address_space.h>
 
 namespace gonzo {
@@ -16,14 +17,15 @@ Result<void> AddressSpace::seal(VirtAddr start, std::uint64_t length, std::uint6
   if (range.end < range.start) return fail(Errno::kInval);
   if (rounded == 0) return {};
 
-  const LockGuard guard(lock_);
-  if (!is_covered(range)) return fail(Errno::kNoMem);
-  return for_each_part(
-      range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
-        if (vma.has(vm_flags::kSealed)) return {};
-        GONZO_TRY(modify_area(vma, part, vma.flags() | vm_flags::kSealed));
-        return {};
-      });
+  return with_areas([&]() GONZO_REQUIRES(lock_) -> Result<void> {
+    if (!is_covered(range)) return fail(Errno::kNoMem);
+    return for_each_part(
+        range, [&](Vma& vma, AddressRange part) GONZO_NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
+          if (vma.has(vm_flags::kSealed)) return {};
+          GONZO_TRY(modify_area(vma, part, vma.flags() | vm_flags::kSealed));
+          return {};
+        });
+  });
 }
 
 /// Linux: !range_contains_unmapped.

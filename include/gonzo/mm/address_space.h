@@ -318,8 +318,6 @@ class AddressSpace {
   AddressSpace(MemoryManager& manager, TranslationCache& cache, const Config& config,
                std::unique_ptr<PageTable> table);
 
-  /// After ENOMEM of what needs up to so many frames for tables, and areas; true: try again.
-  bool make_room_for_tables(std::uint64_t frames, unsigned tries) GONZO_EXCLUDES(lock_);
   Result<std::unique_ptr<AddressSpace>> try_fork(TranslationCache& cache, int owner)
       GONZO_EXCLUDES(lock_);
 
@@ -453,6 +451,8 @@ class AddressSpace {
   /// For so many more: their memory, and what the index needs. What is not used stays for the next
   /// time (Linux: vm_area_alloc, vma_iter_prealloc).
   Result<void> reserve_areas(unsigned count) GONZO_REQUIRES(lock_);
+  /// The tables down to `page`'s entry. ENOMEM, which with_areas() mends, like reserve_areas()'.
+  Result<EntryRef> reserve_entry(VirtAddr page) GONZO_REQUIRES(lock_);
   Vma& insert_area(AddressRange range, VmaAttributes attributes) GONZO_REQUIRES(lock_);
   void erase_area(Vma& vma) GONZO_REQUIRES(lock_);
   void erase_all_areas() GONZO_REQUIRES(lock_);
@@ -528,9 +528,12 @@ class AddressSpace {
   Result<void> check_remap(const RemapRequest& request) const GONZO_REQUIRES(lock_);
   Result<void> check_remap_area(const RemapRequest& request, const Vma* vma) const
       GONZO_REQUIRES(lock_);
-  Result<VirtAddr> remap_locked(const RemapRequest& request) GONZO_REQUIRES(lock_);
-  Result<VirtAddr> remap_many(const RemapRequest& request) GONZO_REQUIRES(lock_);
-  Result<VirtAddr> remap_to(RemapRequest request) GONZO_REQUIRES(lock_);
+  Result<void> set_policy_locked(AddressRange range, const MemoryPolicyRef& policy, Holes holes)
+      GONZO_REQUIRES(lock_);
+  Result<void> set_home_node_locked(AddressRange range, int node) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_locked(RemapRequest& request) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_many(RemapRequest& request) GONZO_REQUIRES(lock_);
+  Result<VirtAddr> remap_to(RemapRequest& request) GONZO_REQUIRES(lock_);
   Result<VirtAddr> remap_here(const RemapRequest& request, Vma& vma) GONZO_REQUIRES(lock_);
   bool can_extend(const RemapRequest& request, const Vma& vma) const GONZO_REQUIRES(lock_);
   Result<VirtAddr> move_area(const RemapRequest& request, Vma& vma, VirtAddr to)
@@ -616,6 +619,7 @@ class AddressSpace {
   std::unique_ptr<PageTable> table_;
   std::unique_ptr<VmaIndex> areas_ GONZO_GUARDED_BY(lock_);
   const std::unique_ptr<AreaStock> area_stock_ GONZO_GUARDED_BY(lock_);
+  bool lacks_frames_ GONZO_GUARDED_BY(lock_) = false;  ///< the last that reserved found none
   struct ObjectOf {
     using type = const MappedObject*;
     type operator()(const Vma& vma) const { return vma.object(); }

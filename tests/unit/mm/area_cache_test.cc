@@ -1,9 +1,26 @@
 // Areas that come from a slab cache of the machine's.
+#include <functional>
+
 #include "unit/mm/guest.h"
 #include <gonzo/frame/slab_allocator.h>
 
 namespace gonzo::test {
 namespace {
+
+/// Ends nobody, but may let go of frames.
+class CountingHandler final : public OutOfMemoryHandler {
+ public:
+  bool out_of_memory(int /*owner*/) override {
+    ++calls;
+    if (spare == nullptr || spare->empty()) return false;
+    frames->put(spare->back());
+    spare->pop_back();
+    return true;
+  }
+  unsigned calls = 0;
+  FrameAllocator* frames = nullptr;
+  std::vector<Pfn>* spare = nullptr;
+};
 
 class AreaCacheTest : public testing::Test {
  protected:
@@ -38,6 +55,14 @@ class AreaCacheTest : public testing::Test {
                         .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED});
   }
 
+  std::vector<Pfn> hoard_all() {
+    std::vector<Pfn> hoard;
+    while (const auto pfn = frames_->allocate(0, FrameState::kKernel, ZeroPolicy::kDontCare)) {
+      hoard.push_back(*pfn);
+    }
+    return hoard;
+  }
+
   std::byte* memory_ = nullptr;
   NoTranslationCache cache_;
   std::unique_ptr<FrameAllocator> frames_;
@@ -62,10 +87,7 @@ TEST_F(AreaCacheTest, EachAreaIsAnObject) {
 
 TEST_F(AreaCacheTest, WithoutMemoryForAnAreaNothingChanges) {
   // All of it is used up, but for what the thread's list and the slabs have.
-  std::vector<Pfn> hoard;
-  while (const auto pfn = frames_->allocate(0, FrameState::kKernel, ZeroPolicy::kDontCare)) {
-    hoard.push_back(*pfn);
-  }
+  const std::vector<Pfn> hoard = hoard_all();
   std::uint64_t mapped = 0;
   Result<VirtAddr> last;
   while ((last = map(2 * mapped))) ++mapped;
@@ -87,6 +109,74 @@ TEST_F(AreaCacheTest, WithoutMemoryForAnAreaNothingChanges) {
     EXPECT_EQ(space_->verify(), "");
     if (cut) break;
     EXPECT_EQ(cut, fail(Errno::kNoMem));
+  }
+}
+
+TEST_F(AreaCacheTest, NobodyHasToEndForALimitOrAHole) {
+  CountingHandler handler;
+  manager_->set_out_of_memory_handler(&handler);
+  ASSERT_TRUE(map(0));
+  ASSERT_TRUE(map(2));
+  std::vector<Pfn> hoard = hoard_all();
+  EXPECT_EQ(space_->protect(kBase, 3 * kPageSize, PROT_READ | PROT_WRITE), fail(Errno::kNoMem));
+  auto limits = space_->limits();
+  limits.address_space = 2 * kPageSize;
+  space_->set_limits(limits);
+  EXPECT_EQ(map(4).error(), Errno::kNoMem);
+  EXPECT_EQ(handler.calls, 0U);
+  limits.address_space = ~0ULL;
+  space_->set_limits(limits);
+  for (std::uint64_t page = 4; map(page); page += 2) ASSERT_LT(page, 10000U);
+  EXPECT_EQ(handler.calls, 1U);
+  for (const Pfn pfn : hoard) frames_->put(pfn);
+}
+
+TEST_F(AreaCacheTest, EachCallThatNeedsAnAreaMakesRoom) {
+  constexpr std::uint64_t kAreas = 100, kStride = 16;
+  const auto far = [](VirtAddr at) { return at + (at - kBase) * 128 + (1ULL << 32); };
+  struct Call {
+    std::function<bool(VirtAddr)> make;
+    bool on_a_page = false;  // else it would give its frame back
+  };
+  const std::vector<Call> calls = {
+      {[&](VirtAddr at) { return space_->protect(at, kPageSize, PROT_NONE).has_value(); }},
+      {[&](VirtAddr at) { return space_->advise(at, kPageSize, MADV_DONTFORK).has_value(); }},
+      {[&](VirtAddr at) { return space_->lock_memory(at, kPageSize, MLOCK_ONFAULT).has_value(); }},
+      {[&](VirtAddr at) { return space_->unmap(at, kPageSize).has_value(); }},
+      {[&](VirtAddr at) { return space_->advise(at, kPageSize, 102).has_value(); }},  // guards
+      {[&](VirtAddr at) { return space_->seal(at, kPageSize, 0).has_value(); }},
+      {[&](VirtAddr at) {
+        constexpr std::byte kOne[] = {std::byte{1}};
+        return space_->protect(at, kPageSize, PROT_READ) && space_->write_forced(at, kOne) == 1;
+      }},
+      {[&](VirtAddr at) {
+         constexpr int kFixed = MREMAP_MAYMOVE | MREMAP_FIXED;
+         return space_->remap(at, kPageSize, kPageSize, kFixed, far(at)) == far(at);
+       },
+       true},
+  };
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    SCOPED_TRACE(i);
+    const VirtAddr first = kBase + i * (1ULL << 26);
+    const auto area = [&](std::uint64_t n) { return first + n * kStride * kPageSize; };
+    for (std::uint64_t n = 0; n < kAreas; ++n) {
+      ASSERT_TRUE(space_->map({.hint = area(n),
+                               .length = 3 * kPageSize,
+                               .protection = PROT_READ | PROT_WRITE,
+                               .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED}));
+      if (!calls[i].on_a_page) continue;
+      ASSERT_TRUE(mended(space_->fault(area(n) + kPageSize, Access::kWrite)));
+    }
+    std::vector<Pfn> hoard = hoard_all();
+    CountingHandler handler;
+    handler.frames = frames_.get();
+    handler.spare = &hoard;
+    manager_->set_out_of_memory_handler(&handler);
+    for (std::uint64_t n = 0; n < kAreas; ++n) EXPECT_TRUE(calls[i].make(area(n) + kPageSize)) << n;
+    EXPECT_GT(handler.calls, 0U);
+    manager_->set_out_of_memory_handler(nullptr);
+    for (const Pfn pfn : hoard) frames_->put(pfn);
+    EXPECT_EQ(space_->verify(), "");
   }
 }
 
