@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "machine/expect_syscall.h"
 #include "machine/guest_code.h"
 #include "machine/guest_memory.h"
 #include "machine/host/host_space.h"
@@ -33,14 +34,6 @@ class HostFixture : public testing::Test {
     registers.rsi = rsi;
     return machine_->create_thread(*space_, registers).value();
   }
-  static void expect_syscall(MachineThread& thread, std::uint64_t number) {
-    const Trap trap = thread.run();
-    ASSERT_EQ(trap.kind, TrapKind::kSyscall)
-        << trap.reason << " vector " << int{trap.vector} << " address " << std::hex
-        << trap.address.value << " rip " << thread.registers().rip;
-    EXPECT_EQ(thread.registers().rax, number);
-  }
-
   GuestMemory memory_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<MachineSpace> space_;

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "machine/expect_syscall.h"
 #include "machine/guest_code.h"
 #include "machine/qemu_rig.h"
 #include "machine/script.h"
@@ -53,14 +54,6 @@ class QemuMachineTest : public testing::Test {
     registers.rsi = rsi;
     return machine_->create_thread(*space_, registers).value();
   }
-  static void expect_syscall(MachineThread& thread, std::uint64_t number) {
-    const Trap trap = thread.run();
-    ASSERT_EQ(trap.kind, TrapKind::kSyscall)
-        << trap.reason << " vector " << int{trap.vector} << " address " << std::hex
-        << trap.address.value << " rip " << thread.registers().rip;
-    EXPECT_EQ(thread.registers().rax, number);
-  }
-
   GuestMemory* memory_ = nullptr;
   Machine* machine_ = nullptr;
   std::unique_ptr<MachineSpace> space_;
