@@ -1,6 +1,5 @@
 // How tasks share processors: the host's word about the threads that run them. Linux:
 // kernel/sched/syscalls.c, block/ioprio.c.
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -28,6 +27,9 @@ Result<std::uint64_t> host_thread(const Call& call, int tid) {
   if (thread == 0) return fail(Errno::kSrch);
   return static_cast<std::uint64_t>(thread);
 }
+
+/// linux/ioprio.h's, which is no C++ in Debian's kernel headers since 6.1.192.
+enum IoPriorityWho : int { kIoPriorityProcess = 1, kIoPriorityGroup, kIoPriorityUser };
 
 /// struct sched_attr, which glibc's headers do not have.
 struct Attributes {
@@ -98,16 +100,16 @@ std::int64_t set_scheduler(Call& call, int policy, VirtAddr from) {
 template <typename Visit>
 std::int64_t for_each_meant(Call& call, Visit visit) {
   switch (call.integer(0)) {
-    case IOPRIO_WHO_PROCESS: {
+    case kIoPriorityProcess: {
       const auto thread = host_thread(call, call.integer(1));
       return thread ? visit(*thread) : raw(thread.error());
     }
-    case IOPRIO_WHO_PGRP: {
+    case kIoPriorityGroup: {
       const auto own = call.processes().identity(call.process().pid());
       return visit_all(
           call, call.processes().group(call.integer(1) != 0 ? call.integer(1) : own->group), visit);
     }
-    case IOPRIO_WHO_USER:
+    case kIoPriorityUser:
       return visit_all(call, of_user(call, call.word(1)), visit);
     default:
       return -EINVAL;
@@ -119,7 +121,7 @@ std::int64_t for_each_meant(Call& call, Visit visit) {
 /// getpriority and setpriority: of a task, of a group, of all that a user has here.
 std::int64_t sys_priority(Call& call) {
   Call shifted = call;  // the kinds are numbered from 0 here, from 1 there
-  static_assert(PRIO_PROCESS + 1 == IOPRIO_WHO_PROCESS && PRIO_USER + 1 == IOPRIO_WHO_USER);
+  static_assert(PRIO_PROCESS + 1 == kIoPriorityProcess && PRIO_USER + 1 == kIoPriorityUser);
   shifted.arguments[0] = call.word(0) + 1;
   return for_each_meant(shifted, [&](std::uint64_t thread) {
     return call.host(call.row.number, {PRIO_PROCESS, thread, call[2]});
@@ -221,13 +223,13 @@ std::int64_t sys_sched_setattr(Call& call) {
 
 std::int64_t sys_ioprio_get(Call& call) {
   return for_each_meant(call, [&](std::uint64_t thread) {
-    return call.host(SYS_ioprio_get, {IOPRIO_WHO_PROCESS, thread});
+    return call.host(SYS_ioprio_get, {kIoPriorityProcess, thread});
   });
 }
 
 std::int64_t sys_ioprio_set(Call& call) {
   return for_each_meant(call, [&](std::uint64_t thread) {
-    return call.host(SYS_ioprio_set, {IOPRIO_WHO_PROCESS, thread, call[2]});
+    return call.host(SYS_ioprio_set, {kIoPriorityProcess, thread, call[2]});
   });
 }
 
