@@ -230,7 +230,7 @@ Result<StubThread*> HostSpace::acquire_thread() {
   if (is_gone()) return fail(Errno::kSrch);
   StubThread* thread = find_thread(StubThread::State::kIdle);
   if (thread != nullptr) {
-    thread->before = all_times(*thread);
+    thread->before = known_times(*thread);  // it was asked when its guest ended, and slept since
   } else {
     StubThread* maker = find_thread(StubThread::State::kStopped);
     if (maker == nullptr) return fail(Errno::kAgain);
@@ -295,11 +295,13 @@ void HostSpace::release_thread(StubThread& thread) {
 // ---- CPU time ----
 
 /// The host tells a thread's exact time to its own process only, so a stopped thread asks for us.
-std::optional<std::chrono::nanoseconds> HostSpace::ask_cpu_time(const StubThread& thread) {
+std::optional<std::chrono::nanoseconds> HostSpace::ask_cpu_time(StubThread& thread) {
   if (is_gone()) return std::nullopt;
   const pid_t id = thread.link.thread();
   if (threads_.size() == 1) return process_cpu_time(process_);
-  StubThread* asker = find_thread(StubThread::State::kStopped);
+  // Itself may still be awake.
+  const bool can_ask_itself = thread.state == StubThread::State::kStopped;
+  StubThread* asker = can_ask_itself ? &thread : find_thread(StubThread::State::kStopped);
   if (asker == nullptr) asker = find_thread(StubThread::State::kIdle);
   if (asker == nullptr) return thread_cpu_time(process_, id);
   constexpr auto kThread = CpuClockNumber::Of::kThread;
@@ -315,8 +317,7 @@ std::optional<std::chrono::nanoseconds> HostSpace::ask_cpu_time(const StubThread
          std::chrono::nanoseconds(std::min(command.length, kSecond));
 }
 
-MachineThreadTimes HostSpace::all_times(StubThread& thread) {
-  thread.cpu_time = std::max(thread.cpu_time, ask_cpu_time(thread).value_or(thread.cpu_time));
+MachineThreadTimes HostSpace::known_times(const StubThread& thread) const {
   const auto spun = parts_.clock.duration(thread.link.stub_spinning());
   return {.guest = std::max(thread.cpu_time - spun, std::chrono::nanoseconds(0)),
           .waited = parts_.clock.duration(thread.link.own_spinning())};
@@ -324,7 +325,8 @@ MachineThreadTimes HostSpace::all_times(StubThread& thread) {
 
 MachineThreadTimes HostSpace::times(StubThread& thread) {
   LockGuard guard(mutex_);
-  const MachineThreadTimes now = all_times(thread);
+  thread.cpu_time = std::max(thread.cpu_time, ask_cpu_time(thread).value_or(thread.cpu_time));
+  const MachineThreadTimes now = known_times(thread);
   return {.guest = std::max(now.guest - thread.before.guest, std::chrono::nanoseconds(0)),
           .waited = std::max(now.waited - thread.before.waited, std::chrono::nanoseconds(0))};
 }

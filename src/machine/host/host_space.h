@@ -86,9 +86,8 @@ class HostSpace final : public MachineSpace {
   bool run_commands(StubThread& thread) GONZO_REQUIRES(mutex_);
   bool make_room() GONZO_REQUIRES(mutex_);
   StubThread* find_thread(StubThread::State state) GONZO_REQUIRES(mutex_);
-  std::optional<std::chrono::nanoseconds> ask_cpu_time(const StubThread& thread)
-      GONZO_REQUIRES(mutex_);
-  MachineThreadTimes all_times(StubThread& thread) GONZO_REQUIRES(mutex_);
+  std::optional<std::chrono::nanoseconds> ask_cpu_time(StubThread& thread) GONZO_REQUIRES(mutex_);
+  MachineThreadTimes known_times(const StubThread& thread) const GONZO_REQUIRES(mutex_);
   Result<StubThread*> add_thread(StubThread& maker) GONZO_REQUIRES(mutex_);
 
   HostParts& parts_;

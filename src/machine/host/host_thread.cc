@@ -118,9 +118,20 @@ StubLink::Wake HostThread::run_guest() {
   if (interrupted_.load()) space_.kick(stub_);  // called since run() looked
   stub_.link.give_turn(GONZO_ACTION_RESUME);
   const StubLink::Wake wake = stub_.link.wait_for_trap(interrupted_);
+  if (wake == StubLink::Wake::kTurn) take_trap();
   in_guest_.store(false);
   space_.leave(stub_);
   return wake;
+}
+
+/// While nobody else may use the stub thread.
+void HostThread::take_trap() {
+  const gonzo_mailbox& mailbox = stub_.link.mailbox();
+  if (mailbox.signal_number == 0 || !locate_frame()) return;
+  frame_->load(registers_);
+  load_segments();
+  stub_.link.expect_work(mailbox.signal_number == SIGSYS ? WorkForecast::kind_of(registers_)
+                                                         : WorkForecast::kFault);
 }
 
 std::optional<Trap> HostThread::decode() {
@@ -131,9 +142,7 @@ std::optional<Trap> HostThread::decode() {
     if (space_.recover() == HostSpace::Entry::kGone) return gone("the host refuses mappings");
     return std::nullopt;  // fault_ is filled anew
   }
-  if (!locate_frame()) return gone("the guest wrote over its context slot");
-  frame_->load(registers_);
-  load_segments();
+  if (!frame_) return gone("the guest wrote over its context slot");
   fault_.reset();
   switch (signal) {
     case SIGSYS:

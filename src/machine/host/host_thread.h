@@ -36,6 +36,7 @@ class HostThread final : public MachineThread {
   void store_segments();
   StubLink::Wake run_guest();
   /// Nothing: it was no business of the caller's.
+  void take_trap();
   std::optional<Trap> decode();
   std::optional<Trap> decode_exception(int signal, int code);
   std::optional<Trap> decode_page_fault(std::uint64_t hardware_code);

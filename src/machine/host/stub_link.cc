@@ -65,19 +65,33 @@ StubLink::Wake StubLink::wait_for_start() {
 }
 
 void StubLink::give_turn(gonzo_action action) {
-  const std::uint64_t worked = __rdtsc() - returned_at_;
+  unsigned processor = 0;
+  given_at_ = __rdtscp(&processor);
+  const std::uint64_t worked = given_at_ - returned_at_;
+  is_crowded_ = processor == mailbox_.processor;
   // Commands alone are short: they neither join nor part.
   const bool together =
       action == GONZO_ACTION_RESUME ? company_.join(thread()) : company_.is_together();
-  const std::uint64_t patience = std::exchange(stub_patience_, together ? 0 : stub_wait_.ticks());
+  const std::uint64_t patience =
+      std::exchange(stub_patience_, together || is_crowded_ ? 0 : stub_wait_.ticks());
   add(stub_spinning_, std::min(worked, patience));
   mailbox_.action = action;
   mailbox_.spin_ticks = static_cast<std::uint32_t>(stub_patience_);
-  given_at_ = __rdtsc();
   const std::uint32_t before = __atomic_exchange_n(&mailbox_.turn, owner_, __ATOMIC_ACQ_REL);
   const bool sleeps = (before & GONZO_TURN_SLEEPER) != 0;
   if (sleeps) futex(&mailbox_.turn, FUTEX_WAKE, 1, nullptr);
-  stub_wait_.learn(worked, outcome_of(patience, sleeps));
+  if (action == GONZO_ACTION_RESUME) forecast_.learn(work_, worked >= SpinBudget::kShortWork);
+  if (!std::exchange(stub_dismissed_, false)) {
+    stub_wait_.learn(worked, outcome_of(patience, sleeps));
+  }
+}
+
+void StubLink::expect_work(WorkForecast::Kind kind) {
+  work_ = kind;
+  stub_dismissed_ = forecast_.is_long(kind);
+  if (!stub_dismissed_) return;
+  stub_patience_ = 0;
+  __atomic_store_n(&mailbox_.spin_ticks, 0, __ATOMIC_RELAXED);
 }
 
 StubLink::Wake StubLink::wait() { return wait_with(nullptr); }
@@ -87,7 +101,7 @@ StubLink::Wake StubLink::wait_for_trap(const std::atomic<bool>& kicked) {
 }
 
 StubLink::Wake StubLink::wait_with(const std::atomic<bool>* kicked) {
-  const std::uint64_t limit = company_.is_together() ? 0 : wait_.ticks();
+  const std::uint64_t limit = company_.is_together() || is_crowded_ ? 0 : wait_.ticks();
   std::uint64_t now = given_at_;
   do {
     const std::uint32_t turn = __atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE);

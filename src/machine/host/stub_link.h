@@ -10,6 +10,7 @@
 #include "machine/host/cpu_company.h"
 #include "machine/host/spin_budget.h"
 #include "machine/host/stub/mailbox.h"
+#include "machine/host/work_forecast.h"
 
 namespace gonzo {
 
@@ -49,6 +50,9 @@ class StubLink {
   bool has_turn() const { return !is_away(__atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE)); }
   /// Publishes all that was written to the mailbox; the stub thread goes on.
   void give_turn(gonzo_action action);
+  /// After a trap: what the runner is about to do. The stub does not stay awake for what takes
+  /// long.
+  void expect_work(WorkForecast::Kind kind);
   /// Until the stub, which was asked for something short, gives the turn back, or its thread or
   /// process died.
   Wake wait();
@@ -76,6 +80,10 @@ class StubLink {
   std::uint32_t owner_ = GONZO_TURN_STARTING;
   SpinBudget wait_;
   SpinBudget stub_wait_;
+  WorkForecast forecast_;
+  WorkForecast::Kind work_ = WorkForecast::kFault;
+  bool is_crowded_ = false;          ///< both sides were last seen on one processor
+  bool stub_dismissed_ = false;      ///< told not to stay awake
   std::uint64_t stub_patience_ = 0;  ///< what the stub was granted last
   CpuCompany company_;
   std::uint64_t given_at_ = 0;

@@ -73,7 +73,7 @@ struct gonzo_mailbox {
   /* hand-off */
   uint32_t turn;
   uint32_t action;        /* enum gonzo_action, for the stub */
-  uint32_t spin_ticks;    /* time-stamp ticks that the stub waits before it sleeps */
+  uint32_t spin_ticks;    /* time-stamp ticks that the stub waits before it sleeps; watched */
   uint32_t command_count; /* executed in order up to the first failure */
   uint32_t commands_done;
   uint32_t thread_id;
@@ -85,6 +85,7 @@ struct gonzo_mailbox {
   uint64_t frame;            /* the kernel's struct ucontext in this slot's stack */
   uint64_t resumed_at;       /* time-stamps around the guest's own work */
   uint64_t trapped_at;
+  uint32_t processor; /* where it trapped, as RDTSCP tells */
 
   /* both ways; a base counts where its selector is 0 */
   uint64_t fs_base, gs_base;

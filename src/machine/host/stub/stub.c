@@ -51,11 +51,11 @@ static int is_runners_turn(unsigned turn) { return (turn & GONZO_TURN_OWNER) == 
 
 static void wait_for_turn(Mailbox* mailbox) {
   const unsigned long start = __builtin_ia32_rdtsc();
-  const unsigned long limit = mailbox->spin_ticks;
   do {
     if (!is_runners_turn(__atomic_load_n(&mailbox->turn, __ATOMIC_ACQUIRE))) return;
     __builtin_ia32_pause();
-  } while (__builtin_ia32_rdtsc() - start < limit);
+  } while (__builtin_ia32_rdtsc() - start <
+           __atomic_load_n(&mailbox->spin_ticks, __ATOMIC_RELAXED));
   for (;;) {
     unsigned turn = GONZO_TURN_RUNNER;
     __atomic_compare_exchange_n(&mailbox->turn, &turn, GONZO_TURN_RUNNER | GONZO_TURN_SLEEPER, 0,
@@ -189,7 +189,7 @@ static void execute_commands(Mailbox* mailbox) {
     if (command->result < 0) break;
   }
   mailbox->commands_done = i;
-  mailbox->trapped_at = __builtin_ia32_rdtsc(); /* if that was all */
+  mailbox->trapped_at = __builtin_ia32_rdtscp(&mailbox->processor); /* if that was all */
 }
 
 /* ---- traps ---- */
@@ -272,7 +272,7 @@ static void load_segments(const Mailbox* mailbox, const struct segments* before)
 
 static void handle_signal(int number, siginfo_t* info, ucontext_t* context) {
   Mailbox* const mailbox = (Mailbox*)((unsigned long)context & ~(GONZO_SLOT_SIZE - 1));
-  mailbox->trapped_at = __builtin_ia32_rdtsc();
+  mailbox->trapped_at = __builtin_ia32_rdtscp(&mailbox->processor);
   struct segments segments;
   read_segments(mailbox, &segments);
   mailbox->signal_number = number;
