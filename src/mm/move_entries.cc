@@ -21,8 +21,8 @@ EntryRef slot_in_same_table(EntryRef slot, std::uint64_t offset) {
 Result<void> AddressSpace::move_entries(TlbGather& gather, Vma& /*vma*/, AddressRange from,
                                         VirtAddr to) {
   // All tables first: then nothing can fail.
-  const bool ready =
-      table_->for_each_table(from, [&](VirtAddr address, EntryRef slot, unsigned count) {
+  const bool ready = table_->for_each_table(
+      from, [&](VirtAddr address, EntryRef slot, unsigned count) GONZO_NO_THREAD_SAFETY_ANALYSIS {
         const unsigned blanks = slot.leading_blanks(count);
         if (blanks == count) return true;
         // One table's entries come to lie in two tables at most.
