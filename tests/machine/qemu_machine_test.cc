@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstring>
@@ -121,6 +122,14 @@ TEST_F(QemuMachineTest, I386CallsFrom64BitCodeSaySo) {
   EXPECT_EQ(thread->registers().rax, 20U);
   EXPECT_EQ(thread->registers().rip, kCode + 7);
   expect_syscall(*thread, guest_code::kGood);
+}
+
+/// The manual's INT1 is #DB (SDM vol. 2A, INT n/INTO/INT3/INT1); QEMU's translator knows it not.
+TEST_F(QemuMachineTest, Int1IsUndefined) {
+  constexpr std::array kInt1{std::byte{0xf1}};
+  const Trap trap = start(kInt1)->run();
+  EXPECT_EQ(trap.kind, TrapKind::kException);
+  EXPECT_EQ(trap.vector, 6);
 }
 
 TEST_F(QemuMachineTest, NonsenseInRegistersIsNoTrapOfTheStubs) {

@@ -15,6 +15,8 @@ constexpr std::uint64_t kSyscallBytes = 2;
 constexpr std::uint16_t kInitialControlWord = 0x037f;
 constexpr std::uint32_t kInitialMxcsr = 0x1f80;
 constexpr std::size_t kMxcsrOffset = 24;
+/// What QEMU's processors have.
+constexpr unsigned kPhysicalBits = 40;
 
 Access access_of(std::uint64_t error_code) {
   if ((error_code & fault_code::kFetch) != 0) return Access::kExecute;
@@ -135,7 +137,8 @@ bool QemuThread::is_stale(VirtAddr address, std::uint64_t error_code) const {
   const PageTable& table = space_.table();
   if (address >= table.user_end()) return false;
   return walk(space_.processor().frames(), table.format(), table.root(), address,
-              access_of(error_code), Privilege::kUser, {.no_execute = table.has_no_execute()})
+              access_of(error_code), Privilege::kUser,
+              {.no_execute = table.has_no_execute(), .physical_bits = kPhysicalBits})
       .has_value();
 }
 
