@@ -34,6 +34,13 @@ Pfn first_frame(MachineKind machine) {
   return machine == MachineKind::kQemu ? kQemuFirstFrame : Pfn(1);
 }
 
+/// QEMU rounds a board's memory to 8 KiB.
+std::uint64_t memory_bytes(const System::Config& config) {
+  constexpr std::uint64_t kStep = 8192;
+  return config.machine == MachineKind::kQemu ? config.memory_bytes & ~(kStep - 1)
+                                              : config.memory_bytes;
+}
+
 }  // namespace
 
 /// File pages that nobody uses, and slabs without objects, give way before an allocation fails, for
@@ -74,7 +81,7 @@ Result<std::unique_ptr<System>> System::create(const Config& config) {
   system->vma_index_ = config.vma_index;
   system->log_ = config.log;
   system->paging_ = config.paging;
-  GONZO_ASSIGN(system->arena_, Arena::create(config.memory_bytes));
+  GONZO_ASSIGN(system->arena_, Arena::create(memory_bytes(config)));
   system->pressure_ = std::make_unique<MemoryPressure>();
   GONZO_ASSIGN(system->frames_, FrameAllocator::create({.memory = system->arena_->memory(),
                                                         .pressure = system->pressure_.get(),
