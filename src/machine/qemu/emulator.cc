@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 #include <vector>
 
@@ -82,9 +84,10 @@ std::vector<std::string> arguments(const Emulator::Plan& plan) {
       kBoard,
       "-accel",
       is_kvm ? "kvm,kernel-irqchip=off" : "tcg,thread=multi",
-      // Without an APIC the serial line's interrupt takes the short way.
+      // Without an APIC the serial line's interrupt takes the short way. KVM need not have the
+      // register that tells of the processor's faults, nor one that needs the APIC.
       "-cpu",
-      "max,-apic",
+      is_kvm ? "max,-apic,-arch-capabilities,-kvm-asyncpf-int" : "max,-apic",
       // One processor; that there might be two makes locked instructions atomic against the host.
       "-smp",
       is_kvm ? "1" : "1,maxcpus=2",
@@ -113,6 +116,19 @@ Result<FileDescriptor> create_rom(std::span<const std::byte> page) {
 }
 
 }  // namespace
+
+/// KVM's guests must walk their tables themselves. Where it shadows them it does not hear of
+/// entries that we change in memory.
+std::string Emulator::obstacle(QemuMachineOptions::Accelerator accelerator) {
+  constexpr std::array kParameters{"/sys/module/kvm_intel/parameters/ept",
+                                   "/sys/module/kvm_amd/parameters/npt"};
+  if (accelerator != QemuMachineOptions::Accelerator::kKvm) return {};
+  const bool walks = std::ranges::any_of(kParameters, [](const char* name) {
+    const int value = std::ifstream(name).get();
+    return value == 'Y' || value == '1';
+  });
+  return walks ? "" : "this host's KVM has neither EPT nor NPT: use --accel tcg";
+}
 
 Result<std::unique_ptr<Emulator>> Emulator::start(const Plan& plan) {
   std::unique_ptr<Emulator> made(new Emulator);

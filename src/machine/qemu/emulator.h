@@ -29,6 +29,8 @@ class Emulator {
     /// The last page below 1 MiB and below 4 GiB.
     std::span<const std::byte> rom;
   };
+  /// Why QEMU could not run our guests with it on this host; empty: it can, or is to be tried.
+  static std::string obstacle(QemuMachineOptions::Accelerator accelerator);
   /// EAGAIN, ENOMEM, EMFILE: the host refused. What QEMU itself thinks of it comes later.
   static Result<std::unique_ptr<Emulator>> start(const Plan& plan);
   ~Emulator();

@@ -72,6 +72,10 @@ void Processor::fill_boot(std::span<std::byte> rom, Pfn root) const {
 
 /// Paging is turned on in the ROM, which must be mapped where it is: by tables for that moment.
 Result<void> Processor::boot() {
+  if (std::string why = Emulator::obstacle(plan_.accelerator); !why.empty()) {
+    fail_with(std::move(why));
+    return fail(Errno::kIo);
+  }
   GONZO_ASSIGN(const std::unique_ptr<PageTable> tables,
                PageTable::create(*plan_.frames, half().format(), &half()));
   GONZO_ASSIGN(const EntryRef slot, tables->ensure(VirtAddr(kRomAddress)));
