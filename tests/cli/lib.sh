@@ -47,7 +47,10 @@ same() {
     natively "$@"
   done
   ! agrees || return 0
-  [ "$native" = "$guest" ] || fail "$name: status $native natively, $guest on Gonzo"
+  [ "$native" = "$guest" ] || {
+    fail "$name: status $native natively, $guest on Gonzo"
+    grep '^gonzo: ' "$work/guest.err" | tail -3
+  }
   cmp -s "$work/native.out" "$work/guest.out" || {
     fail "$name: output differs"
     diff "$work/native.out" "$work/guest.out" | head -10
@@ -82,6 +85,9 @@ one_line() {
     head -5 "$work/err"
   }
 }
+
+# figure NAME: of the last status(), whose command had --stats=json.
+figure() { grep -o "\"$1\":[0-9]*" "$work/err" | head -1 | cut -d: -f2; }
 
 # silent NAME: nothing on standard error.
 silent() {
