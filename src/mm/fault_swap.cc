@@ -8,6 +8,20 @@
 #include <gonzo/frame/frame_owner.h>
 
 namespace gonzo {
+namespace {
+
+/// What was read from swap belongs to the first entry that names it. Which one that is `maps` does
+/// not tell: those who lose the race for an entry count there too for a while. False: it has been a
+/// page before.
+bool become_page(Frame& frame, std::uint64_t origin, std::uint64_t index) {
+  if (frame_origin(frame) != 0) return false;
+  set_frame_index(frame, index);
+  set_frame_origin(frame, origin);
+  return true;
+}
+
+}  // namespace
+
 AddressSpace::SwappedPage AddressSpace::bring_back(const FaultContext& context) {
   const StallClock::Stall stall(manager_.stalls());
   SwapSpace& swap = *manager_.swap();
@@ -51,6 +65,7 @@ bool AddressSpace::map_swapped(FaultContext& context, const SwappedPage& page) {
   Entry present = Entry::map(page.pfn, entry_flags(context.vma) | pte::kAccessed);
   announce_code(cache_, context.vma, page.pfn);
   if (!context.slot.compare_exchange(context.entry, present)) {
+    if (is_first) manager_.note_arrival(page.pfn, page.shadow);  // who has won was not the first
     forget_page(page.pfn);
     frames_.put(page.pfn);
     return false;
@@ -58,16 +73,15 @@ bool AddressSpace::map_swapped(FaultContext& context, const SwappedPage& page) {
   context.entry = present;
   atomic_.rss_anon.fetch_add(1, std::memory_order_relaxed);
   atomic_.swap.fetch_sub(1, std::memory_order_relaxed);
-  if (is_first) {
-    // Others whose entries name the slot will find this frame: then it is all the family's.
-    set_frame_origin(frame, swap.count(slot) == 1 ? id_ : root_);
-    set_frame_index(frame, context.index());
-  }
+  // Others whose entries name the slot will find this frame: then it is all the family's. Who was
+  // one of them has said so before he let go of the slot.
+  const std::uint64_t origin = swap.count(slot) == 1 ? id_ : root_;
+  const bool is_new = become_page(frame, origin, context.index());
   const bool is_last = swap.free(slot) == SwapSpace::SlotState::kCached;
   const bool is_moved = is_last &&
                         (frame.has(frame_flags::kUnwritten) || !is_copy_welcome(slot, context)) &&
                         swap.erase_unused(slot, page.pfn);
-  if (is_first) manager_.note_arrival(page.pfn, page.shadow);
+  if (is_first || is_new) manager_.note_arrival(page.pfn, page.shadow);
   if (is_moved && context.vma.has(vm_flags::kWrite) && is_exclusive(frame)) {
     // It is nowhere else, as if it had been written to: it need not fault for that.
     set_frame_origin(frame, id_);

@@ -5,14 +5,14 @@ GONZO=$1 GUESTS=$2
 export LC_ALL=C
 ulimit -c 0
 
-# A checksum for each page, at a quarter of what it needs.
+# A checksum for each page, at an eighth of what it needs.
 for policy in linux mglru clock fifo lru 2q arc s3fifo sieve; do
   gonzo_options=(--memory 4M --swap 64M --reclaim "$policy")
-  same "pressure, $policy" "$GUESTS/pressure" 16 800
+  same "pressure, $policy" "$GUESTS/pressure" 32 800
 done
-for devices in zram:64M,prio=1 zswap:1M:64M "file:$work/swap:64M" 64M,latency=20us; do
-  gonzo_options=(--memory 5M --swap "$devices")
-  same "pressure, $devices" "$GUESTS/pressure" 16 800
+for devices in zram:64M,prio=1 zram:64M:zstd zswap:1M:64M "file:$work/swap:64M" 64M,latency=20us; do
+  gonzo_options=(--memory 4M --swap "$devices")
+  same "pressure, $devices" "$GUESTS/pressure" 32 800
 done
 # A page taken at each fault, whoever waits for it.
 for policy in linux mglru lru fifo; do

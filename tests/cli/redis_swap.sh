@@ -62,8 +62,11 @@ run_beside() {
   [ "$got" = 0 ] || fail "$option: status $got: $(cat "$work/err")"
 }
 
-# Its pages are lost with it; who had none there goes on, with the new one.
 start
+gonzo_options=(--memory 4M --swap "redis://127.0.0.1:$port,size=64M")
+same "pressure" "$GUESTS/pressure" 32 800
+
+# Its pages are lost with it; who had none there goes on, with the new one.
 kill_and_start() {
   kill -9 "$server"
   while kill -0 "$server" 2>/dev/null; do sleep 0.01; done
