@@ -3,7 +3,8 @@
 # seeds, machines of an eighth of what the program needs, or evictions before each Nth fault. Output and
 # status must be those of the native run. In a debug build every address space is verified when its
 # process ends, and page cache, policy and swap when the last has; every frame must be back.
-# Stops at the first failure, with the command that repeats it.
+# Stops at the first failure, with the command that repeats it. LIMIT: the seconds that a run may take, 300
+# if not said otherwise; on a machine that is busy with more they may be too few.
 #   soak.sh GONZO GUESTS [MINUTES [SEED]]
 GONZO=$1 GUESTS=$2 minutes=${3:-10} seed=${4:-$((RANDOM << 15 | RANDOM))}
 set -u
@@ -66,7 +67,7 @@ soak() {
   while [ "$SECONDS" -lt "$end" ] && [ ! -d "$work/failed" ]; do
     choose "$worker" "$turn"
     "${guest[@]}" >"$work/native-$worker" 2>&1 </dev/null || report "natively: status $?" "$work/native-$worker"
-    timeout -k 10 300 "$GONZO" run "${options[@]}" -- "${guest[@]}" >"$work/out-$worker" 2>"$work/err-$worker" </dev/null
+    timeout -k 10 "${LIMIT:-300}" "$GONZO" run "${options[@]}" -- "${guest[@]}" >"$work/out-$worker" 2>"$work/err-$worker" </dev/null
     got=$?
     # Stopped from outside: no failure.
     [ -e "$work" ] || return
