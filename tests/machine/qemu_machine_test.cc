@@ -224,6 +224,23 @@ TEST_F(QemuMachineTest, InvalidationStopsAGuestThatRuns) {
   EXPECT_EQ(memory_->word(old_frame), 0U);
 }
 
+/// Reclaim's scan: the flush goes with the guest's next trap, whenever that is.
+TEST_F(QemuMachineTest, LookingAtAccessedBitsStopsNobody) {
+  const Pfn frame = memory_->map(kData, kUserRead);
+  auto thread = start(guest_code::wait_for_word(), kData, 7);
+  std::thread host([&] { expect_syscall(*thread, guest_code::kGood); });
+  while (!memory_->get(kData).has(pte::kAccessed)) std::this_thread::yield();
+  const MachineCounters before = space_->counters();
+  for (int i = 0; i < 200; ++i) {
+    memory_->set(kData, memory_->get(kData).without(pte::kAccessed));
+    space_->invalidate({VirtAddr(kData), VirtAddr(kData) + kPageSize}, Stricter::kAccessed);
+  }
+  EXPECT_EQ(space_->counters().traps, before.traps);
+  EXPECT_EQ(space_->counters().invalidations, before.invalidations + 200);
+  std::atomic_ref(memory_->word(frame)).store(7);
+  host.join();
+}
+
 /// The processes of QEMU's that this one has started.
 std::vector<pid_t> emulators() {
   std::vector<pid_t> found;
