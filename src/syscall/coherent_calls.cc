@@ -10,6 +10,7 @@
 #include "kernel/flusher.h"
 #include "kernel/kernel_file.h"
 #include "syscall/bad_pointer.h"
+#include "syscall/changed_code.h"
 #include "syscall/file_facts.h"
 #include "syscall/guest_path.h"
 #include "syscall/handlers.h"
@@ -31,6 +32,13 @@ CachedFileRef cached_behind(Call& call, unsigned fd_argument) {
 /// The cache follows what has happened already; where it cannot, that is an I/O error of the call.
 std::int64_t followed(std::int64_t result, const Result<void>& by_cache) {
   return by_cache ? result : raw(by_cache.error());
+}
+
+/// The host has changed these bytes of the file.
+Result<void> follow_host(Call& call, CachedFile& file, ByteRange changed) {
+  GONZO_TRY(file.host_wrote(changed.offset, changed.length));
+  follow_code(call.memory().manager(), file, changed);
+  return {};
 }
 
 /// One end of a copy inside the host: the offset behind a guest's pointer, or the file's own.
@@ -91,7 +99,7 @@ std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
   if (to.cached() != nullptr) {
     const auto bytes = static_cast<std::uint64_t>(moved);
     const auto end = static_cast<std::uint64_t>(to.position());
-    if (auto noticed = to.cached()->host_wrote(end - bytes, bytes); !noticed) {
+    if (auto noticed = follow_host(call, *to.cached(), {end - bytes, bytes}); !noticed) {
       return raw(noticed.error());
     }
   }
@@ -146,8 +154,10 @@ std::int64_t sys_fallocate(Call& call) {
 
   const std::int64_t result = PassThrough(call).run();
   if (result < 0) return result;
-  if (moves_tail) return followed(result, cached->host_wrote(offset, UINT64_MAX - offset));
-  if (!punches) return followed(result, cached->host_wrote(offset, length));
+  if (!punches) {
+    const std::uint64_t changed = moves_tail ? UINT64_MAX - offset : length;
+    return followed(result, follow_host(call, *cached, {offset, changed}));
+  }
   const auto shown = cached->punched(offset, length);
   call.memory().manager().unmap_hole(*cached, page_ceil(offset) >> kPageShift,
                                      (offset + length) >> kPageShift);

@@ -12,6 +12,7 @@
 #include "kernel/kernel_file.h"
 #include "kernel/terminal.h"
 #include "syscall/bad_pointer.h"
+#include "syscall/changed_code.h"
 #include "syscall/table.h"
 #include "syscall/terminal_calls.h"
 
@@ -143,7 +144,9 @@ class Transfer {
       const auto length = static_cast<std::uint64_t>(bytes);
       return ByteRange{written_at(length, done), length};
     });
-    return written ? static_cast<std::int64_t>(written->length) : raw(written.error());
+    if (!written) return raw(written.error());
+    follow_code(call_.memory().manager(), *cached_, *written);
+    return static_cast<std::int64_t>(written->length);
   }
 
   std::int64_t host(std::span<iovec> iovecs, std::uint64_t done,

@@ -1,6 +1,7 @@
 // Code that changes after it was executed: what runs is what stands there, whoever wrote it.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -120,6 +121,32 @@ static void in_a_copy(void) {
   close(file);
 }
 
+// Written to the file, while its pages are mapped: shared, and private without a copy.
+static void in_a_file(void) {
+  char name[] = "/tmp/gonzo-code-XXXXXX", other_name[] = "/tmp/gonzo-code-XXXXXX";
+  const int file = mkstemp(name), other = mkstemp(other_name);
+  if (file < 0 || other < 0) die("mkstemp");
+  unlink(name), unlink(other_name);
+  if (ftruncate(file, 3 * kPage) != 0) die("ftruncate");
+  const char* shared = mmap(NULL, 3 * kPage, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0);
+  const char* private = mmap(NULL, 3 * kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+  long by_write = 0, by_copy = 0;
+  for (int i = 0; i < kRounds; i++) {
+    const int at = i % 3 * kPage;
+    const struct Answer next = answer(i), last = answer(2 * i);
+    if (pwrite(file, &next, sizeof next, at) != sizeof next) die("pwrite");
+    by_write += call(shared + at) + call(private + at);
+    off_t from = 0;
+    if (pwrite(other, &last, sizeof last, 0) != sizeof last) die("pwrite");
+    if (lseek(file, at, SEEK_SET) != at) die("lseek");
+    if (sendfile(file, other, &from, sizeof last) != sizeof last) die("sendfile");
+    by_copy += call(shared + at) + call(private + at);
+  }
+  SHOW("in a file, by write", by_write);
+  SHOW("in a file, by sendfile", by_copy);
+  close(file), close(other);
+}
+
 int main(void) {
   int pipes[2];
   if (pipe(pipes) != 0) die("pipe");
@@ -128,5 +155,6 @@ int main(void) {
   by_debugger();
   in_recycled_memory();
   in_a_copy();
+  in_a_file();
   return 0;
 }
