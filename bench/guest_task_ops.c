@@ -76,6 +76,25 @@ static double cow_fault(void) {
   return result;
 }
 
+// What the parent of a child that has ended writes to again.
+static double write_after_fork(void) {
+  const size_t bytes = 64 << 20;
+  const int rounds = 3;
+  char* p = map_anonymous(bytes);
+  touch(p, bytes);
+  double spent = 0;
+  for (int i = 0; i < rounds; i++) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    if (child < 0 || waitpid(child, NULL, 0) != child) return -1;
+    const double start = now();
+    touch(p, bytes);
+    spent += now() - start;
+  }
+  munmap(p, bytes);
+  return spent / rounds / (double)(bytes / kPage);
+}
+
 static double pipe_ping_pong(void) {
   const int rounds = 5000;
   int there[2], back[2];
@@ -238,6 +257,7 @@ const struct Operation kTaskOperations[] = {
     {"process_1", process_1},
     {"process_64", process_64},
     {"cow_fault", cow_fault},
+    {"write_after_fork", write_after_fork},
     {"pipe_ping_pong", pipe_ping_pong},
     {"thread_create_join", thread_create_join},
     {"touch_one_thread", touch_one_thread},

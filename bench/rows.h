@@ -18,6 +18,7 @@ constexpr std::array kOperations = std::to_array<Row>({
     {"zero_page_read", "first read (zero page), a page"},
     {"file_private_read", "cached private file, read, a page"},
     {"cow_fault", "copy on write by a child, a page"},
+    {"write_after_fork", "write after a fork whose child has ended, a page"},
     {"map_unmap", "mmap + munmap of 64 KiB"},
     {"map_among_1000", "the same among 1,000 areas"},
     {"map_among_100000", "the same among 100,000 areas"},

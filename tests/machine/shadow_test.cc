@@ -114,6 +114,26 @@ TEST_F(ShadowTest, TheFirstWriteToAMappedPageOnlyChangesItsProtection) {
   EXPECT_EQ(shadow_.mappings(), 3U);
 }
 
+TEST_F(ShadowTest, NeighboursThatMayBeWrittenToByNowBecomeWritableTogether) {
+  constexpr std::uint64_t kUsed = pte::kAccessed | pte::kDirty;
+  const Pfn first = map_run(0, 5, kUserWrite | kUsed | pte::kNoExecute);
+  expect_filled(16, Access::kWrite);
+  commands();
+  shadow_.invalidate(range(0, 32), Stricter::kReadOnly);  // a fork
+  commands();
+  memory_.set(at(20).value, Entry::map(first + 20, kUserWrite | pte::kAccessed));  // clean
+  memory_.set(at(28).value, Entry::map(first + 28, kUserWrite | pte::kDirty));     // aged
+  expect_filled(24, Access::kWrite);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0].operation, GONZO_OP_PROTECT);
+  EXPECT_EQ(list[0].address, at(21).value);
+  EXPECT_EQ(list[0].length, 7 * kPageSize);
+  EXPECT_EQ(list[0].protection, PROT_READ | PROT_WRITE);
+  EXPECT_FALSE(memory_.get(at(20).value).has(pte::kDirty));
+  EXPECT_FALSE(memory_.get(at(28).value).has(pte::kAccessed));
+}
+
 TEST_F(ShadowTest, ScatteredNeighboursAreFew) {
   for (unsigned i = 0; i < 16; ++i) memory_.allocate();
   for (unsigned i = 0; i < 16; ++i) {

@@ -29,6 +29,12 @@ bool is_aged(Entry entry) {
   return entry.is_writable() && entry.has(pte::kDirty) && !entry.has(pte::kAccessed);
 }
 
+/// The aligned first window.
+AddressRange block_of(VirtAddr page) {
+  const VirtAddr start(page.value & ~(kFirstWindow * kPageSize - 1));
+  return {start, start + kFirstWindow * kPageSize};
+}
+
 /// Sets the bits that a processor's access would, unless the entry is no longer what was checked.
 bool set_if_same(EntryRef slot, Entry expected, std::uint64_t bits) {
   return (expected.raw() & bits) == bits || slot.compare_exchange(expected, expected.with(bits));
@@ -107,8 +113,7 @@ AddressRange Shadow::window_for(VirtAddr page) {
     return {page, std::min(page + window_pages_ * kPageSize, table_end)};
   }
   window_pages_ = kFirstWindow;
-  const VirtAddr start(page.value & ~(kFirstWindow * kPageSize - 1));
-  return {start, start + kFirstWindow * kPageSize};
+  return block_of(page);
 }
 
 /// The shadow has the pages before. Unlike window_for() this knows several that come in turn.
@@ -186,7 +191,8 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& wor
   return out[0].run.range().empty() ? 0 : count;
 }
 
-/// The first write to a page that is there already: cheaper than mapping it again.
+/// The first write to a page that is there already: cheaper than mapping it again. Others of its
+/// block that may be written to by now come with it, as after a fork whose child has gone.
 bool Shadow::make_writable(VirtAddr page, Entry entry) {
   const ShadowProtection protection = protection_of(entry);
   const std::optional<ShadowRun> run = map_.find(page);
@@ -194,7 +200,16 @@ bool Shadow::make_writable(VirtAddr page, Entry entry) {
       run->protection == protection) {
     return false;
   }
-  const ShadowRun upgraded{page, page + kPageSize, entry.pfn(), protection};
+  const AddressRange block = run->range().intersect(block_of(page));
+  VirtAddr start = page, end = page + kPageSize;
+  const auto is_like = [&](VirtAddr at) {
+    const Entry other = table_.find(at).load();
+    return is_mappable(other) && other.pfn() == run->frame_at(at) && !is_aged(other) &&
+           protection_of(other) == protection && other.has(pte::kAccessed);
+  };
+  while (start > block.start && is_like(start - kPageSize)) start = start - kPageSize;
+  while (end < block.end && is_like(end)) end = end + kPageSize;
+  const ShadowRun upgraded{start, end, run->frame_at(start), protection};
   pending_.protect(upgraded.range(), protection);
   map_.insert(upgraded);
   return true;
