@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/background_thread.h"
+#include "machine/huge_backing.h"
 #include "machine/memory_file.h"
 #include <gonzo/machine/arena.h>
 
@@ -18,6 +19,9 @@ constexpr std::uint64_t kLastWindow = 32 * kMiB;
 constexpr std::uint64_t kStep = 1 * kMiB;  // one host call, some 0.7 ms
 constexpr int kPopulateWrite = 23;         // MADV_POPULATE_WRITE, Linux 5.14
 
+/// A program that uses less is not worth a huge page.
+constexpr std::uint64_t kWorthHuge = 4 * kMiB;
+
 /// As much ahead as was used already, within limits.
 std::uint64_t window(std::uint64_t used) { return std::clamp(used, kFirstWindow, kLastWindow); }
 
@@ -28,13 +32,26 @@ void back(int fd, std::byte* memory, std::uint64_t start, std::uint64_t bytes) {
       fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start), static_cast<off_t>(bytes)));
 }
 
+/// Shared memory at an address where the host can have huge pages in it.
+void* map_aligned(int fd, std::size_t bytes) {
+  constexpr std::uint64_t kAlignment = HugeBacking::kBytes;
+  void* const room = mmap(nullptr, bytes + kAlignment, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return room;
+  auto* const first = static_cast<std::byte*>(room);
+  const std::uint64_t before = -reinterpret_cast<std::uintptr_t>(room) % kAlignment;
+  if (before > 0) munmap(first, before);
+  munmap(first + before + bytes, kAlignment - before);
+  return mmap(first + before, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+              fd, 0);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Arena>> Arena::create(std::size_t bytes, Backing backing) {
   if (bytes == 0 || bytes != page_floor(bytes)) return fail(Errno::kInval);
   GONZO_ASSIGN(FileDescriptor file, create_memory_file("gonzo-arena", bytes));
-  void* memory =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
+  void* const memory = map_aligned(file.get(), bytes);
   if (memory == MAP_FAILED) return fail_from_host();
   madvise(memory, bytes,
           MADV_HUGEPAGE);  // a wish: EINVAL where the host has none for shared memory
@@ -87,7 +104,18 @@ void Arena::start_thread() {
   }
 }
 
+/// From `start` on, of what may be handed out next. Returns the bytes.
+std::uint64_t Arena::back_step(HugeBacking& huge, std::uint64_t start, std::uint64_t goal,
+                               std::uint64_t used) {
+  const bool has_block = start % HugeBacking::kBytes == 0 && start + HugeBacking::kBytes <= bytes_;
+  if (has_block && used >= kWorthHuge && huge.back(memory_ + start)) return HugeBacking::kBytes;
+  const std::uint64_t bytes = std::min(kStep, goal - start);
+  back(fd_, memory_, start, bytes);
+  return bytes;
+}
+
 void Arena::back_ahead() {
+  HugeBacking huge;
   LockGuard guard(mutex_);
   while (!stopping_) {
     backed_ = std::max(backed_, mark_);  // those were faster than we
@@ -98,9 +126,9 @@ void Arena::back_ahead() {
       continue;
     }
     const std::uint64_t start = backed_;
-    const std::uint64_t bytes = std::min(kStep, goal - start);
+    const std::uint64_t used = mark_ - stream_start_;
     mutex_.unlock();
-    back(fd_, memory_, start, bytes);
+    const std::uint64_t bytes = back_step(huge, start, goal, used);
     mutex_.lock();
     if (backed_ != start) continue;  // another stream began meanwhile
     backed_ = start + bytes;

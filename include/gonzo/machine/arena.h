@@ -16,6 +16,8 @@
 
 namespace gonzo {
 
+class HugeBacking;
+
 /// A memfd whose offsets are the guest-physical addresses, so that a machine can map any frame
 /// elsewhere. The host backs it at first touch: an idle arena costs nothing.
 class Arena final : public GrowthListener {
@@ -46,6 +48,8 @@ class Arena final : public GrowthListener {
   Arena(int fd, std::byte* memory, std::size_t bytes, Backing backing)
       : fd_(fd), memory_(memory), bytes_(bytes), backing_(backing) {}
   void back_ahead() GONZO_EXCLUDES(mutex_);
+  std::uint64_t back_step(HugeBacking& huge, std::uint64_t start, std::uint64_t goal,
+                          std::uint64_t used);
   void start_thread() GONZO_REQUIRES(mutex_);
   void begin_stream(std::uint64_t mark) GONZO_REQUIRES(mutex_);
 
