@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +44,12 @@ class KernelMemory {
   Result<Vmalloc*> vmalloc() GONZO_EXCLUDES(lock_);
   /// Null: nobody has asked for any.
   const Vmalloc* existing_vmalloc() const GONZO_EXCLUDES(lock_);
+  /// Page faults in address spaces that are gone: the machine's counts do not go with them (Linux:
+  /// vm_event_states).
+  struct PastFaults {
+    std::atomic<std::uint64_t> minor{0}, major{0};
+  };
+  PastFaults& past_faults() { return past_faults_; }
   /// Slabs, vmalloc areas and their tables; empty, or what is wrong. Needs no concurrent use.
   std::string verify() const GONZO_EXCLUDES(lock_);
 
@@ -60,6 +68,7 @@ class KernelMemory {
   /// No processor caches what only the kernel may use: guests run as users, and the kernel's own
   /// accesses walk the tables each time.
   NoTranslationCache translations_;
+  PastFaults past_faults_;
   mutable Mutex lock_;
   std::optional<PagingFormat> format_ GONZO_GUARDED_BY(lock_);
   std::array<std::unique_ptr<KernelHalf>, kPagingFormats> halves_ GONZO_GUARDED_BY(lock_);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <memory>
+#include <set>
 #include <utility>
 
 #include "kernel/host_text.h"
@@ -166,8 +168,26 @@ void add_reclaim_values(System& system, StatValues& values) {
   values["allocstall_normal"] = stats.allocstall;
   values["pageoutrun"] = stats.pageoutrun;
   values["pgsteal_kswapd"] = stats.pgsteal_kswapd;
+  const std::uint64_t stolen = stats.policy.pgsteal.total();
+  values["pgsteal_direct"] = stolen - std::min(stolen, stats.pgsteal_kswapd);
   values["pglazyfree"] = stats.pglazyfree;
   values["pglazyfreed"] = stats.pglazyfreed;
+}
+
+/// Of all address spaces that there have been; several processes may share one.
+void add_fault_values(System& system, StatValues& values) {
+  const KernelMemory::PastFaults& past = system.kernel_memory().past_faults();
+  std::uint64_t minor = past.minor, major = past.major;
+  std::set<std::shared_ptr<ProcessMemory>> spaces;
+  for (const auto& process : system.processes().all()) spaces.insert(process->memory_ref());
+  spaces.erase(nullptr);
+  for (const auto& space : spaces) {
+    const AddressSpaceCounts counts = space->space().counts();
+    minor += counts.minor_faults;
+    major += counts.major_faults;
+  }
+  values["pgfault"] = minor + major;
+  values["pgmajfault"] = major;
 }
 
 }  // namespace
@@ -220,20 +240,11 @@ std::string proc_vmstat(System& system) {
   for (const ZoneMemory& zone : memory.zones) {
     for (const auto& [name, value] : zone_values(zone)) values[name] += value;
   }
-  std::uint64_t faults = 0, major_faults = 0;
-  for (const auto& process : system.processes().all()) {
-    const auto space = process->memory_ref();
-    if (space == nullptr) continue;
-    const AddressSpaceCounts counts = space->space().counts();
-    faults += counts.minor_faults + counts.major_faults;
-    major_faults += counts.major_faults;
-  }
   // Linux: the shares of what could be dirty that vm.dirty_ratio and its like say.
   const std::uint64_t dirtyable = memory.free + memory.files();
   values["nr_dirty_threshold"] = dirtyable / 5;
   values["nr_dirty_background_threshold"] = dirtyable / 10;
-  values["pgfault"] = faults;
-  values["pgmajfault"] = major_faults;
+  add_fault_values(system, values);
   add_reclaim_values(system, values);
   return replace_lines(read_host("/proc/vmstat"), [&](std::string_view line) {
     const std::string_view name = first_word(line);

@@ -4,11 +4,25 @@
 #include "kernel/system.h"
 
 namespace gonzo {
+namespace {
+
+/// At its end the machine takes over what it has counted.
+struct Retire {
+  KernelMemory& kernel;
+  void operator()(ProcessMemory* memory) const {
+    const AddressSpaceCounts counts = memory->space().counts();
+    kernel.past_faults().minor += counts.minor_faults;
+    kernel.past_faults().major += counts.major_faults;
+    delete memory;
+  }
+};
+
+}  // namespace
 
 Result<std::shared_ptr<ProcessMemory>> ProcessMemory::create(System& system, PagingFormat format,
                                                              const AddressSpaceLimits& limits,
                                                              int owner) {
-  std::shared_ptr<ProcessMemory> made(new ProcessMemory);
+  std::unique_ptr<ProcessMemory> made(new ProcessMemory);
   GONZO_ASSIGN(const KernelHalf* kernel, system.kernel_memory().half(format));
   GONZO_ASSIGN(made->space_, AddressSpace::create(system.memory(), made->translations_,
                                                   {.format = format,
@@ -18,14 +32,14 @@ Result<std::shared_ptr<ProcessMemory>> ProcessMemory::create(System& system, Pag
                                                    .limits = limits,
                                                    .owner = owner}));
   GONZO_TRY(made->connect(system));
-  return made;
+  return std::shared_ptr<ProcessMemory>(made.release(), Retire{system.kernel_memory()});
 }
 
 Result<std::shared_ptr<ProcessMemory>> ProcessMemory::fork(System& system, int owner) {
-  std::shared_ptr<ProcessMemory> made(new ProcessMemory);
+  std::unique_ptr<ProcessMemory> made(new ProcessMemory);
   GONZO_ASSIGN(made->space_, space_->fork(made->translations_, owner));
   GONZO_TRY(made->connect(system));
-  return made;
+  return std::shared_ptr<ProcessMemory>(made.release(), Retire{system.kernel_memory()});
 }
 
 Result<void> ProcessMemory::connect(System& system) {

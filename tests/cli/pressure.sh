@@ -32,6 +32,14 @@ gonzo_options=()
 status "figures" 0 "$GONZO" run --memory 4M --swap 64M --stats=json "$GUESTS/pressure-static" 16 100
 checks=$((checks + 1))
 grep -Eq '"pswpin":[1-9][0-9]*,"pswpout":[1-9]' "$work/err" || fail "figures: $(cat "$work/err")"
+# Of programs that have ended, too; and the two who take pages took all that were taken.
+status "vmstat" 0 "$GONZO" run --memory 4M --swap 64M --fault-around 1 \
+  sh -c '"$0" 16 100 >&2; cat /proc/vmstat' "$GUESTS/pressure-static"
+checks=$((checks + 1))
+awk '{ of[$1] = $2 } END { exit !(of["pgmajfault"] > 100 && of["pgfault"] > 4096 + of["pgmajfault"] &&
+  of["pswpout"] > 3000 && of["pgscan_anon"] >= of["pgsteal_anon"] && of["workingset_refault_anon"] > 0 &&
+  of["pgsteal_anon"] + of["pgsteal_file"] == of["pgsteal_kswapd"] + of["pgsteal_direct"]) }' "$work/out" ||
+  fail "vmstat: $(grep -E '^(pg|pswp|workingset)' "$work/out" | paste -sd ' ')"
 equal "SwapTotal" "65536 kB" "$("$GONZO" run --swap 64M awk '/SwapTotal/ { print $2, $3 }' /proc/meminfo)"
 
 # For how long it waited: a thousand pages at least came back, a tenth of a millisecond each.
