@@ -126,8 +126,9 @@ void describe_machine(CLI::App& app, RawMachine& raw) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Machine");
-  app.add_option("--accel", raw.accelerator,
-                 "How QEMU executes: tcg (translated, on any host) or kvm (needs /dev/kvm)")
+  app.add_option(
+         "--accel", raw.accelerator,
+         "How QEMU executes: tcg (translated, on any host) or kvm (where that has EPT or NPT)")
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Machine");
