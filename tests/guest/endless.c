@@ -11,7 +11,7 @@ static volatile sig_atomic_t count;
 
 static void leave(int signal) { siglongjmp(out, signal); }
 static void count_to_five(int signal) {
-  if (++count == 5) siglongjmp(out, signal);
+  if (count < 5 && ++count == 5) siglongjmp(out, signal);
 }
 
 static void set(int which, suseconds_t first, suseconds_t interval) {
