@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint64_t kUsedFlags = pte::kAccessed | pte::kDirty;
 constexpr std::uint64_t kWrittenFlags = pte::kWrite | kUsedFlags;
 constexpr unsigned kMaxCopyRun = 16;  // 64 KiB
+constexpr unsigned kReopenRun = 64;   // where writes come in order
 
 /// Holds a frame with descriptor that a write may not reach.
 bool is_write_protected(Entry entry) {
@@ -108,6 +109,17 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
 
   if (reuse) {
     for (CopySlot& s : slots) reopen(s);
+    // Those after the block too, if those before it are the program's own again already.
+    const EntryRef before = slots.size() == 1 ? EntryRef() : table_->find(block.start - kPageSize);
+    if (!before || !before.load().is_present() || !before.load().is_writable()) {
+      return FaultOutcome::kMinor;
+    }
+    const AddressRange run = context.block(kReopenRun);
+    for (std::uint64_t i = block.pages(); block.start + i * kPageSize < run.end; ++i) {
+      CopySlot ahead{.slot = block_slot.at(static_cast<unsigned>(i))};
+      reopen(ahead);
+      if (!ahead.slot.load().is_writable()) break;
+    }
     return FaultOutcome::kMinor;
   }
   std::size_t first = target, end = target + 1;

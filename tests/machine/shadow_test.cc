@@ -126,9 +126,10 @@ TEST_F(ShadowTest, NeighboursThatMayBeWrittenToByNowBecomeWritableTogether) {
   expect_filled(24, Access::kWrite);
   const auto list = commands();
   ASSERT_EQ(list.size(), 1U);
-  EXPECT_EQ(list[0].operation, GONZO_OP_PROTECT);
+  EXPECT_EQ(list[0].operation, GONZO_OP_MAP_POPULATE);
   EXPECT_EQ(list[0].address, at(21).value);
   EXPECT_EQ(list[0].length, 7 * kPageSize);
+  EXPECT_EQ(list[0].argument, (first + 21).address().value);
   EXPECT_EQ(list[0].protection, PROT_READ | PROT_WRITE);
   EXPECT_FALSE(memory_.get(at(20).value).has(pte::kDirty));
   EXPECT_FALSE(memory_.get(at(28).value).has(pte::kAccessed));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kFirstWindow = 16;  // pages; Linux's fault-around (fault_around_bytes)
 constexpr std::uint64_t kLastWindow = 512;
+constexpr std::uint64_t kWriteWindow = 64;   // as many as mm makes writable at once
 constexpr std::uint64_t kBeforeInOrder = 3;  // pages
 constexpr std::uint64_t kTableSpan = 512 * kPageSize;
 // Beyond, unmapping and filling again is cheaper than the commands.
@@ -29,10 +30,10 @@ bool is_aged(Entry entry) {
   return entry.is_writable() && entry.has(pte::kDirty) && !entry.has(pte::kAccessed);
 }
 
-/// The aligned first window.
-AddressRange block_of(VirtAddr page) {
-  const VirtAddr start(page.value & ~(kFirstWindow * kPageSize - 1));
-  return {start, start + kFirstWindow * kPageSize};
+/// The aligned block of `pages`, a power of two, that holds `page`.
+AddressRange block_of(VirtAddr page, std::uint64_t pages) {
+  const VirtAddr start(page.value & ~(pages * kPageSize - 1));
+  return {start, start + pages * kPageSize};
 }
 
 /// Sets the bits that a processor's access would, unless the entry is no longer what was checked.
@@ -113,7 +114,7 @@ AddressRange Shadow::window_for(VirtAddr page) {
     return {page, std::min(page + window_pages_ * kPageSize, table_end)};
   }
   window_pages_ = kFirstWindow;
-  return block_of(page);
+  return block_of(page, kFirstWindow);
 }
 
 /// The shadow has the pages before. Unlike window_for() this knows several that come in turn.
@@ -191,8 +192,8 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& wor
   return out[0].run.range().empty() ? 0 : count;
 }
 
-/// The first write to a page that is there already: cheaper than mapping it again. Others of its
-/// block that may be written to by now come with it, as after a fork whose child has gone.
+/// The first write to a page that is there already: cheaper than mapping its window again. Others
+/// of its block that may be written to by now come with it, as after a fork whose child has gone.
 bool Shadow::make_writable(VirtAddr page, Entry entry) {
   const ShadowProtection protection = protection_of(entry);
   const std::optional<ShadowRun> run = map_.find(page);
@@ -200,7 +201,7 @@ bool Shadow::make_writable(VirtAddr page, Entry entry) {
       run->protection == protection) {
     return false;
   }
-  const AddressRange block = run->range().intersect(block_of(page));
+  const AddressRange block = run->range().intersect(block_of(page, kWriteWindow));
   VirtAddr start = page, end = page + kPageSize;
   const auto is_like = [&](VirtAddr at) {
     const Entry other = table_.find(at).load();
@@ -210,7 +211,13 @@ bool Shadow::make_writable(VirtAddr page, Entry entry) {
   while (start > block.start && is_like(start - kPageSize)) start = start - kPageSize;
   while (end < block.end && is_like(end)) end = end + kPageSize;
   const ShadowRun upgraded{start, end, run->frame_at(start), protection};
-  pending_.protect(upgraded.range(), protection);
+  if (upgraded.range().pages() == 1) {
+    pending_.protect(upgraded.range(), protection);
+  } else {
+    // What was mapped to be read may not be populated yet, and the host has no fault-around for
+    // writes.
+    pending_.map(upgraded, GONZO_OP_MAP_POPULATE);
+  }
   map_.insert(upgraded);
   return true;
 }

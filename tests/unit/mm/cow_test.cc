@@ -74,6 +74,31 @@ TEST_F(CowTest, LastUserWritesInPlace) {
   EXPECT_EQ(peek(*child, kBase), 2);
 }
 
+TEST_F(CowTest, WritesInOrderAfterTheChildHasEndedReopenMoreAtOnce) {
+  start_with_around(16, 256 * kMiB);
+  map(256);
+  for (std::uint64_t i = 0; i < 256; ++i) poke(page(i), static_cast<int>(i + 1));
+  const auto writable = [&] {
+    std::uint64_t count = 0;
+    for (std::uint64_t i = 0; i < 256; ++i) count += entry(page(i)).is_writable();
+    return count;
+  };
+  fork().reset();
+  EXPECT_EQ(writable(), 0U);
+  const std::uint64_t at = kBase.page_number() % 64 == 0 ? 64 : 128 - kBase.page_number() % 64;
+  EXPECT_EQ(write_fault(page(at + 3)), FaultOutcome::kMinor);
+  EXPECT_EQ(writable(), 16U) << "nothing tells that others will be written to";
+  EXPECT_EQ(write_fault(page(at + 16)), FaultOutcome::kMinor);
+  EXPECT_EQ(writable(), 64U);
+
+  auto child = fork();
+  poke(*child, page(at + 40), 0);  // the child's own by now, so that page is the parent's alone
+  EXPECT_EQ(write_fault(page(at + 35)), FaultOutcome::kMinor);
+  EXPECT_EQ(write_fault(page(at + 48)), FaultOutcome::kMinor);
+  EXPECT_FALSE(entry(page(at + 70)).is_writable()) << "shared with the child";
+  EXPECT_EQ(peek(*child, page(at + 36)), static_cast<int>(at + 37));
+}
+
 TEST_F(CowTest, PinnedFrameIsNotReusedInPlace) {
   map(1);
   poke(kBase, 1);
