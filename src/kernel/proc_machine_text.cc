@@ -167,9 +167,13 @@ void add_reclaim_values(System& system, StatValues& values) {
   values["nr_swapcached"] = swap.cached;
   values["allocstall_normal"] = stats.allocstall;
   values["pageoutrun"] = stats.pageoutrun;
-  values["pgsteal_kswapd"] = stats.pgsteal_kswapd;
-  const std::uint64_t stolen = stats.policy.pgsteal.total();
-  values["pgsteal_direct"] = stolen - std::min(stolen, stats.pgsteal_kswapd);
+  const auto split = [&](const char* background, const char* direct, std::uint64_t all,
+                         std::uint64_t in_background) {
+    values[background] = in_background;
+    values[direct] = all - std::min(all, in_background);
+  };
+  split("pgscan_kswapd", "pgscan_direct", stats.policy.pgscan.total(), stats.pgscan_kswapd);
+  split("pgsteal_kswapd", "pgsteal_direct", stats.policy.pgsteal.total(), stats.pgsteal_kswapd);
   values["pglazyfree"] = stats.pglazyfree;
   values["pglazyfreed"] = stats.pglazyfreed;
 }

@@ -249,16 +249,24 @@ std::uint64_t Reclaimer::frames_wanted() const {
 }
 
 std::size_t Reclaimer::balance() {
-  std::size_t freed = 0;
   std::uint64_t wanted = frames_wanted();
-  if (wanted != 0) runs_.fetch_add(1, std::memory_order_relaxed);
+  if (wanted == 0) return 0;
+  runs_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t scans = pages_scanned();
+  std::size_t freed = 0;
   for (; wanted != 0; wanted = frames_wanted()) {
     const std::size_t some = try_hard(std::min<std::uint64_t>(wanted, 4 * kBatch));
     if (some == 0) break;
     freed += some;
   }
   background_.fetch_add(freed, std::memory_order_relaxed);
+  background_scans_.fetch_add(pages_scanned() - scans, std::memory_order_relaxed);
   return freed;
+}
+
+std::uint64_t Reclaimer::pages_scanned() const {
+  const LockGuard guard(lock_);
+  return policy_->stats().pgscan.total();
 }
 
 ReclaimStats Reclaimer::stats() const {
@@ -266,6 +274,7 @@ ReclaimStats Reclaimer::stats() const {
   return {.policy = policy_->stats(),
           .allocstall = stalls_.load(),
           .pageoutrun = runs_.load(),
+          .pgscan_kswapd = background_scans_.load(),
           .pgsteal_kswapd = background_.load(),
           .unwritten = unwritten_.load(),
           .pglazyfree = lazily_freed_.load(),

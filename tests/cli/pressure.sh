@@ -38,6 +38,8 @@ status "vmstat" 0 "$GONZO" run --memory 4M --swap 64M --fault-around 1 \
 checks=$((checks + 1))
 awk '{ of[$1] = $2 } END { exit !(of["pgmajfault"] > 100 && of["pgfault"] > 4096 + of["pgmajfault"] &&
   of["pswpout"] > 3000 && of["pgscan_anon"] >= of["pgsteal_anon"] && of["workingset_refault_anon"] > 0 &&
+  of["pgscan_kswapd"] + of["pgscan_direct"] > 3000 &&
+  of["pgscan_anon"] + of["pgscan_file"] == of["pgscan_kswapd"] + of["pgscan_direct"] &&
   of["pgsteal_anon"] + of["pgsteal_file"] == of["pgsteal_kswapd"] + of["pgsteal_direct"]) }' "$work/out" ||
   fail "vmstat: $(grep -E '^(pg|pswp|workingset)' "$work/out" | paste -sd ' ')"
 equal "SwapTotal" "65536 kB" "$("$GONZO" run --swap 64M awk '/SwapTotal/ { print $2, $3 }' /proc/meminfo)"

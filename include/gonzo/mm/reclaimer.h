@@ -33,6 +33,7 @@ struct ReclaimStats {
   PolicyStats policy;
   std::uint64_t allocstall = 0;      ///< calls of reclaim()
   std::uint64_t pageoutrun = 0;      ///< calls of balance() that found something to do
+  std::uint64_t pgscan_kswapd = 0;   ///< pages looked at during those, of the policy's pgscan
   std::uint64_t pgsteal_kswapd = 0;  ///< pages that those freed, of the policy's pgsteal
   std::uint64_t unwritten = 0;       ///< pages that the swap device refused
   std::uint64_t pglazyfree = 0;      ///< pages that MADV_FREE gave up
@@ -110,6 +111,7 @@ class Reclaimer final : public PageListener {
   std::size_t shrink(std::size_t wanted, const ScanRequest& request) GONZO_EXCLUDES(lock_);
   std::size_t try_hard(std::size_t wanted) GONZO_EXCLUDES(lock_);
   std::uint64_t frames_wanted() const;
+  std::uint64_t pages_scanned() const GONZO_EXCLUDES(lock_);
   // Eviction of pages of one kind: the number of frames that became free.
   std::size_t evict(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
   std::size_t evict_lazily_freed(std::span<const Pfn> victims) GONZO_EXCLUDES(lock_);
@@ -131,7 +133,8 @@ class Reclaimer final : public PageListener {
   /// By frame: isolated for this object; and arrived anew meanwhile.
   std::vector<bool> isolated_ GONZO_GUARDED_BY(lock_), again_ GONZO_GUARDED_BY(lock_);
   FileShadows shadows_ GONZO_GUARDED_BY(lock_);
-  std::atomic<std::uint64_t> stalls_{0}, runs_{0}, background_{0}, unwritten_{0};
+  std::atomic<std::uint64_t> stalls_{0}, runs_{0}, background_{0}, background_scans_{0},
+      unwritten_{0};
   std::atomic<std::uint64_t> lazily_freed_{0}, dropped_{0};
   std::atomic<std::int64_t> stalled_{0};  ///< nanoseconds
 };
