@@ -25,6 +25,9 @@ bool is_write_protected(Entry entry) {
   return entry.is_present() && !entry.is_writable() && !entry.has(pte::kSpecial);
 }
 
+/// In a private area, only what is the program's own is writable.
+bool is_own(Entry entry) { return entry.is_present() && entry.is_writable(); }
+
 /// Turns `entry`, as just read, into `to(entry)`. A processor may set A meanwhile; false when
 /// anything else changed. `entry` is what was replaced.
 bool replace(EntryRef slot, Entry& entry, Entry (*to)(Entry)) {
@@ -70,8 +73,6 @@ FaultOutcome AddressSpace::fault_present(FaultContext& context) {
 /// Whether the program writes to one page of the block after the other: one beside this page is its
 /// own already. What it only writes to here and there stays the file's.
 bool AddressSpace::is_beside_own(const FaultContext& context) const {
-  // In a private area, only what is the program's own is writable.
-  const auto is_own = [](Entry entry) { return entry.is_present() && entry.is_writable(); };
   const AddressRange block = context.block(copy_block_pages());
   const EntryRef slots = table_->find(block.start);
   const auto target = static_cast<unsigned>((context.page - block.start) / kPageSize);
@@ -111,14 +112,12 @@ FaultOutcome AddressSpace::fault_cow(FaultContext& context) {
     for (CopySlot& s : slots) reopen(s);
     // Those after the block too, if those before it are the program's own again already.
     const EntryRef before = slots.size() == 1 ? EntryRef() : table_->find(block.start - kPageSize);
-    if (!before || !before.load().is_present() || !before.load().is_writable()) {
-      return FaultOutcome::kMinor;
-    }
+    if (!before || !is_own(before.load())) return FaultOutcome::kMinor;
     const AddressRange run = context.block(kReopenRun);
     for (std::uint64_t i = block.pages(); block.start + i * kPageSize < run.end; ++i) {
       CopySlot ahead{.slot = block_slot.at(static_cast<unsigned>(i))};
       reopen(ahead);
-      if (!ahead.slot.load().is_writable()) break;
+      if (!is_own(ahead.slot.load())) break;
     }
     return FaultOutcome::kMinor;
   }

@@ -48,6 +48,7 @@ Result<VirtAddr> AddressSpace::remap(VirtAddr old_start, std::uint64_t old_lengt
     }
     return done;
   });
+  // What ran again after it had made room began further on.
   if (moved && request.has(MREMAP_FIXED)) moved = new_start;
   if (locked) populate({*moved + request.old_length, *moved + request.new_length});
   return moved;

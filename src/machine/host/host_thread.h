@@ -35,8 +35,8 @@ class HostThread final : public MachineThread {
   void load_segments();
   void store_segments();
   StubLink::Wake run_guest();
-  /// Nothing: it was no business of the caller's.
   void take_trap();
+  /// Nothing: it was no business of the caller's.
   std::optional<Trap> decode();
   std::optional<Trap> decode_exception(int signal, int code);
   std::optional<Trap> decode_page_fault(std::uint64_t hardware_code);
