@@ -528,9 +528,6 @@ class AddressSpace {
   Result<void> check_remap(const RemapRequest& request) const GONZO_REQUIRES(lock_);
   Result<void> check_remap_area(const RemapRequest& request, const Vma* vma) const
       GONZO_REQUIRES(lock_);
-  Result<void> set_policy_locked(AddressRange range, const MemoryPolicyRef& policy, Holes holes)
-      GONZO_REQUIRES(lock_);
-  Result<void> set_home_node_locked(AddressRange range, int node) GONZO_REQUIRES(lock_);
   Result<VirtAddr> remap_locked(RemapRequest& request) GONZO_REQUIRES(lock_);
   Result<VirtAddr> remap_many(RemapRequest& request) GONZO_REQUIRES(lock_);
   Result<VirtAddr> remap_to(RemapRequest& request) GONZO_REQUIRES(lock_);
@@ -597,6 +594,10 @@ class AddressSpace {
   /// ENOMEM at a hole and without frames; EINVAL where the area forbids it; EFAULT past the object.
   Result<void> populate_strictly(AddressRange range, Access access) GONZO_EXCLUDES(lock_);
   bool is_populated(VirtAddr page, Access access) const GONZO_REQUIRES_SHARED(lock_);
+  // mm/policy.cc.
+  Result<void> set_policy_locked(AddressRange range, const MemoryPolicyRef& policy, Holes holes)
+      GONZO_REQUIRES(lock_);
+  Result<void> set_home_node_locked(AddressRange range, int node) GONZO_REQUIRES(lock_);
   Result<void> prefetch(AddressRange range) GONZO_EXCLUDES(lock_);
   /// MADV_REMOVE: mm/remove.cc.
   Result<void> remove(AddressRange range) GONZO_EXCLUDES(lock_);
