@@ -5,6 +5,7 @@
 #include <csignal>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include "kernel/process_table.h"
 #include "kernel/signal.h"
@@ -53,11 +54,14 @@ std::uint64_t OomKiller::total_pages() {
 }
 
 bool OomKiller::out_of_memory(int owner) {
+  // Of `gone_`. Another machine's costs one try in vain.
+  thread_local std::uint64_t seen = 0;
   const auto invoker = system_.processes().find(owner);
   if (invoker == nullptr || invoker->group_exit()) return false;
   {
     const LockGuard guard(lock_);
     if (!is_going()) {
+      if (std::exchange(seen, gone_) != gone_) return true;
       const auto victim = choose();
       if (!victim) return false;
       kill(*invoker, *victim);
@@ -68,9 +72,13 @@ bool OomKiller::out_of_memory(int owner) {
   return true;
 }
 
-bool OomKiller::is_going() const {
-  return system_.memory().is_enlisted(going_) &&
-         std::chrono::steady_clock::now() - killed_at_ < kPatience;
+bool OomKiller::is_going() {
+  if (!going_) return false;
+  if (system_.memory().is_enlisted(*going_))
+    return std::chrono::steady_clock::now() - killed_at_ < kPatience;
+  going_.reset();
+  ++gone_;
+  return false;
 }
 
 /// Of equals the youngest.

@@ -37,6 +37,7 @@ class OomKiller final : public OutOfMemoryHandler {
   explicit OomKiller(System& system) : system_(system) {}
 
   /// Kills the worst, unless one that was killed before is still going; then waits for a moment.
+  /// The calling thread has found nothing; what has gone since it called last may have been why.
   /// False: `owner` itself is to go, or there is nobody to kill.
   bool out_of_memory(int owner) override GONZO_EXCLUDES(lock_);
   /// Linux: oom_kill in /proc/vmstat.
@@ -45,15 +46,16 @@ class OomKiller final : public OutOfMemoryHandler {
   std::uint64_t total_pages();
 
  private:
-  bool is_going() const GONZO_REQUIRES(lock_);
+  bool is_going() GONZO_REQUIRES(lock_);
   std::optional<OomCandidate> choose() GONZO_REQUIRES(lock_);
   void kill(Process& invoker, const OomCandidate& victim) GONZO_REQUIRES(lock_);
   void report(Process& invoker, const OomCandidate& victim) GONZO_REQUIRES(lock_);
 
   System& system_;
   Mutex lock_;
-  /// AddressSpace::id() of who was killed last.
-  std::uint64_t going_ GONZO_GUARDED_BY(lock_) = 0;
+  /// AddressSpace::id() of who was killed last; none once that has gone.
+  std::optional<std::uint64_t> going_ GONZO_GUARDED_BY(lock_);
+  std::uint64_t gone_ GONZO_GUARDED_BY(lock_) = 0;  ///< how many have
   std::chrono::steady_clock::time_point killed_at_ GONZO_GUARDED_BY(lock_);
   std::atomic<std::uint64_t> kills_{0};
 };
