@@ -154,6 +154,12 @@ TEST_F(AreaCacheTest, EachCallThatNeedsAnAreaMakesRoom) {
          return space_->remap(at, kPageSize, kPageSize, kFixed, far(at)) == far(at);
        },
        true},
+      {[&](VirtAddr at) {
+        const SpecialArea area{
+            .pages = 1, .flags = vm_flags::kRead, .object = {}, .name = "[vdso]"};
+        return space_->map_special(at + 4 * kPageSize, {&area, 1}).has_value();
+      }},
+      {[&](VirtAddr at) { return space_->map_stack(at + 8 * kPageSize, 1, false).has_value(); }},
   };
   for (std::size_t i = 0; i < calls.size(); ++i) {
     SCOPED_TRACE(i);
