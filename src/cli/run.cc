@@ -241,7 +241,10 @@ int run_program(const RunOptions& options) {
   if (!system) {
     return own_failure(
         fmt::format("cannot make a machine with {}", bytes_text(options.memory_bytes)),
-        system.error(), "try a smaller --memory");
+        system.error(),
+        system.error() == Errno::kFBig ? "the limit of file size (ulimit -Hf) holds for a "
+                                         "machine's memory: try a smaller --memory"
+                                       : "try a smaller --memory");
   }
   const int status = run_in(**system, options, *path, std::move(*inheritance), trace.get());
   return settle(**system, status);

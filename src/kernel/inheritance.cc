@@ -59,6 +59,14 @@ int read_oom_adjustment() {
   return adjustment;
 }
 
+/// As far as the host lets it.
+void raise_own_limit(__rlimit_resource resource) {
+  rlimit limit{};
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(resource, &limit);
+}
+
 Result<Inheritance::Descriptor> take_descriptor(int number) {
   GONZO_ASSIGN(const int high, duplicate_high(number));
   return Inheritance::Descriptor{number, std::make_shared<OpenFile>(high)};
@@ -73,12 +81,9 @@ Result<Inheritance> Inheritance::take_from_host() {
     if (syscall(SYS_prlimit64, 0, i, nullptr, &limit) != 0) return fail_from_host();
     inheritance.limits[static_cast<std::size_t>(i)] = {limit.rlim_cur, limit.rlim_max};
   }
-  // The guest's limit is kept by our table; the runner needs room for its own beside it.
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
+  // The guest's are kept by us; the runner needs room for its own: descriptors, the machine's
+  // memory.
+  for (const auto resource : {RLIMIT_NOFILE, RLIMIT_FSIZE}) raise_own_limit(resource);
   inheritance.ignored_signals = read_ignored();
   inheritance.blocked_signals = read_blocked();
   inheritance.oom_adjustment = read_oom_adjustment();

@@ -40,9 +40,9 @@ std::int64_t Call::host_uninterrupted(long number, const Arguments& host_argumen
   return plain_call(number, host_arguments);
 }
 
-void Call::raise_sigpipe() const {
+void Call::raise(int signal) const {
   std::ignore =
-      send_signal(task, SignalInfo::sent(SIGPIPE, SI_USER, task.process().pid(), getuid()));
+      send_signal(task, SignalInfo::sent(signal, SI_USER, task.process().pid(), getuid()));
 }
 
 bool Call::leaves_user_half(VirtAddr start, std::uint64_t length) const {

@@ -51,8 +51,9 @@ struct Call {
   std::int64_t host(long number, const Arguments& host_arguments) const;
   /// One that is over soon whatever the row says.
   std::int64_t host_uninterrupted(long number, const Arguments& host_arguments) const;
-  /// The guest wrote to what nobody reads any more. (The runner ignores the host's SIGPIPE.)
-  void raise_sigpipe() const;
+  /// To the caller, for what this call has done: SIGPIPE (the runner ignores the host's), SIGXFSZ
+  /// (Linux: send_sig(signal, current, 0)).
+  void raise(int signal) const;
   /// [start, start + length) is not all in the user half (Linux: !access_ok).
   bool leaves_user_half(VirtAddr start, std::uint64_t length) const;
   /// What the row returns when a signal comes.

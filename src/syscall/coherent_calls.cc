@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <optional>
 #include <tuple>
 
@@ -12,6 +14,7 @@
 #include "syscall/bad_pointer.h"
 #include "syscall/changed_code.h"
 #include "syscall/file_facts.h"
+#include "syscall/file_size_limit.h"
 #include "syscall/guest_path.h"
 #include "syscall/handlers.h"
 #include "syscall/pass_through.h"
@@ -23,6 +26,8 @@ namespace gonzo {
 namespace {
 
 constexpr std::uint64_t kAllPages = UINT64_MAX >> kPageShift;
+/// To ask whether one may write; a FIFO's other end is not waited for.
+constexpr int kToWrite = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
 CachedFileRef cached_behind(Call& call, unsigned fd_argument) {
   const auto file = call.file(fd_argument);
@@ -69,6 +74,7 @@ class CopyEnd {
     return has_offset_ ? offset_ : lseek(file_->host_fd(), 0, SEEK_CUR);
   }
   CachedFile* cached() { return cached_.get(); }
+  const OpenFile* file() const { return file_.get(); }
 
  private:
   Call& call_;
@@ -85,7 +91,29 @@ bool is_made_here(const Call& call, unsigned fd_argument) {
   return file && (*file)->kernel_file() != nullptr;
 }
 
-std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
+/// RLIMIT_FSIZE, for one that is to have `size` bytes.
+std::optional<std::int64_t> refused_size(const Call& call, const OpenFile& file,
+                                         std::uint64_t size) {
+  const auto limit = file_size_limit(call, file);
+  if (!limit || size > INT64_MAX || size <= std::max(*limit, FileFacts::of(file).size)) return {};
+  return exceed_file_size(call);
+}
+
+/// RLIMIT_FSIZE: up to it, `length` becomes less.
+std::optional<std::int64_t> refused_by_limit(Call& call, const CopyEnd& to, std::uint64_t& length) {
+  if (to.file() == nullptr || length == 0) return {};
+  const auto limit = file_size_limit(call, *to.file());
+  // One that appends is refused by the host.
+  if (!limit || (fcntl(to.file()->host_fd(), F_GETFL) & O_APPEND) != 0) return {};
+  const std::int64_t at = to.position();
+  if (at < 0) return {};
+  if (static_cast<std::uint64_t>(at) >= *limit) return exceed_file_size(call);
+  length = std::min(length, *limit - static_cast<std::uint64_t>(at));
+  return {};
+}
+
+/// `length`: which argument says how much.
+std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to, unsigned length) {
   if (from.cached() != nullptr) {
     if (auto written = from.cached()->write_back(0, kAllPages); !written) {
       return raw(written.error());
@@ -94,8 +122,15 @@ std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to) {
   Arguments host = call.arguments;
   from.prepare(host);
   to.prepare(host);
+  if (from.file() != nullptr) {
+    if (const auto refused = refused_by_limit(call, to, host[length])) return *refused;
+  }
   const std::int64_t moved = call.host(call.row.number, host);
   if (moved <= 0) return moved;
+  // A copy through a pipe tries for the rest (Linux: iter_file_splice_write).
+  const bool was_cut =
+      host[length] < call[length] && host[length] == static_cast<std::uint64_t>(moved);
+  if (was_cut && call.row.number != SYS_copy_file_range) call.raise(SIGXFSZ);
   if (to.cached() != nullptr) {
     const auto bytes = static_cast<std::uint64_t>(moved);
     const auto end = static_cast<std::uint64_t>(to.position());
@@ -119,6 +154,10 @@ std::int64_t follow_size(Call& call, const OpenFile& file, std::uint64_t size) {
 }
 
 std::int64_t sys_truncate(Call& call) {
+  if (const auto path = call.memory().copy_in_string(call.address(0), PATH_MAX)) {
+    const OpenFile named(::open(host_path(call, AT_FDCWD, *path).c_str(), kToWrite));
+    if (const auto refused = refused_size(call, named, call[1])) return *refused;
+  }
   const std::int64_t result = PassThrough(call).run();
   if (result < 0) return result;
   const auto path = call.memory().copy_in_string(call.address(0), PATH_MAX);
@@ -130,17 +169,25 @@ std::int64_t sys_truncate(Call& call) {
 }
 
 std::int64_t sys_ftruncate(Call& call) {
+  const auto file = call.file(0);
+  if (!file) return raw(file.error());
+  if (const auto refused = refused_size(call, **file, call[1])) return *refused;
   const std::int64_t result = PassThrough(call).run();
   if (result < 0) return result;
-  const auto file = call.file(0);
-  return file ? follow_size(call, **file, call[1]) : raw(file.error());
+  return follow_size(call, **file, call[1]);
 }
+
+/// Of fallocate's modes.
+bool may_grow(int mode) { return (mode & ~(FALLOC_FL_ZERO_RANGE | FALLOC_FL_UNSHARE_RANGE)) == 0; }
 
 /// Whole pages that become a hole go unwritten. EINVAL, EOPNOTSUPP and others are the host's.
 std::int64_t sys_fallocate(Call& call) {
   const CachedFileRef cached = cached_behind(call, 0);
   const std::uint64_t offset = call[2], length = call[3];
   const bool is_range = offset + length > offset && offset + length <= INT64_MAX;
+  if (const auto file = call.file(0); file && is_range && may_grow(call.integer(1))) {
+    if (const auto refused = refused_size(call, **file, offset + length)) return *refused;
+  }
   if (cached == nullptr || !is_range) return PassThrough(call).run();
 
   constexpr int kMovesTail = FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
@@ -182,17 +229,17 @@ std::int64_t sys_sync(Call& call) {
 
 std::int64_t sys_sendfile(Call& call) {
   if (is_made_here(call, 0) || is_made_here(call, 1)) return -EINVAL;
-  return copy_in_host(call, CopyEnd(call, 1, 2), CopyEnd(call, 0, std::nullopt));
+  return copy_in_host(call, CopyEnd(call, 1, 2), CopyEnd(call, 0, std::nullopt), 3);
 }
 
 std::int64_t sys_copy_file_range(Call& call) {
   if (is_made_here(call, 0) || is_made_here(call, 2)) return -EXDEV;
-  return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3));
+  return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3), 4);
 }
 
 std::int64_t sys_splice(Call& call) {
   if (is_made_here(call, 0) || is_made_here(call, 2)) return -EINVAL;
-  return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3));
+  return copy_in_host(call, CopyEnd(call, 0, 1), CopyEnd(call, 2, 3), 4);
 }
 
 }  // namespace gonzo

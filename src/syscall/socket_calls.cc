@@ -73,7 +73,7 @@ std::int64_t send_message(Call& call, Message& message) {
   const std::int64_t result = call.host(
       SYS_sendmsg, {static_cast<std::uint64_t>((*file)->host_fd()), pointer_of(&host.header),
                     static_cast<std::uint64_t>(message.flags | MSG_NOSIGNAL)});
-  if (result == -EPIPE && (message.flags & MSG_NOSIGNAL) == 0) call.raise_sigpipe();
+  if (result == -EPIPE && (message.flags & MSG_NOSIGNAL) == 0) call.raise(SIGPIPE);
   return result;
 }
 

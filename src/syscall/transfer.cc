@@ -13,6 +13,7 @@
 #include "kernel/terminal.h"
 #include "syscall/bad_pointer.h"
 #include "syscall/changed_code.h"
+#include "syscall/file_size_limit.h"
 #include "syscall/table.h"
 #include "syscall/terminal_calls.h"
 
@@ -38,6 +39,7 @@ class Transfer {
     if (facts.terminal != 0) {
       if (const auto refused = refused_by_terminal(facts.terminal)) return *refused;
     }
+    if (const auto refused = refused_by_limit(facts)) return *refused;
     if (facts.kind == FileKind::kMessages && request_.spans.size() == 1) return through_a_copy();
     cached_ = cached_file(call_, facts);
     return in_rounds(facts);
@@ -71,6 +73,17 @@ class Transfer {
     const bool stops_output =
         tcgetattr(file_.host_fd(), &settings) == 0 && (settings.c_lflag & TOSTOP) != 0;
     return stops_output ? in_background(call_, terminal, SIGTTOU) : std::nullopt;
+  }
+
+  /// RLIMIT_FSIZE: up to it, less is written.
+  std::optional<std::int64_t> refused_by_limit(const FileFacts& facts) {
+    if (reads() || request_.offset.value_or(0) < 0) return std::nullopt;
+    const auto limit = file_size_limit(call_, file_);
+    if (!limit) return std::nullopt;
+    const std::uint64_t at = appends() ? facts.size : position(0);
+    if (at >= *limit) return exceed_file_size(call_);
+    wanted_ = std::min(wanted_, *limit - at);
+    return std::nullopt;
   }
 
   std::int64_t in_rounds(const FileFacts& facts) {
@@ -116,15 +129,18 @@ class Transfer {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(at, 0));
   }
 
+  bool appends() const {
+    if ((request_.flags & RWF_APPEND) != 0) return true;
+    return (fcntl(file_.host_fd(), F_GETFL) & O_APPEND) != 0 &&
+           (request_.flags & RWF_NOAPPEND) == 0;
+  }
+
   /// Where the host put the last `length` bytes: with O_APPEND that is known only afterwards, and
   /// not where the call's own offset says (pwrite(2), "BUGS").
   std::uint64_t written_at(std::uint64_t length, std::uint64_t done) const {
     if (!request_.offset) return position(done) - length;
-    const int flags = fcntl(file_.host_fd(), F_GETFL);
-    const bool appends = (request_.flags & RWF_APPEND) != 0 ||
-                         ((flags & O_APPEND) != 0 && (request_.flags & RWF_NOAPPEND) == 0);
     struct stat status;
-    if (!appends || fstat(file_.host_fd(), &status) != 0) return position(done);
+    if (!appends() || fstat(file_.host_fd(), &status) != 0) return position(done);
     return static_cast<std::uint64_t>(status.st_size) - length;
   }
 

@@ -12,7 +12,7 @@ namespace gonzo {
 namespace {
 
 std::int64_t after_write(Call& call, std::int64_t result) {
-  if (result == -EPIPE) call.raise_sigpipe();
+  if (result == -EPIPE) call.raise(SIGPIPE);
   return result;
 }
 
