@@ -55,7 +55,7 @@ equal "a trap" "trapped" "$("$GONZO" run sh -c 'trap "echo trapped" TERM; kill -
 equal "umask" "$(umask)" "$("$GONZO" run sh -c umask)"
 equal "working directory" "/" "$(cd / && "$GONZO" run pwd)"
 equal "ulimit" "$(ulimit -n)" "$("$GONZO" run sh -c 'ulimit -n')"
-equal "a soft limit of file size" 1024 "$(ulimit -Sf 1024 && "$GONZO" run sh -c "ulimit -f")"
+equal "a soft limit of file size" 1024 "$(ulimit -Sf 1024 && "$GONZO" run bash -c "ulimit -f")"
 
 # Nothing is left behind when the runner is killed.
 start_waiting
