@@ -29,6 +29,10 @@ class TranslationRelay final : public TranslationCache {
     const SharedLockGuard guard(lock_);
     if (target_ != nullptr) target_->invalidate_each(ranges, what);
   }
+  void collect_accesses(std::span<const VirtAddr> pages) override GONZO_EXCLUDES(lock_) {
+    const SharedLockGuard guard(lock_);
+    if (target_ != nullptr) target_->collect_accesses(pages);
+  }
 
  private:
   SharedMutex lock_;

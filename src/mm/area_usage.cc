@@ -2,6 +2,7 @@
 // Linux: smaps_pte_entry, smaps_account (fs/proc/task_mmu.c).
 #include <algorithm>
 
+#include "mm/aged_pages.h"
 #include "mm/filled_entries.h"
 #include <gonzo/mm/address_space.h>
 
@@ -56,6 +57,15 @@ void AreaUsage::add(const AreaUsage& more) {
 }
 
 AreaUsage AddressSpace::measure(const Vma& vma, AddressRange part) {
+  {
+    AgedPages aged(cache_);
+    table_->for_each_table(part, [&](VirtAddr start, EntryRef first, unsigned count) {
+      for_each_filled(start, first, count, [&](VirtAddr address, EntryRef, Entry entry) {
+        if (entry.is_mapping() && !entry.has(pte::kAccessed)) aged.add(address);
+      });
+      return true;
+    });
+  }
   AreaUsage usage;
   table_->for_each_table(part, [&](VirtAddr start, EntryRef first, unsigned count) {
     for_each_filled(start, first, count, [&](VirtAddr, EntryRef, Entry entry) {

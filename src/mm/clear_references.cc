@@ -6,7 +6,8 @@
 namespace gonzo {
 
 /// Unlike Linux, which lets a processor's cached translation go on for a while without setting the
-/// bit again, the translations are forgotten: a machine may cache them for as long as it runs.
+/// bit again, the translations are forgotten, of pages without A as well: a machine may cache them
+/// for as long as it runs, and tell of a neighbour's use.
 void AddressSpace::clear_references(ReferenceScope scope) {
   const LockGuard guard(lock_);
   TlbGather gather(frames_, cache_);
@@ -17,11 +18,9 @@ void AddressSpace::clear_references(ReferenceScope scope) {
       for_each_filled(start, first, count, [&](VirtAddr address, EntryRef slot, Entry entry) {
         if (!entry.is_mapping() || entry.has(pte::kSpecial)) return;
         // A processor may set A or D in between.
-        while (entry.has(pte::kAccessed)) {
-          if (!slot.compare_exchange(entry, entry.without(pte::kAccessed))) continue;
-          gather.touch(page_at(address), Stricter::kAccessed);
-          break;
+        while (!slot.compare_exchange(entry, entry.without(pte::kAccessed))) {
         }
+        gather.touch(page_at(address), Stricter::kGone);
       });
       return true;
     });

@@ -1,5 +1,6 @@
 // An address space's part in reclaim and writeback of an object's pages.
 // Linux: folio_referenced_one, try_to_unmap_one, page_mkclean_one (mm/rmap.c).
+#include "mm/aged_pages.h"
 #include "mm/page_place.h"
 #include "mm/rss_change.h"
 #include "mm/traced_page.h"
@@ -19,6 +20,12 @@ void AddressSpace::for_each_place(const MappedObject& object, std::span<TracedPa
 void AddressSpace::harvest_references(const MappedObject& object,
                                       std::span<TracedPage* const> pages) {
   const SharedLockGuard guard(lock_);
+  {
+    AgedPages aged(cache_);
+    for_each_place(object, pages, [&](TracedPage&, const PagePlace& place) {
+      if (!place.entry.has(pte::kAccessed)) aged.add(place.address);
+    });
+  }
   TlbGather gather(frames_, cache_, TlbGather::Gaps::kSpared);
   for_each_place(object, pages, [&](TracedPage& page, const PagePlace& place) {
     note_reference(gather, page, place);

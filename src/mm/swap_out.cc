@@ -1,5 +1,6 @@
 // An address space's part in reclaim of anonymous pages: which of these it used, and their way out.
 // Linux: folio_referenced_one, try_to_unmap_one (mm/rmap.c).
+#include "mm/aged_pages.h"
 #include "mm/page_place.h"
 #include "mm/traced_page.h"
 
@@ -62,6 +63,13 @@ void AddressSpace::note_reference(TlbGather& gather, TracedPage& page, PagePlace
 
 void AddressSpace::harvest_references(std::span<TracedPage* const> pages) {
   const SharedLockGuard guard(lock_);
+  {
+    AgedPages aged(cache_);
+    for (const TracedPage* page : pages) {
+      const auto place = find_page(*page);
+      if (place && !place->entry.has(pte::kAccessed)) aged.add(place->address);
+    }
+  }
   TlbGather gather(frames_, cache_, TlbGather::Gaps::kSpared);
   for (TracedPage* page : pages) {
     if (const auto place = find_page(*page)) note_reference(gather, *page, *place);

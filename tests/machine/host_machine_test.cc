@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -157,6 +159,52 @@ TEST_F(HostMachineTest, AFillMapsNeighboursAround) {
   EXPECT_EQ(space_->counters().shadow_fills, 2U);  // the code, the data
   EXPECT_EQ(space_->counters().shadow_ranges, 2U);
   EXPECT_TRUE(memory_.get(kHostData + 15 * kPageSize).has(pte::kAccessed));
+}
+
+TEST_F(HostMachineTest, AnAgedPageIsUsedAgainWithoutAFault) {
+  if (!HostPagemap(getpid()).can_tell()) GTEST_SKIP() << "this host has no /proc/PID/pagemap";
+  memory_.map(kHostData, kUserWrite);
+  auto thread = start(Script().store(kHostData, 1).syscall(1).store(kHostData, 2).assemble());
+  expect_syscall(*thread, 1);
+  const std::uint64_t fills = space_->counters().shadow_fills;
+  memory_.set(kHostData, memory_.get(kHostData).without(pte::kAccessed));
+  space_->invalidate({VirtAddr(kHostData), VirtAddr(kHostData + kPageSize)}, Stricter::kAccessed);
+  expect_syscall(*thread, Script::kEnd);
+  EXPECT_EQ(space_->counters().shadow_fills, fills);
+}
+
+TEST_F(HostMachineTest, OfAgedPagesTheUsedOnesAreTold) {
+  const std::array pages{VirtAddr(kHostData), VirtAddr(kHostData + 0x40000)};
+  for (const VirtAddr page : pages) memory_.map(page.value, kUserWrite);
+  const auto age = [&] {
+    std::array<AddressRange, pages.size()> ranges;
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      memory_.set(pages[i].value, memory_.get(pages[i].value).without(pte::kAccessed));
+      ranges[i] = {pages[i], pages[i] + kPageSize};
+    }
+    space_->invalidate_each(ranges, Stricter::kAccessed);
+  };
+  const auto expect_used = [&](bool first, bool second) {
+    space_->collect_accesses(pages);
+    EXPECT_EQ(memory_.get(pages[0].value).has(pte::kAccessed), first);
+    EXPECT_EQ(memory_.get(pages[1].value).has(pte::kAccessed), second);
+  };
+  auto thread = start(Script()
+                          .store(pages[0].value, 1)
+                          .store(pages[1].value, 1)
+                          .syscall(1)
+                          .load(pages[0].value)
+                          .syscall(2)
+                          .store(pages[1].value, 2)
+                          .assemble());
+  expect_syscall(*thread, 1);
+  age();
+  expect_used(false, false);
+  expect_syscall(*thread, 2);
+  expect_used(true, false);
+  age();
+  expect_syscall(*thread, Script::kEnd);
+  expect_used(false, true);
 }
 
 TEST_F(HostMachineTest, ThreadsOfASpaceShareItsMemory) {

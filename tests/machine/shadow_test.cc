@@ -56,6 +56,23 @@ TEST_F(ShadowTest, DeniesWhatTheEntryDenies) {
   EXPECT_FALSE(memory_.get(kBase).has(pte::kAccessed));
 }
 
+TEST_F(ShadowTest, AnAgedPageStaysMappedAndTheHostsTablesTell) {
+  const Pfn frame = memory_.map(kBase, kUserWrite);
+  expect_filled(0, Access::kWrite);
+  EXPECT_FALSE(shadow_.is_aged(at(0)));
+  memory_.set(kBase, memory_.get(kBase).without(pte::kAccessed));
+  commands();
+  shadow_.age(range(0, 1));
+  const auto queued = commands();
+  ASSERT_EQ(queued.size(), 1U);
+  EXPECT_EQ(queued[0].operation, GONZO_OP_AGE);
+  EXPECT_EQ(shadow_.mappings(), 1U);
+  EXPECT_TRUE(shadow_.is_aged(at(0)));
+  shadow_.mark_used(at(0));
+  EXPECT_FALSE(shadow_.is_aged(at(0)));
+  EXPECT_EQ(memory_.get(kBase), Entry::map(frame, kUserWrite | pte::kAccessed | pte::kDirty));
+}
+
 TEST_F(ShadowTest, AnEntryBeyondTheArenaIsNeverMapped) {
   memory_.set(kBase, Entry::map(Pfn(memory_.frames().frame_count()), kUserWrite));
   EXPECT_EQ(shadow_.fill(at(0), Access::kRead), Shadow::Outcome::kDenied);

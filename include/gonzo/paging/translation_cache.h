@@ -13,7 +13,7 @@ enum class Stricter : unsigned char {
   kReadOnly,  ///< write permission withdrawn (fork, write-protect)
   kOther,     ///< any other permission change
   kAccessed,  ///< A was cleared, nothing else: a translation may still be used for a while, but not
-              ///< for good, for then the bit would never be set again
+              ///< for good without that collect_accesses() tells it
 };
 
 /// Implemented by the machine. Entries that became laxer (absent to present, read-only to writable)
@@ -28,6 +28,10 @@ class TranslationCache {
   virtual void invalidate_each(std::span<const AddressRange> ranges, Stricter what) {
     for (const AddressRange range : ranges) invalidate(range, what);
   }
+  /// Sets A in the entries of those of these pages that were used since kAccessed was said of them,
+  /// where a use by itself does not. A page next to one that was used may count as used. Callers as
+  /// for invalidate (Linux: mmu_notifier_test_young).
+  virtual void collect_accesses(std::span<const VirtAddr> pages) { static_cast<void>(pages); }
   /// Entries that allow execution are about to map these frames, whose contents are ready. For a
   /// processor that keeps what it made of code, and does not see the kernel write (Linux:
   /// flush_icache_pages; arm64: __sync_icache_dcache). Callers as for invalidate.

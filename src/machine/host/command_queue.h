@@ -23,24 +23,8 @@ class CommandQueue {
   void protect(AddressRange range, ShadowProtection protection) {
     push({range.start.value, range.size(), 0, GONZO_OP_PROTECT, protection, 0});
   }
-  /// Joins the previous command when that unmapped what lies before or after.
-  void unmap(AddressRange range) {
-    if (taken_ < commands_.size()) {
-      gonzo_command& last = commands_.back();
-      if (last.operation == GONZO_OP_UNMAP) {
-        if (last.address + last.length == range.start.value) {
-          last.length += range.size();
-          return;
-        }
-        if (range.end.value == last.address) {
-          last.address = range.start.value;
-          last.length += range.size();
-          return;
-        }
-      }
-    }
-    push({range.start.value, range.size(), 0, GONZO_OP_UNMAP, 0, 0});
-  }
+  void unmap(AddressRange range) { push_joined(range, GONZO_OP_UNMAP); }
+  void age(AddressRange range) { push_joined(range, GONZO_OP_AGE); }
 
   bool empty() const { return taken_ == commands_.size(); }
   std::size_t size() const { return commands_.size() - taken_; }
@@ -60,6 +44,22 @@ class CommandQueue {
 
  private:
   void push(const gonzo_command& command) { commands_.push_back(command); }
+  /// Joins the previous command when that did the same to what lies before or after.
+  void push_joined(AddressRange range, gonzo_operation operation) {
+    if (taken_ < commands_.size() && commands_.back().operation == operation) {
+      gonzo_command& last = commands_.back();
+      if (last.address + last.length == range.start.value) {
+        last.length += range.size();
+        return;
+      }
+      if (range.end.value == last.address) {
+        last.address = range.start.value;
+        last.length += range.size();
+        return;
+      }
+    }
+    push({range.start.value, range.size(), 0, static_cast<std::uint16_t>(operation), 0, 0});
+  }
 
   std::vector<gonzo_command> commands_;
   std::size_t taken_ = 0;

@@ -163,9 +163,33 @@ void HostSpace::invalidate(AddressRange range, Stricter what) {
 void HostSpace::invalidate_each(std::span<const AddressRange> ranges, Stricter what) {
   LockGuard guard(mutex_);
   counters_.invalidations += ranges.size();
-  for (const AddressRange range : ranges) shadow_.invalidate(range, what);
+  const bool ages = what == Stricter::kAccessed && can_look_at_host_tables();
+  for (const AddressRange range : ranges) {
+    ages ? shadow_.age(range) : shadow_.invalidate(range, what);
+  }
   // While nothing runs, it is enough that the commands are executed before anything does.
   if (running_ > 0 && !shadow_.pending().empty() && !is_gone()) execute_somewhere();
+}
+
+bool HostSpace::can_look_at_host_tables() {
+  if (!pagemap_) pagemap_.emplace(process_);
+  return pagemap_->can_tell();
+}
+
+void HostSpace::collect_accesses(std::span<const VirtAddr> pages) {
+  LockGuard guard(mutex_);
+  if (!pagemap_) return;
+  const auto is_aged = [this](VirtAddr page)
+                           GONZO_REQUIRES(mutex_) { return shadow_.is_aged(page); };
+  if (is_gone() || std::ranges::none_of(pages, is_aged)) return;
+  if (!shadow_.pending().empty()) {
+    // What has yet to be emptied tells of uses before. Without a thread there were none since.
+    StubThread* const stopped = find_thread(StubThread::State::kStopped);
+    if (stopped == nullptr || !execute_pending(*stopped)) return;
+  }
+  pagemap_->for_each_present(pages, [this](VirtAddr page) GONZO_REQUIRES(mutex_) {
+    if (shadow_.is_aged(page)) shadow_.mark_used(page);
+  });
 }
 
 HostSpace::Entry HostSpace::recover() {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "machine/host/host_pagemap.h"
 #include "machine/host/host_parts.h"
 #include "machine/host/shadow.h"
 #include "machine/host/stub_thread.h"
@@ -44,6 +45,7 @@ class HostSpace final : public MachineSpace {
   void invalidate(AddressRange range, Stricter what) override GONZO_EXCLUDES(mutex_);
   void invalidate_each(std::span<const AddressRange> ranges, Stricter what) override
       GONZO_EXCLUDES(mutex_);
+  void collect_accesses(std::span<const VirtAddr> pages) override GONZO_EXCLUDES(mutex_);
   MachineCounters counters() const override GONZO_EXCLUDES(mutex_);
 
   /// The host process.
@@ -85,6 +87,7 @@ class HostSpace final : public MachineSpace {
   void execute_somewhere() GONZO_REQUIRES(mutex_);
   bool run_commands(StubThread& thread) GONZO_REQUIRES(mutex_);
   bool make_room() GONZO_REQUIRES(mutex_);
+  bool can_look_at_host_tables() GONZO_REQUIRES(mutex_);
   StubThread* find_thread(StubThread::State state) GONZO_REQUIRES(mutex_);
   std::optional<std::chrono::nanoseconds> ask_cpu_time(StubThread& thread) GONZO_REQUIRES(mutex_);
   MachineThreadTimes known_times(const StubThread& thread) const GONZO_REQUIRES(mutex_);
@@ -97,6 +100,7 @@ class HostSpace final : public MachineSpace {
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   Shadow shadow_ GONZO_GUARDED_BY(mutex_);
+  std::optional<HostPagemap> pagemap_ GONZO_GUARDED_BY(mutex_);  ///< once something was aged
   std::vector<std::unique_ptr<StubThread>> threads_ GONZO_GUARDED_BY(mutex_);
   unsigned attached_ GONZO_GUARDED_BY(mutex_) = 0;  ///< threads that are not idle
   unsigned running_ GONZO_GUARDED_BY(mutex_) = 0;

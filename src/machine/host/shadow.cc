@@ -26,7 +26,7 @@ constexpr AddressRange kAboveStub{VirtAddr(GONZO_SLOTS_END), VirtAddr(GONZO_TASK
 
 /// What a program has written to was used, and then somebody took A away: he wants to see the next
 /// use. (A fork takes A away too, and W with it.)
-bool is_aged(Entry entry) {
+bool was_aged(Entry entry) {
   return entry.is_writable() && entry.has(pte::kDirty) && !entry.has(pte::kAccessed);
 }
 
@@ -173,7 +173,7 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& wor
       const Entry entry = slot.load();
       const ShadowProtection protection = protection_of(entry);
       if (!is_mappable(entry) ||
-          (at != page && (is_aged(entry) || is_shadowed(at, entry, protection)))) {
+          (at != page && (was_aged(entry) || is_shadowed(at, entry, protection)))) {
         finish();
         continue;
       }
@@ -205,7 +205,7 @@ bool Shadow::make_writable(VirtAddr page, Entry entry) {
   VirtAddr start = page, end = page + kPageSize;
   const auto is_like = [&](VirtAddr at) {
     const Entry other = table_.find(at).load();
-    return is_mappable(other) && other.pfn() == run->frame_at(at) && !is_aged(other) &&
+    return is_mappable(other) && other.pfn() == run->frame_at(at) && !was_aged(other) &&
            protection_of(other) == protection && other.has(pte::kAccessed);
   };
   while (start > block.start && is_like(start - kPageSize)) start = start - kPageSize;
@@ -258,15 +258,42 @@ void Shadow::map_large(const LeafSlot& leaf, Entry entry, VirtAddr page) {
 void Shadow::invalidate(AddressRange range, Stricter what) {
   if (what == Stricter::kReadOnly) {
     write_protect(range);
-    return;
+  } else {
+    unmap(range);
   }
+  if (has_too_much_pending()) drop();
+}
+
+void Shadow::age(AddressRange range) {
+  map_.for_each(range, [&](const ShadowRun& run) {
+    pending_.age(run.range());
+    return true;
+  });
+  if (has_too_much_pending()) drop();
+}
+
+bool Shadow::is_aged(VirtAddr page) const {
+  const std::optional<ShadowRun> run = map_.find(page);
+  if (!run) return false;
+  const EntryRef slot = table_.find(page);
+  if (!slot) return false;
+  const Entry entry = slot.load();
+  return is_mappable(entry) && entry.pfn() == run->frame_at(page) && !entry.has(pte::kAccessed);
+}
+
+void Shadow::mark_used(VirtAddr page) {
+  const EntryRef slot = table_.find(page);
+  Entry entry = slot.load();
+  while (is_mappable(entry) && !set_if_same(slot, entry, pte::kAccessed)) entry = slot.load();
+}
+
+void Shadow::unmap(AddressRange range) {
   // The hull of what was mapped may reach over the stub.
   const AddressRange gone = map_.erase(range);
   for (const AddressRange side : {kBelowStub, kAboveStub}) {
     const AddressRange part = gone.intersect(side);
     if (!part.empty()) pending_.unmap(part);
   }
-  if (has_too_much_pending()) drop();
 }
 
 bool Shadow::has_too_much_pending() const {
@@ -287,7 +314,7 @@ void Shadow::write_protect(AddressRange range) {
     return true;
   });
   if (too_many) {
-    invalidate(range, Stricter::kOther);
+    unmap(range);
     return;
   }
   for (ShadowRun run : std::span(writable.data(), count)) {

@@ -15,8 +15,9 @@
 
 namespace gonzo {
 
-/// Accessed and dirty bits are produced by what is mapped, and how: whatever is mapped has A set;
-/// an entry is mapped writable only when it has D set already, or for a write fault, which sets D.
+/// Accessed and dirty bits are produced by what is mapped, and how: what is mapped has A set,
+/// unless the host's own tables are to say whether it was used since; an entry is mapped writable
+/// only when it has D set already, or for a write fault, which sets D.
 ///
 /// Not thread-safe; entries may change meanwhile, as long as each change to something stricter is
 /// followed by invalidate().
@@ -41,6 +42,13 @@ class Shadow {
   std::uint32_t error_code(VirtAddr address, Access access) const;
   /// Queues what takes old translations of the range away.
   void invalidate(AddressRange range, Stricter what);
+  /// For kAccessed, where the host's tables can be looked at: queues what empties these, and keeps
+  /// the mapping.
+  void age(AddressRange range);
+  /// Mapped, and the entry has no A: only the host's tables know whether the page was used.
+  bool is_aged(VirtAddr page) const;
+  /// It was.
+  void mark_used(VirtAddr page);
   /// Throws the whole shadow away.
   void drop();
 
@@ -82,6 +90,7 @@ class Shadow {
   void map_candidate(const Candidate& candidate);
   void map_large(const LeafSlot& leaf, Entry entry, VirtAddr page);
   void write_protect(AddressRange range);
+  void unmap(AddressRange range);
   /// Throwing all away is cheaper than what is queued.
   bool has_too_much_pending() const;
 

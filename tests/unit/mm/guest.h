@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,7 +28,12 @@ class RecordingCache final : public TranslationCache {
     std::lock_guard guard(mutex_);
     calls.emplace_back(range, what);
   }
+  void collect_accesses(std::span<const VirtAddr> pages) override {
+    if (collect) collect(pages);
+  }
   std::vector<std::pair<AddressRange, Stricter>> calls;
+  /// What the machine knows more than the entries say; none: nothing.
+  std::function<void(std::span<const VirtAddr>)> collect;
 
  private:
   std::mutex mutex_;

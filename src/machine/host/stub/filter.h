@@ -47,6 +47,7 @@ static const struct sock_filter kFilter[] = {
     GONZO_ALLOW(SYS_mmap),
     GONZO_ALLOW(SYS_munmap),
     GONZO_ALLOW(SYS_mprotect),
+    GONZO_ALLOW(SYS_madvise),
     GONZO_ALLOW(SYS_arch_prctl),
     GONZO_ALLOW(SYS_sigaltstack),
     GONZO_ALLOW(SYS_rt_sigprocmask),

@@ -46,6 +46,7 @@ enum gonzo_operation {
   GONZO_OP_MAP = 1,      /* argument: arena offset; protection */
   GONZO_OP_MAP_POPULATE, /* the same, and fill the host's tables at once */
   GONZO_OP_UNMAP,
+  GONZO_OP_AGE,     /* empties the host's tables there: the next use fills them again */
   GONZO_OP_PROTECT, /* protection */
   GONZO_OP_SPAWN,   /* zygote only; argument: slot. Result: process id */
   GONZO_OP_THREAD,  /* argument: slot. Result: thread id */

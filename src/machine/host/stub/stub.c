@@ -163,6 +163,8 @@ static long execute_one(const Mailbox* mailbox, struct gonzo_command* command) {
       return result == address ? 0 : result;
     case GONZO_OP_UNMAP:
       return CALL2(SYS_munmap, address, length);
+    case GONZO_OP_AGE:
+      return CALL3(SYS_madvise, address, length, MADV_DONTNEED);
     case GONZO_OP_PROTECT:
       return CALL3(SYS_mprotect, address, length, command->protection);
     case GONZO_OP_SPAWN:
