@@ -178,18 +178,14 @@ bool HostSpace::can_look_at_host_tables() {
 
 void HostSpace::collect_accesses(std::span<const VirtAddr> pages) {
   LockGuard guard(mutex_);
-  if (!pagemap_) return;
-  const auto is_aged = [this](VirtAddr page)
-                           GONZO_REQUIRES(mutex_) { return shadow_.is_aged(page); };
-  if (is_gone() || std::ranges::none_of(pages, is_aged)) return;
+  if (!pagemap_ || is_gone()) return;
+  if (!shadow_.has_aged(pages)) return;
   if (!shadow_.pending().empty()) {
     // What has yet to be emptied tells of uses before. Without a thread there were none since.
     StubThread* const stopped = find_thread(StubThread::State::kStopped);
     if (stopped == nullptr || !execute_pending(*stopped)) return;
   }
-  pagemap_->for_each_present(pages, [this](VirtAddr page) GONZO_REQUIRES(mutex_) {
-    if (shadow_.is_aged(page)) shadow_.mark_used(page);
-  });
+  shadow_.collect_accesses(pages, *pagemap_);
 }
 
 HostSpace::Entry HostSpace::recover() {

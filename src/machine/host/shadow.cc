@@ -281,6 +281,16 @@ bool Shadow::is_aged(VirtAddr page) const {
   return is_mappable(entry) && entry.pfn() == run->frame_at(page) && !entry.has(pte::kAccessed);
 }
 
+bool Shadow::has_aged(std::span<const VirtAddr> pages) const {
+  return std::ranges::any_of(pages, [this](VirtAddr page) { return is_aged(page); });
+}
+
+void Shadow::collect_accesses(std::span<const VirtAddr> pages, const HostPagemap& host) {
+  host.for_each_present(pages, [this](VirtAddr page) {
+    if (is_aged(page)) mark_used(page);
+  });
+}
+
 void Shadow::mark_used(VirtAddr page) {
   const EntryRef slot = table_.find(page);
   Entry entry = slot.load();

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "machine/host/command_queue.h"
+#include "machine/host/host_pagemap.h"
 #include "machine/host/shadow_map.h"
 #include <gonzo/base/address.h>
 #include <gonzo/paging/page_table.h>
@@ -47,8 +48,9 @@ class Shadow {
   void age(AddressRange range);
   /// Mapped, and the entry has no A: only the host's tables know whether the page was used.
   bool is_aged(VirtAddr page) const;
-  /// It was.
-  void mark_used(VirtAddr page);
+  bool has_aged(std::span<const VirtAddr> pages) const;
+  /// Sets A for those that were used. What was queued has been executed.
+  void collect_accesses(std::span<const VirtAddr> pages, const HostPagemap& host);
   /// Throws the whole shadow away.
   void drop();
 
@@ -89,6 +91,7 @@ class Shadow {
   bool make_writable(VirtAddr page, Entry entry);
   void map_candidate(const Candidate& candidate);
   void map_large(const LeafSlot& leaf, Entry entry, VirtAddr page);
+  void mark_used(VirtAddr page);
   void write_protect(AddressRange range);
   void unmap(AddressRange range);
   /// Throwing all away is cheaper than what is queued.
