@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "kernel/elf_loader.h"
+#include "kernel/exec_capabilities.h"
 #include "kernel/exit.h"
 #include "kernel/initial_stack.h"
 #include "kernel/process_table.h"
@@ -299,6 +300,9 @@ void start_over(Task& task) {
   task.gave_up_locks = false;
   task.restart_block.reset();
   task.original_rax = ~0ULL;
+  leave_capabilities_at_exec();
+  task.set_credentials(Credentials::current());
+  task.process().update_memory_limits();
   task.set_name(task.process().image().name);
 }
 

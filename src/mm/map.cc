@@ -273,6 +273,7 @@ Result<VirtAddr> AddressSpace::map_region(AddressRange range, VmaAttributes attr
   if (frames->is_none()) return range.start;
   if (const auto mapped = map_frames(area, *frames); !mapped) {
     GONZO_TRY(unmap_locked(range));
+    lacks_frames_ = true;  // for a table; taking away what there was lacked none
     return fail(mapped.error());
   }
   return range.start;

@@ -9,7 +9,7 @@ namespace gonzo {
 Result<void> AddressSpace::map_frames(const Vma& vma, Pfn first) {
   const std::uint64_t flags = entry_flags(vma) | pte::kAccessed | pte::kSpecial;
   for (std::uint64_t page = 0; page < vma.pages(); ++page) {
-    GONZO_ASSIGN(const EntryRef slot, table_->ensure(vma.start() + page * kPageSize));
+    GONZO_ASSIGN(const EntryRef slot, reserve_entry(vma.start() + page * kPageSize));
     announce_code(cache_, vma, first + page);
     slot.store(Entry::map(first + page, flags));
     table_->entry_filled(slot);

@@ -196,6 +196,8 @@ std::int64_t sys_prctl(Call& call) {
       if (call[1] != 0 || call[2] != 0 || call[3] != 0 || call[4] != 0) return -EINVAL;
       return call.task.no_new_privileges ? 1 : 0;
     case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_CAP_AMBIENT:
     case PR_GET_KEEPCAPS:
     case PR_SET_KEEPCAPS:  // of the host's thread, which is this task's own
     case PR_GET_SECUREBITS:
@@ -223,14 +225,17 @@ std::int64_t sys_capget(Call& call) {
   const auto thread = host_thread(call, header->pid);
   if (!thread) return raw(thread.error());
   header->pid = static_cast<int>(*thread);
+  const auto version = header->version;
   std::array<__user_cap_data_struct, 2> data{};
   const std::int64_t result =
       call.host(SYS_capget, {reinterpret_cast<std::uint64_t>(&*header),
                              call.is_null(1) ? 0 : reinterpret_cast<std::uint64_t>(&data)});
-  if (result < 0) {
+  // Of a version that it does not know the kernel says which one it prefers.
+  if (header->version != version) {
     std::ignore = call.memory().store(call.address(0), header->version);
     return result;
   }
+  if (result < 0) return result;
   return call.is_null(1) ? 0 : raw(call.memory().store(call.address(1), data));
 }
 

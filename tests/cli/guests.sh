@@ -9,7 +9,7 @@ run=("$GONZO" run "${machine[@]}")
 
 gonzo_options=("${machine[@]}")
 for kind in "" -static; do
-  for guest in advice code_changes cpu_timers epoll file_owner file_size_limit files futexes limits memfd memory message_batches other_tasks pi_futexes pidfds policies privileged proc_areas proc_files proc_mem proc_others process_vm processes record_locks seals signalfd signals sysv_shm terminals threads timers transfers vdso; do
+  for guest in advice capabilities code_changes cpu_timers epoll file_owner file_size_limit files futexes limits memfd memory message_batches other_tasks pi_futexes pidfds policies privileged proc_areas proc_files proc_mem proc_others process_vm processes record_locks seals signalfd signals sysv_shm terminals threads timers transfers vdso; do
     same "$guest$kind" "$GUESTS/$guest$kind"
   done
   same "environment$kind" "$GUESTS/environment$kind" 7 "two words" ""

@@ -12,7 +12,7 @@ if [ -x "$GUESTS/segments-m32" ] && setarch -R -3 "$GUESTS/environment-m32" 7 >/
     # Whatever the format, a program cannot tell; but for code on its stack.
     for paging in auto pae; do
       gonzo_options=(--paging "$paging")
-      for guest in code_changes cpu_timers epoll file_size_limit files memory other_tasks pi_futexes pidfds privileged proc_areas proc_files proc_mem process_vm processes record_locks seals signalfd signals terminals threads timers; do
+      for guest in capabilities code_changes cpu_timers epoll file_size_limit files memory other_tasks pi_futexes pidfds privileged proc_areas proc_files proc_mem process_vm processes record_locks seals signalfd signals terminals threads timers; do
         same "$guest$kind, $paging" "$GUESTS/$guest$kind"
       done
       # It executes a shell, which is the host's kind of program.

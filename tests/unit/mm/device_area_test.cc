@@ -90,6 +90,40 @@ TEST_F(DeviceAreaTest, AllIsThereAtOnceAndCountedNowhere) {
   EXPECT_EQ(space_->verify(), "");
 }
 
+/// Ends nobody, but lets go of what it has hoarded, a frame a time.
+class Hoarder final : public OutOfMemoryHandler {
+ public:
+  explicit Hoarder(FrameAllocator& frames) : frames_(frames) {
+    while (const auto pfn = frames.allocate(0, FrameState::kKernel, ZeroPolicy::kDontCare)) {
+      hoard_.push_back(*pfn);
+    }
+  }
+  ~Hoarder() override {
+    for (const Pfn pfn : hoard_) frames_.put(pfn);
+  }
+  bool out_of_memory(int /*owner*/) override {
+    ++calls;
+    if (hoard_.empty()) return false;
+    frames_.put(hoard_.back());
+    hoard_.pop_back();
+    return true;
+  }
+  unsigned calls = 0;
+
+ private:
+  FrameAllocator& frames_;
+  std::vector<Pfn> hoard_;
+};
+
+TEST_F(DeviceAreaTest, RoomIsMadeForItsTables) {
+  Hoarder hoarder(*frames_);
+  manager_->set_out_of_memory_handler(&hoarder);
+  EXPECT_TRUE(map_device(4, kReadWrite, MAP_SHARED));
+  EXPECT_GE(hoarder.calls, 3U) << "a table of each level";
+  EXPECT_EQ(entry(page(3)).pfn(), device_->first() + 3);
+  manager_->set_out_of_memory_handler(nullptr);
+}
+
 TEST_F(DeviceAreaTest, BeyondTheDeviceNothingIsLeftBehind) {
   map(4);
   poke(kBase, 1);
