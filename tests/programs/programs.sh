@@ -7,6 +7,7 @@
 # its own; cases/NAME.prepare.sh fills that before, natively. Output, errors and status are compared.
 # PRESSURE=1: instead, each on a machine of 1/2, 1/4 and 1/8 of the memory that it used at most, with swap
 # (SWAP, default 4G); the table between "<!-- pressure -->" and "<!-- /pressure -->".
+# LIMIT: seconds that a run may take, default 300.
 # A program that is not there is said to be not installed: nothing here is needed to build or test.
 set -u
 gonzo=$(realpath "$1")
