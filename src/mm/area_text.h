@@ -13,8 +13,20 @@ namespace gonzo {
 /// space. A 64-bit kernel's, for programs of either kind.
 inline constexpr std::size_t kNameColumn = 25 + sizeof(void*) * 6;
 
-/// One line of maps, its end included (Linux: show_map_vma).
-void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds);
+/// Lines of maps, their ends included (Linux: show_map_vma). A file is asked for its name, which
+/// only the host knows, once for its areas that follow each other.
+class AreaLines {
+ public:
+  /// Both outlive it.
+  AreaLines(std::string& text, const SegmentBounds& bounds) : text_(text), bounds_(bounds) {}
+  void append(const Vma& vma);
+
+ private:
+  std::string& text_;
+  const SegmentBounds& bounds_;
+  const MappedObject* named_ = nullptr;
+  ObjectName name_;
+};
 
 /// What such a line has for a name, unescaped; may be empty.
 std::string area_name(const Vma& vma, const SegmentBounds& bounds);

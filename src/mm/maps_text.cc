@@ -47,32 +47,38 @@ std::string area_name(const Vma& vma, const SegmentBounds& bounds) {
   return name_of(vma, bounds, &file);
 }
 
-void append_area(std::string& text, const Vma& vma, const SegmentBounds& bounds) {
-  const std::size_t line = text.size();
+void AreaLines::append(const Vma& vma) {
+  const std::size_t line = text_.size();
   const bool is_file = maps_file(vma);
-  const ObjectName file = is_file ? vma.named_object()->name() : ObjectName{};
+  if (is_file && vma.named_object() != named_) {
+    named_ = vma.named_object();
+    name_ = vma.named_object()->name();
+  }
+  static const ObjectName kNone;
+  const ObjectName& file = is_file ? name_ : kNone;
   const std::uint64_t offset = is_file ? vma.attributes().page_offset << kPageShift : 0;
-  fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
+  fmt::format_to(std::back_inserter(text_), "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
                  vma.start().value, vma.end().value, vma.has(kRead) ? 'r' : '-',
                  vma.has(kWrite) ? 'w' : '-', vma.has(kExec) ? 'x' : '-',
                  vma.has(kMayShare) ? 's' : 'p', offset, file.device_major, file.device_minor,
                  file.inode);
 
-  const std::string name = name_of(vma, bounds, is_file ? &file : nullptr);
+  const std::string name = name_of(vma, bounds_, is_file ? &file : nullptr);
   if (is_file || !name.empty()) {
-    const std::size_t written = text.size() - line;
-    text.append(written < kNameColumn ? kNameColumn - written : 1, ' ');
-    append_escaped(text, name, "\n");
+    const std::size_t written = text_.size() - line;
+    text_.append(written < kNameColumn ? kNameColumn - written : 1, ' ');
+    append_escaped(text_, name, "\n");
   }
-  text += '\n';
+  text_ += '\n';
 }
 
 std::string AddressSpace::maps_text() {
   const SharedLockGuard guard(lock_);
   std::string text;
   text.reserve(areas_->size() * 100);
+  AreaLines lines(text, bounds_);
   for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-    append_area(text, *vma, bounds_);
+    lines.append(*vma);
   }
   return text;
 }

@@ -23,7 +23,7 @@ AreaReport AddressSpace::report_area(const Vma& vma) const {
                     .name = area_name(vma, bounds_),
                     .maps = kind_of(vma),
                     .usage = {}};
-  append_area(report.line, vma, bounds_);
+  AreaLines(report.line, bounds_).append(vma);
   report.line.pop_back();
   if (report.maps != AreaReport::Maps::kNothing) {
     report.offset = vma.attributes().page_offset << kPageShift;

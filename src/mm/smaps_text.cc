@@ -95,8 +95,9 @@ std::string AddressSpace::smaps_text() {
   const LockGuard guard(lock_);
   std::string text;
   text.reserve(areas_->size() * 800);
+  AreaLines lines(text, bounds_);
   for (const Vma* vma = areas_->first(); vma != nullptr; vma = areas_->next(*vma)) {
-    append_area(text, *vma, bounds_);
+    lines.append(*vma);
     append_kilobytes(text, "Size", vma->pages() * (kPageSize / 1024));
     append_kilobytes(text, "KernelPageSize", kPageSize / 1024);
     append_kilobytes(text, "MMUPageSize", kPageSize / 1024);
