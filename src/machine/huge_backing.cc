@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <gonzo/base/address.h>
+
 namespace gonzo {
 namespace {
 
@@ -21,7 +23,7 @@ bool HugeBacking::back(std::byte* block) {
   }
   const auto start = std::chrono::steady_clock::now();
   // Where there is nothing yet, there is nothing to collapse.
-  static_cast<void>(*static_cast<volatile std::byte*>(block));
+  madvise(block, kPageSize, MADV_POPULATE_READ);
   const bool done = madvise(block, kBytes, kCollapse) == 0;
   if (!done && errno == EINVAL) is_supported_ = false;
   learn(done ? std::chrono::steady_clock::now() - start : 2 * kDear);

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,19 +30,18 @@ constexpr const char* kBoard =
     "microvm,memory-backend=ram0,pit=off,pic=on,rtc=off,isa-serial=on,x-option-roms=off,"
     "auto-kernel-cmdline=off";
 constexpr std::size_t kRomBytes = 64 << 10;  // the least that QEMU takes
-constexpr std::size_t kStackBytes = 64 << 10;
 constexpr std::size_t kComplaintBytes = 1 << 16;
 
 // The child's descriptors.
 constexpr int kArena = 3, kRom = 4, kLine = 5, kFirstFree = 6;
 
-/// What the child needs; it shares our memory until it has become QEMU.
+/// What the child needs.
 struct Launch {
   std::array<int, kFirstFree> descriptors;
   const char* program;
   char* const* arguments;
   pid_t parent;
-  int error;
+  int* error;  ///< in memory that both see
 };
 
 /// In the child, which has descriptors of its own: makes each one what its place says.
@@ -55,8 +56,7 @@ bool place_descriptors(std::array<int, kFirstFree> descriptors) {
   return close_range(kFirstFree, ~0U, 0) == 0;
 }
 
-int become_emulator(void* argument) {
-  Launch& launch = *static_cast<Launch*>(argument);
+[[noreturn]] void become_emulator(const Launch& launch) {
   // Not of the runner's group: the keys that interrupt a guest are nothing to it. But of its
   // session, with which the host's scheduler shares out time (sched(7), autogroup).
   setpgid(0, 0);
@@ -67,8 +67,23 @@ int become_emulator(void* argument) {
     sigprocmask(SIG_SETMASK, &none, nullptr);
     execv(launch.program, launch.arguments);
   }
-  launch.error = errno;
+  *launch.error = errno;
   _exit(125);
+}
+
+/// As vfork(2), but for the memory, which is a copy: in a child that shares it, ThreadSanitizer
+/// would take what it does for ours. Without an exit signal it disturbs nobody's wait(). -errno.
+pid_t launch_emulator(Launch launch) {
+  void* const shared =
+      mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return -errno;
+  launch.error = static_cast<int*>(shared);
+  const long process = syscall(SYS_clone, CLONE_VFORK, nullptr, nullptr, nullptr, nullptr);
+  if (process == 0) become_emulator(launch);
+  const int error = process < 0 ? errno : *launch.error;
+  munmap(shared, kPageSize);
+  if (process > 0 && error != 0) waitpid(static_cast<pid_t>(process), nullptr, __WALL);
+  return error != 0 ? -error : static_cast<pid_t>(process);
 }
 
 std::vector<std::string> arguments(const Emulator::Plan& plan) {
@@ -162,20 +177,15 @@ void Emulator::keep(const Plan& plan, int rom, int line) {
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   const FileDescriptor nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
-  Launch launch{
-      .descriptors = {nothing.get(), nothing.get(), complaints_.get(), plan.arena_fd, rom, line},
-      .program = plan.program.c_str(),
-      .arguments = pointers.data(),
-      .parent = getpid(),
-      .error = 0};
-  const auto stack = std::make_unique<std::byte[]>(kStackBytes);
-  // As vfork(2): no tables are copied. Without an exit signal it disturbs nobody's wait().
-  const pid_t process =
-      clone(become_emulator, stack.get() + kStackBytes, CLONE_VM | CLONE_VFORK, &launch);
-  const int error = process < 0 ? errno : launch.error;
+  const pid_t process = launch_emulator(
+      {.descriptors = {nothing.get(), nothing.get(), complaints_.get(), plan.arena_fd, rom, line},
+       .program = plan.program.c_str(),
+       .arguments = pointers.data(),
+       .parent = getpid(),
+       .error = nullptr});
   {
     const LockGuard guard(mutex_);
-    process_ = error != 0 ? -error : process;
+    process_ = process;
     state_ = State::kRunning;
     changed_.notify_all();
   }
