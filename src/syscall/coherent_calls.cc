@@ -1,5 +1,6 @@
 // Calls that change or move file contents below the page cache.
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -99,6 +100,15 @@ std::optional<std::int64_t> refused_size(const Call& call, const OpenFile& file,
   return exceed_file_size(call);
 }
 
+/// The same by name. Whether one may write there is what opening asks.
+std::optional<std::int64_t> refused_truncation(Call& call) {
+  if (!has_file_size_limit(call)) return {};
+  const auto path = call.memory().copy_in_string(call.address(0), PATH_MAX);
+  if (!path) return {};
+  const OpenFile named(::open(host_path(call, AT_FDCWD, *path).c_str(), kToWrite));
+  return refused_size(call, named, call[1]);
+}
+
 /// RLIMIT_FSIZE: up to it, `length` becomes less.
 std::optional<std::int64_t> refused_by_limit(Call& call, const CopyEnd& to, std::uint64_t& length) {
   if (to.file() == nullptr || length == 0) return {};
@@ -110,6 +120,15 @@ std::optional<std::int64_t> refused_by_limit(Call& call, const CopyEnd& to, std:
   if (static_cast<std::uint64_t>(at) >= *limit) return exceed_file_size(call);
   length = std::min(length, *limit - static_cast<std::uint64_t>(at));
   return {};
+}
+
+bool has_more(const CopyEnd& from) {
+  const FileFacts facts = FileFacts::of(*from.file());
+  if (facts.kind == FileKind::kRegular) {
+    return from.position() < static_cast<std::int64_t>(facts.size);
+  }
+  int available = 0;
+  return ioctl(from.file()->host_fd(), FIONREAD, &available) == 0 && available > 0;
 }
 
 /// `length`: which argument says how much.
@@ -130,7 +149,7 @@ std::int64_t copy_in_host(Call& call, CopyEnd from, CopyEnd to, unsigned length)
   // A copy through a pipe tries for the rest (Linux: iter_file_splice_write).
   const bool was_cut =
       host[length] < call[length] && host[length] == static_cast<std::uint64_t>(moved);
-  if (was_cut && call.row.number != SYS_copy_file_range) call.raise(SIGXFSZ);
+  if (was_cut && call.row.number != SYS_copy_file_range && has_more(from)) call.raise(SIGXFSZ);
   if (to.cached() != nullptr) {
     const auto bytes = static_cast<std::uint64_t>(moved);
     const auto end = static_cast<std::uint64_t>(to.position());
@@ -154,10 +173,7 @@ std::int64_t follow_size(Call& call, const OpenFile& file, std::uint64_t size) {
 }
 
 std::int64_t sys_truncate(Call& call) {
-  if (const auto path = call.memory().copy_in_string(call.address(0), PATH_MAX)) {
-    const OpenFile named(::open(host_path(call, AT_FDCWD, *path).c_str(), kToWrite));
-    if (const auto refused = refused_size(call, named, call[1])) return *refused;
-  }
+  if (const auto refused = refused_truncation(call)) return *refused;
   const std::int64_t result = PassThrough(call).run();
   if (result < 0) return result;
   const auto path = call.memory().copy_in_string(call.address(0), PATH_MAX);

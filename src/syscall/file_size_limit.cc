@@ -11,6 +11,10 @@
 
 namespace gonzo {
 
+bool has_file_size_limit(const Call& call) {
+  return call.process().limits()[RLIMIT_FSIZE].soft != kUnlimited;
+}
+
 std::optional<std::uint64_t> file_size_limit(const Call& call, const OpenFile& file) {
   const std::uint64_t limit = call.process().limits()[RLIMIT_FSIZE].soft;
   if (limit == kUnlimited || FileFacts::of(file).kind != FileKind::kRegular) return {};

@@ -10,6 +10,9 @@
 
 namespace gonzo {
 
+/// Most processes have none.
+bool has_file_size_limit(const Call& call);
+
 /// The most bytes that a regular file may grow to by the caller's doing; none: no limit. Holds for
 /// what is open for writing only: the host refuses the rest for what it is.
 std::optional<std::uint64_t> file_size_limit(const Call& call, const OpenFile& file);

@@ -99,6 +99,9 @@ static void copies(int fd) {
   lseek(fd, 8000, SEEK_SET);
   tell("sendfile across", sendfile(fd, from, NULL, 3000), fd);
   tell("sendfile at", sendfile(fd, from, NULL, 3000), fd);
+  off_t last = sizeof bytes - 2000;
+  lseek(fd, 8000, SEEK_SET);
+  tell("sendfile of just as much as is left", sendfile(fd, from, &last, 3000), fd);
   off64_t zero = 0, out = 9000;
   tell("copy_file_range across", copy_file_range(from, &zero, fd, &out, 3000, 0), fd);
   printf("it ended at %ld\n", (long)out);
