@@ -153,7 +153,7 @@ void Processor::enter(QemuSpace& space) {
   const LockGuard guard(mutex_);
   MachineCounters& counters = space.own_counters();
   if (loaded_ != &space || flush_all_) {
-    mailbox.root = space.table().root().address().value;
+    request_root(space.table().root().address().value);
     loaded_ = &space;
     ++counters.root_loads;
   } else {
@@ -262,6 +262,11 @@ void Processor::invalidate(QemuSpace& space, AddressRange range, Stricter what) 
   }
 }
 
+/// Who waits for an earlier one looks on meanwhile.
+void Processor::request_root(std::uint64_t root) {
+  __atomic_store_n(&channel_->mailbox().root, root, __ATOMIC_RELEASE);
+}
+
 /// Another's root may be in the mailbox and not in CR3 yet. The stub takes it out of the mailbox
 /// when it is.
 void Processor::await_root_load() const {
@@ -288,7 +293,7 @@ void Processor::leave(QemuSpace& space) {
     flushes_.clear();
   }
   if (has_failed()) return;
-  channel_->mailbox().root = half().root().address().value;
+  request_root(half().root().address().value);
   static_cast<void>(stay());
 }
 

@@ -84,6 +84,7 @@ class Processor {
   void fill_boot(std::span<std::byte> rom, Pfn root) const;
   void fail_with(std::string why) GONZO_EXCLUDES(mutex_);
   bool has_failed() const { return failed_.load(std::memory_order_acquire); }
+  void request_root(std::uint64_t root);
   void await_root_load() const;
   /// What acquiring the turn does about a guest that computes for ever.
   void preempt() { kick(); }
