@@ -300,9 +300,10 @@ void start_over(Task& task) {
   task.gave_up_locks = false;
   task.restart_block.reset();
   task.original_rax = ~0ULL;
-  leave_capabilities_at_exec();
-  task.set_credentials(Credentials::current());
-  task.process().update_memory_limits();
+  if (leave_capabilities_at_exec()) {
+    task.set_credentials(Credentials::current());
+    task.process().update_memory_limits();
+  }
   task.set_name(task.process().image().name);
 }
 

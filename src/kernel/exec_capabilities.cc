@@ -14,12 +14,12 @@ namespace {
 
 using Words = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
-/// Of the capabilities in `set`, those for which prctl(2) says 1.
-template <typename Ask>
-std::uint32_t those_in(std::uint32_t set, unsigned first, Ask ask) {
+/// Of the capabilities in `set`, whose lowest is `first`, those that `is_held` says so of.
+template <typename Predicate>
+std::uint32_t those_of(std::uint32_t set, unsigned first, Predicate is_held) {
   std::uint32_t result = 0;
   for (unsigned i = 0; i < 32; ++i) {
-    if ((set >> i & 1) != 0 && ask(first + i) == 1) result |= 1U << i;
+    if ((set >> i & 1) != 0 && is_held(first + i)) result |= 1U << i;
   }
   return result;
 }
@@ -31,27 +31,27 @@ bool is_bounding(unsigned capability) { return prctl(PR_CAPBSET_READ, capability
 
 }  // namespace
 
-void leave_capabilities_at_exec() {
+bool leave_capabilities_at_exec() {
   prctl(PR_SET_KEEPCAPS, 0);
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   Words words{};
-  if (syscall(SYS_capget, &header, words.data()) != 0) return;
+  if (syscall(SYS_capget, &header, words.data()) != 0) return false;
   const bool has_root = (prctl(PR_GET_SECUREBITS) & SECBIT_NOROOT) == 0;
   const bool is_root = has_root && (geteuid() == 0 || getuid() == 0);
   bool changes = false;
   for (unsigned i = 0; i < words.size(); ++i) {
     __user_cap_data_struct& word = words[i];
     const __user_cap_data_struct before = word;
-    word.permitted = those_in(before.permitted, 32 * i, is_ambient);
+    word.permitted = those_of(before.permitted, 32 * i, is_ambient);
     word.effective = word.permitted;
     if (is_root) {
       word.permitted |= before.permitted & before.inheritable;
-      word.permitted |= those_in(before.permitted, 32 * i, is_bounding);
+      word.permitted |= those_of(before.permitted, 32 * i, is_bounding);
       if (geteuid() == 0) word.effective = word.permitted;
     }
     changes = changes || word.permitted != before.permitted || word.effective != before.effective;
   }
-  if (changes) syscall(SYS_capset, &header, words.data());
+  return changes && syscall(SYS_capset, &header, words.data()) == 0;
 }
 
 }  // namespace gonzo

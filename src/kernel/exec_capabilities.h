@@ -4,8 +4,8 @@
 
 namespace gonzo {
 
-/// The calling host thread gives up what an exec of the host's would take from it. What that would
-/// give back, a program that has given up some stays without.
-void leave_capabilities_at_exec();
+/// The calling host thread gives up what an exec of the host's would take from it; whether there
+/// was something. What that would give back, a program that has given up some stays without.
+bool leave_capabilities_at_exec();
 
 }  // namespace gonzo

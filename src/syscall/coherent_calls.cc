@@ -117,9 +117,7 @@ std::optional<std::int64_t> refused_by_limit(Call& call, const CopyEnd& to, std:
   if (!limit || (fcntl(to.file()->host_fd(), F_GETFL) & O_APPEND) != 0) return {};
   const std::int64_t at = to.position();
   if (at < 0) return {};
-  if (static_cast<std::uint64_t>(at) >= *limit) return exceed_file_size(call);
-  length = std::min(length, *limit - static_cast<std::uint64_t>(at));
-  return {};
+  return cut_write(call, *limit, static_cast<std::uint64_t>(at), length);
 }
 
 bool has_more(const CopyEnd& from) {

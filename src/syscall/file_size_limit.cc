@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -21,6 +22,13 @@ std::optional<std::uint64_t> file_size_limit(const Call& call, const OpenFile& f
   const int flags = fcntl(file.host_fd(), F_GETFL);
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return {};
   return limit;
+}
+
+std::optional<std::int64_t> cut_write(const Call& call, std::uint64_t limit, std::uint64_t at,
+                                      std::uint64_t& length) {
+  if (at >= limit) return exceed_file_size(call);
+  length = std::min(length, limit - at);
+  return {};
 }
 
 std::int64_t exceed_file_size(const Call& call) {

@@ -17,6 +17,11 @@ bool has_file_size_limit(const Call& call);
 /// what is open for writing only: the host refuses the rest for what it is.
 std::optional<std::uint64_t> file_size_limit(const Call& call, const OpenFile& file);
 
+/// For a write at `at` in a file with that limit: up to it, `length` becomes less. At it and beyond
+/// the result is exceed_file_size()'s.
+std::optional<std::int64_t> cut_write(const Call& call, std::uint64_t limit, std::uint64_t at,
+                                      std::uint64_t& length);
+
 /// Sends SIGXFSZ to the caller; -EFBIG.
 std::int64_t exceed_file_size(const Call& call);
 

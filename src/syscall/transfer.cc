@@ -80,10 +80,7 @@ class Transfer {
     if (reads() || request_.offset.value_or(0) < 0) return std::nullopt;
     const auto limit = file_size_limit(call_, file_);
     if (!limit) return std::nullopt;
-    const std::uint64_t at = appends() ? facts.size : position(0);
-    if (at >= *limit) return exceed_file_size(call_);
-    wanted_ = std::min(wanted_, *limit - at);
-    return std::nullopt;
+    return cut_write(call_, *limit, appends() ? facts.size : position(0), wanted_);
   }
 
   std::int64_t in_rounds(const FileFacts& facts) {
