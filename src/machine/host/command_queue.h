@@ -1,6 +1,7 @@
 // Changes of the shadow that the guest's process has yet to make.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -25,6 +26,15 @@ class CommandQueue {
   }
   void unmap(AddressRange range) { push_joined(range, GONZO_OP_UNMAP); }
   void age(AddressRange range) { push_joined(range, GONZO_OP_AGE); }
+
+  /// The page waits for age().
+  bool ages(VirtAddr page) const {
+    return std::any_of(commands_.begin() + static_cast<std::ptrdiff_t>(taken_), commands_.end(),
+                       [page](const gonzo_command& command) {
+                         return command.operation == GONZO_OP_AGE &&
+                                page.value - command.address < command.length;
+                       });
+  }
 
   bool empty() const { return taken_ == commands_.size(); }
   std::size_t size() const { return commands_.size() - taken_; }

@@ -179,13 +179,7 @@ bool HostSpace::can_look_at_host_tables() {
 void HostSpace::collect_accesses(std::span<const VirtAddr> pages) {
   LockGuard guard(mutex_);
   if (!pagemap_ || is_gone()) return;
-  if (!shadow_.has_aged(pages)) return;
-  if (!shadow_.pending().empty()) {
-    // What has yet to be emptied tells of uses before. Without a thread there were none since.
-    StubThread* const stopped = find_thread(StubThread::State::kStopped);
-    if (stopped == nullptr || !execute_pending(*stopped)) return;
-  }
-  shadow_.collect_accesses(pages, *pagemap_);
+  if (shadow_.has_aged(pages)) shadow_.collect_accesses(pages, *pagemap_);
 }
 
 HostSpace::Entry HostSpace::recover() {

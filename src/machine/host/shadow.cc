@@ -286,8 +286,9 @@ bool Shadow::has_aged(std::span<const VirtAddr> pages) const {
 }
 
 void Shadow::collect_accesses(std::span<const VirtAddr> pages, const HostPagemap& host) {
+  // What has yet to be emptied tells of uses before: nothing runs while it waits.
   host.for_each_present(pages, [this](VirtAddr page) {
-    if (is_aged(page)) mark_used(page);
+    if (is_aged(page) && !pending_.ages(page)) mark_used(page);
   });
 }
 

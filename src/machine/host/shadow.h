@@ -49,7 +49,7 @@ class Shadow {
   /// Mapped, and the entry has no A: only the host's tables know whether the page was used.
   bool is_aged(VirtAddr page) const;
   bool has_aged(std::span<const VirtAddr> pages) const;
-  /// Sets A for those that were used. What was queued has been executed.
+  /// Sets A for those that were used.
   void collect_accesses(std::span<const VirtAddr> pages, const HostPagemap& host);
   /// Throws the whole shadow away.
   void drop();
