@@ -85,6 +85,8 @@ TEST(ShadowMapTest, AgreesWithAPageByPageModel) {
         return true;
       });
       RC_ASSERT(shown == model.size());
+      RC_ASSERT(map.first({page_at(0), page_at(100)}).has_value() == !model.empty());
+      RC_ASSERT(!map.first({page_at(page), page_at(page)}).has_value());
     }
   });
 }

@@ -238,7 +238,7 @@ TEST_F(ShadowTest, WriteProtectionKeepsThePagesReadable) {
 
 TEST_F(ShadowTest, WriteProtectionOfTheWholeSpaceLeavesTheStub) {
   constexpr std::uint64_t kAboveSlots = GONZO_SLOTS_END + (1 << 20);
-  constexpr std::uint64_t kScattered = 12;  // more than are worth a command each
+  constexpr std::uint64_t kScattered = 80;  // more than are worth a command each
   for (std::uint64_t i = 0; i < kScattered; ++i) {
     const VirtAddr page(kAboveSlots + i * 64 * kPageSize);
     memory_.map(page.value, kUserWrite | pte::kDirty);
@@ -256,6 +256,32 @@ TEST_F(ShadowTest, WriteProtectionOfTheWholeSpaceLeavesTheStub) {
                 command.address >= GONZO_SLOTS_END)
         << std::hex << command.address << " + " << command.length;
   }
+}
+
+/// It would take a fault for each block to come back.
+TEST_F(ShadowTest, AForkLeavesALargeMappingBesideManySmallOnes) {
+  constexpr std::uint64_t kSmall = 80;  // more than are worth a command each
+  constexpr std::uint64_t kApart = 64;
+  constexpr std::uint64_t kLarge = 40 * kApart;
+  for (std::uint64_t i = 0; i < kSmall; ++i) {
+    const std::uint64_t page = i * kApart + (i * kApart >= kLarge ? 2 * kApart : 0);
+    memory_.map(at(page).value, kUserWrite | pte::kDirty);
+    expect_filled(page, Access::kWrite);
+  }
+  map_run(kLarge, 7, kUserWrite | pte::kAccessed | pte::kDirty);
+  for (std::uint64_t page = kLarge; page < kLarge + 128; page += 16) {
+    expect_filled(page, Access::kWrite);
+  }
+  commands();
+  shadow_.invalidate(range(0, (kSmall + 2) * kApart), Stricter::kReadOnly);
+  const auto list = commands();
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_EQ(list[0].operation, GONZO_OP_UNMAP);
+  EXPECT_EQ(list[1].operation, GONZO_OP_PROTECT);
+  EXPECT_EQ(list[1].address, at(kLarge).value);
+  EXPECT_EQ(list[1].length, 128 * kPageSize);
+  EXPECT_EQ(list[2].operation, GONZO_OP_UNMAP);
+  EXPECT_EQ(shadow_.mappings(), 1U);
 }
 
 TEST_F(ShadowTest, AFullShadowIsDroppedBeforeItOverflows) {

@@ -15,8 +15,10 @@ constexpr std::uint64_t kLastWindow = 512;
 constexpr std::uint64_t kWriteWindow = 64;   // as many as mm makes writable at once
 constexpr std::uint64_t kBeforeInOrder = 3;  // pages
 constexpr std::uint64_t kTableSpan = 512 * kPageSize;
-// Beyond, unmapping and filling again is cheaper than the commands.
-constexpr std::size_t kMaxProtects = 8;
+// Beyond, unmapping small mappings and filling them again is cheaper than the commands.
+constexpr std::size_t kMaxProtects = 64;
+// What is larger always costs more to come back than to be protected.
+constexpr std::uint64_t kWorthProtecting = 64;  // pages
 constexpr std::size_t kMaxPending = std::size_t{4} * GONZO_COMMAND_CAPACITY;
 // A command costs a tenth of the fault that each mapping takes to come back.
 constexpr std::size_t kCommandsWorthAMapping = 8;
@@ -156,11 +158,10 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& wor
   const auto is_shadowed = [&](VirtAddr at, Entry entry, ShadowProtection protection) {
     if (!knows_all && known.end <= at) {
       knows_all = true;
-      map_.for_each({at, window.end}, [&](const ShadowRun& run) {
-        known = run;
+      if (const std::optional<ShadowRun> next = map_.first({at, window.end})) {
+        known = *next;
         knows_all = false;
-        return false;
-      });
+      }
     }
     return !knows_all && known.range().contains(at) && known.frame_at(at) == entry.pfn() &&
            known.protection == protection;
@@ -312,27 +313,37 @@ bool Shadow::has_too_much_pending() const {
 }
 
 void Shadow::write_protect(AddressRange range) {
-  std::array<ShadowRun, kMaxProtects> writable;
-  std::size_t count = 0;
-  bool too_many = false;
-  map_.for_each(range, [&](const ShadowRun& run) {
-    if (!(run.protection & PROT_WRITE)) return true;
-    if (count == kMaxProtects) {
-      too_many = true;
-      return false;
+  const bool are_few = has_few_writable(range);
+  AddressRange scattered{};  // what is unmapped
+  const auto unmap_scattered = [&] {
+    if (!scattered.empty()) unmap(scattered);
+    scattered = {};
+  };
+  for (std::optional<ShadowRun> run = map_.first(range); run;
+       run = map_.first({run->end, range.end})) {
+    const bool is_writable = (run->protection & PROT_WRITE) != 0;
+    if (!are_few && run->range().pages() < kWorthProtecting) {
+      if (is_writable) {
+        scattered = {scattered.empty() ? run->start : scattered.start, run->end};
+      }
+      continue;
     }
-    writable[count++] = run;
-    return true;
+    unmap_scattered();
+    if (!is_writable) continue;
+    run->protection &= static_cast<ShadowProtection>(~PROT_WRITE);
+    pending_.protect(run->range(), run->protection);
+    map_.insert(*run);
+  }
+  unmap_scattered();
+}
+
+bool Shadow::has_few_writable(AddressRange range) const {
+  std::size_t count = 0;
+  map_.for_each(range, [&](const ShadowRun& run) {
+    if (run.protection & PROT_WRITE) ++count;
+    return count <= kMaxProtects;
   });
-  if (too_many) {
-    unmap(range);
-    return;
-  }
-  for (ShadowRun run : std::span(writable.data(), count)) {
-    run.protection &= static_cast<ShadowProtection>(~PROT_WRITE);
-    pending_.protect(run.range(), run.protection);
-    map_.insert(run);
-  }
+  return count <= kMaxProtects;
 }
 
 void Shadow::drop() {

@@ -93,6 +93,7 @@ class Shadow {
   void map_large(const LeafSlot& leaf, Entry entry, VirtAddr page);
   void mark_used(VirtAddr page);
   void write_protect(AddressRange range);
+  bool has_few_writable(AddressRange range) const;
   void unmap(AddressRange range);
   /// Throwing all away is cheaper than what is queued.
   bool has_too_much_pending() const;

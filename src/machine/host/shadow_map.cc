@@ -23,6 +23,15 @@ std::optional<ShadowRun> ShadowMap::find(VirtAddr address) const {
   return run_of(it);
 }
 
+std::optional<ShadowRun> ShadowMap::first(AddressRange range) const {
+  std::optional<ShadowRun> found;
+  for_each(range, [&](const ShadowRun& run) {
+    found = run;
+    return false;
+  });
+  return found;
+}
+
 void ShadowMap::insert(const ShadowRun& run) {
   erase(run.range());
   ShadowRun merged = run;
@@ -61,6 +70,7 @@ AddressRange ShadowMap::erase(AddressRange range) {
 }
 
 void ShadowMap::for_each(AddressRange range, FunctionRef<bool(const ShadowRun&)> visit) const {
+  if (range.empty()) return;
   for (auto it = first_after(range.start); it != runs_.end() && it->first < range.end; ++it) {
     ShadowRun run = run_of(it);
     const AddressRange part = run.range().intersect(range);

@@ -36,6 +36,8 @@ class ShadowMap {
 
   /// The run that holds `address`.
   std::optional<ShadowRun> find(VirtAddr address) const;
+  /// The part of the first run in `range` that lies there.
+  std::optional<ShadowRun> first(AddressRange range) const;
   /// Replaces what `run` overlaps.
   void insert(const ShadowRun& run);
   /// Forgets the range. The hull of what was there: unmapping it is enough; empty when nothing was.
