@@ -5,6 +5,8 @@
 #include <csignal>
 #include <utility>
 
+#include <gonzo/base/processor_binding.h>
+
 namespace gonzo {
 namespace {
 
@@ -28,6 +30,7 @@ class AllSignalsBlocked {
 
 std::thread start_background_thread(std::function<void()> body) {
   const AllSignalsBlocked blocked;
+  unbind_from_processor();  // else the new one would be
   return std::thread(std::move(body));
 }
 

@@ -21,7 +21,7 @@ Result<std::unique_ptr<Machine>> create_machine(const System::Config& config, Ar
                                                 FrameAllocator& frames) {
   switch (config.machine) {
     case MachineKind::kHost:
-      return create_host_machine(arena);
+      return create_host_machine(arena, {.may_leave_caller_bound = true});
     case MachineKind::kQemu:
       return create_qemu_machine(arena, frames, config.qemu);
     case MachineKind::kSoft:

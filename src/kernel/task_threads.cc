@@ -10,6 +10,7 @@
 #include "kernel/exit.h"
 #include "kernel/kick.h"
 #include "kernel/system.h"
+#include <gonzo/base/processor_binding.h>
 
 namespace gonzo {
 namespace {
@@ -64,6 +65,7 @@ Result<void> TaskThreads::start(Start start) {
   }
   auto life = std::make_unique<Life>(*this, std::move(start));
   const ThreadAttributes attributes;
+  unbind_from_processor();  // else the new one would be
   pthread_t thread{};
   if (pthread_create(&thread, attributes.get(), &TaskThreads::run, life.get()) != 0) {
     const LockGuard guard(lock_);

@@ -128,13 +128,14 @@ std::int64_t sys_priority(Call& call) {
   });
 }
 
+/// Of the machine's main thread, which no guest keeps on one processor.
 std::int64_t sys_sched_getaffinity(Call& call) {
-  const auto thread = host_thread(call, call.integer(0));
-  if (!thread) return raw(thread.error());
+  if (const auto thread = host_thread(call, call.integer(0)); !thread) return raw(thread.error());
   std::array<std::byte, 1024> set{};
   const std::uint64_t room = std::min<std::uint64_t>(call.word(1), set.size());
   const std::int64_t bytes = call.host(
-      SYS_sched_getaffinity, {*thread, room, reinterpret_cast<std::uint64_t>(set.data())});
+      SYS_sched_getaffinity,
+      {static_cast<std::uint64_t>(getpid()), room, reinterpret_cast<std::uint64_t>(set.data())});
   if (bytes < 0) return bytes;
   const auto copied = call.memory().copy_out(call.address(2),
                                              std::span(set).first(static_cast<std::size_t>(bytes)));

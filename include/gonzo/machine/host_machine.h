@@ -20,6 +20,11 @@ struct HostMachineOptions {
   /// signal that interrupts it, or spoilt what it shares with the runner. Far more than a loaded
   /// host takes.
   std::chrono::milliseconds patience{20'000};
+  /// MachineThread::run() may return with its caller bound to one processor while it is faster to
+  /// stay there with the guest. Who allows it calls unbind_from_processor() before it starts
+  /// threads or asks for its own affinity (gonzo/base/processor_binding.h). Else it is bound only
+  /// while the guest runs.
+  bool may_leave_caller_bound = false;
 };
 
 /// One host process per MachineSpace; frame numbers of the page tables are pages of `arena`, which

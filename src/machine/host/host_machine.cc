@@ -58,6 +58,7 @@ Result<std::unique_ptr<Machine>> create_host_machine(const Arena& arena,
   parts.arena_frames = arena.memory().size() / kPageSize;
   parts.mapping_limit = options.mapping_limit != 0 ? options.mapping_limit : host_mapping_limit();
   parts.spin = spin_policy();
+  if (options.may_leave_caller_bound) parts.binding = CallerBinding::kWhileItPays;
   parts.patience = options.patience;
   GONZO_ASSIGN(parts.slots, ContextSlots::create());
   GONZO_ASSIGN(parts.zygote, Zygote::create(*parts.slots, arena.fd(), parts.spin));

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "machine/host/context_slots.h"
+#include "machine/host/cpu_company.h"
 #include "machine/host/spare_processes.h"
 #include "machine/host/spin_budget.h"
 #include "machine/host/tsc_clock.h"
@@ -18,6 +19,7 @@ struct HostParts {
   std::uint64_t arena_frames = 0;
   std::size_t mapping_limit = 0;  ///< host mappings that one shadow may use
   SpinPolicy spin = SpinPolicy::kAdaptive;
+  CallerBinding binding = CallerBinding::kForTheTurn;
   std::chrono::milliseconds patience{};  ///< HostMachineOptions::patience
   TscClock clock;
   std::unique_ptr<ContextSlots> slots;

@@ -49,7 +49,8 @@ Result<std::unique_ptr<StubThread>> HostSpace::spawn_process(HostParts& parts) {
     parts.slots->release(slot);
     return fail(process.error());
   }
-  return std::make_unique<StubThread>(slot, mailbox, *process, parts.spin, parts.patience);
+  return std::make_unique<StubThread>(slot, mailbox, *process, parts.spin, parts.binding,
+                                      parts.patience);
 }
 
 HostSpace::~HostSpace() {
@@ -280,8 +281,8 @@ Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   gonzo_mailbox& mailbox = parts_.slots->mailbox(slot);
   parts_.zygote->prepare(mailbox);
   // In the list at once: the process may map the slot from here on.
-  threads_.push_back(
-      std::make_unique<StubThread>(slot, mailbox, process_, parts_.spin, parts_.patience));
+  threads_.push_back(std::make_unique<StubThread>(slot, mailbox, process_, parts_.spin,
+                                                  parts_.binding, parts_.patience));
   StubThread& thread = *threads_.back();
   thread.tls = maker.tls;  // a clone's
   gonzo_mailbox& request = maker.link.mailbox();

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <utility>
 
+#include <gonzo/base/processor_binding.h>
+
 namespace gonzo {
 namespace {
 
@@ -91,6 +93,7 @@ void StubLink::expect_work(WorkForecast::Kind kind) {
   stub_dismissed_ = forecast_.is_long(kind);
   if (!stub_dismissed_) return;
   stub_patience_ = 0;
+  unbind_from_processor();
   __atomic_store_n(&mailbox_.spin_ticks, 0, __ATOMIC_RELAXED);
 }
 
@@ -124,7 +127,9 @@ void StubLink::came_back(SpinBudget::Outcome outcome) {
   // The guest may forge it: no worse than a bad guess.
   const std::uint64_t work = mailbox_.trapped_at - mailbox_.resumed_at;
   wait_.learn(work, outcome);
-  if (mailbox_.action == GONZO_ACTION_RESUME) company_.leave(work);
+  if (mailbox_.action != GONZO_ACTION_RESUME) return;
+  const std::uint64_t away = returned_at_ - given_at_;
+  company_.leave(work, away > work ? away - work : 0);
 }
 
 StubLink::Wake StubLink::sleep(const std::atomic<bool>* kicked) {

@@ -27,14 +27,14 @@ class StubLink {
     kStuck,  ///< kicked, or asked to do something, and did not answer in time
   };
 
-  StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy,
+  StubLink(gonzo_mailbox& mailbox, pid_t process, SpinPolicy policy, CallerBinding binding,
            std::chrono::nanoseconds answer_within)
       : mailbox_(mailbox),
         process_(process),
         answer_within_(answer_within),
         wait_(policy),
         stub_wait_(policy),
-        company_(policy) {}
+        company_(policy, binding) {}
 
   /// What the mailbox must hold before a thread is started on it.
   static void prepare(gonzo_mailbox& mailbox);

@@ -21,8 +21,8 @@ struct StubThread {
   };
 
   StubThread(std::uint32_t slot_index, gonzo_mailbox& mailbox, pid_t process, SpinPolicy spin,
-             std::chrono::nanoseconds patience)
-      : slot(slot_index), link(mailbox, process, spin, patience) {}
+             CallerBinding binding, std::chrono::nanoseconds patience)
+      : slot(slot_index), link(mailbox, process, spin, binding, patience) {}
 
   const std::uint32_t slot;
   StubLink link;

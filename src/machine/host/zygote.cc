@@ -100,7 +100,8 @@ Result<void> Zygote::start(SpinPolicy policy) {
   LockGuard guard(mutex_);
   while (keeper_ == Keeper::kLaunching) changed_.wait(mutex_);
   if (process_ < 0) return fail(static_cast<Errno>(-process_));
-  link_.emplace(slots_.mailbox(kZygoteSlot), static_cast<pid_t>(process_), policy, kForEver);
+  link_.emplace(slots_.mailbox(kZygoteSlot), static_cast<pid_t>(process_), policy,
+                CallerBinding::kForTheTurn, kForEver);
   if (link_->wait_for_start() == StubLink::Wake::kDead) return fail(Errno::kSrch);
   return {};
 }
