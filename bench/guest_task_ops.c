@@ -15,12 +15,13 @@
 
 #include "guest_ops.h"
 
-// The parent's part of fork.
-static double fork_resident(size_t bytes, int rounds) {
+// The parent's part of fork; `writes`: the parent has written to all of it since the last one.
+static double fork_resident(size_t bytes, int rounds, int writes) {
   char* p = map_anonymous(bytes);
   touch(p, bytes);
   double spent = 0;
   for (int i = 0; i < rounds; i++) {
+    if (writes) touch(p, bytes);
     const double start = now();
     const pid_t child = fork();
     if (child == 0) _exit(0);
@@ -31,9 +32,10 @@ static double fork_resident(size_t bytes, int rounds) {
   munmap(p, bytes);
   return spent / rounds;
 }
-static double fork_1(void) { return fork_resident((size_t)1 << 20, 50); }
-static double fork_64(void) { return fork_resident((size_t)64 << 20, 10); }
-static double fork_1024(void) { return fork_resident((size_t)1024 << 20, 3); }
+static double fork_1(void) { return fork_resident((size_t)1 << 20, 50, 0); }
+static double fork_64(void) { return fork_resident((size_t)64 << 20, 10, 0); }
+static double fork_1024(void) { return fork_resident((size_t)1024 << 20, 3, 0); }
+static double fork_written(void) { return fork_resident((size_t)1024 << 20, 3, 1); }
 
 // From the fork to the child's end, as its parent sees it.
 static double process_resident(size_t bytes, int rounds) {
@@ -76,8 +78,19 @@ static double cow_fault(void) {
   return result;
 }
 
-// What the parent of a child that has ended writes to again.
-static double write_after_fork(void) {
+static double touch_by_reading(char* start, size_t bytes) {
+  const double begin = now();
+  for (size_t at = 0; at < bytes; at += kPage) (void)*(volatile char*)(start + at);
+  return now() - begin;
+}
+static double touch_by_writing(char* start, size_t bytes) {
+  const double begin = now();
+  touch(start, bytes);
+  return now() - begin;
+}
+
+// What the parent of a child that has ended uses again, a page.
+static double use_after_fork(double (*use)(char*, size_t)) {
   const size_t bytes = 64 << 20;
   const int rounds = 3;
   char* p = map_anonymous(bytes);
@@ -87,13 +100,14 @@ static double write_after_fork(void) {
     const pid_t child = fork();
     if (child == 0) _exit(0);
     if (child < 0 || waitpid(child, NULL, 0) != child) return -1;
-    const double start = now();
+    spent += use(p, bytes);
     touch(p, bytes);
-    spent += now() - start;
   }
   munmap(p, bytes);
   return spent / rounds / (double)(bytes / kPage);
 }
+static double read_after_fork(void) { return use_after_fork(touch_by_reading); }
+static double write_after_fork(void) { return use_after_fork(touch_by_writing); }
 
 static double pipe_ping_pong(void) {
   const int rounds = 5000;
@@ -254,9 +268,11 @@ const struct Operation kTaskOperations[] = {
     {"fork_1", fork_1},
     {"fork_64", fork_64},
     {"fork_1024", fork_1024},
+    {"fork_written", fork_written},
     {"process_1", process_1},
     {"process_64", process_64},
     {"cow_fault", cow_fault},
+    {"read_after_fork", read_after_fork},
     {"write_after_fork", write_after_fork},
     {"pipe_ping_pong", pipe_ping_pong},
     {"thread_create_join", thread_create_join},

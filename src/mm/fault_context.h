@@ -35,6 +35,17 @@ struct AddressSpace::FaultContext {
     if (made) slot = *made;
     return made.has_value();
   }
+  /// Brings the page back when it is in swap; `entry` is what the slot holds then. ENOMEM; EIO: it
+  /// could not be read. Under the space's lock, which the analysis does not know by this name.
+  Result<void> leave_swap() GONZO_NO_THREAD_SAFETY_ANALYSIS {
+    while (entry.is_swap()) {
+      const FaultOutcome outcome = space.fault_swap(*this);
+      if (outcome == FaultOutcome::kOutOfMemory) return fail(Errno::kNoMem);
+      if (!mended(outcome)) return fail(Errno::kIo);
+      entry = slot.load();
+    }
+    return {};
+  }
   /// Puts `desired` where nothing was. False: another thread was first.
   bool install(Entry desired) const {
     Entry blank;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "mm/code_pages.h"
+#include "mm/fault_context.h"
 #include "mm/frame_use.h"
 #include "mm/guest_bytes.h"
 #include "mm/rss_change.h"
@@ -34,31 +35,36 @@ bool AddressSpace::reach_area(VirtAddr address) {
 
 /// Inside one page.
 bool AddressSpace::read_page_forced(VirtAddr from, std::span<std::byte> to) {
-  {
-    const LockGuard guard(lock_);
+  bool is_read = false;
+  const auto allowed = with_areas([&]() GONZO_REQUIRES(lock_) -> Result<void> {
     const Vma* vma = area_holding(from);
-    if (vma == nullptr || !may_read(*vma)) return false;
-    if (!vma->has(kProtMask)) {
-      // No access of the program's can bring the page in, so it is looked at where it is.
-      const EntryRef slot = table_->find(from);
-      const Entry entry = slot ? slot.load() : Entry();
-      if (entry.is_mapping()) {
-        copy_guest_bytes(to.data(), frames_.address(entry.pfn()) + from.page_offset(), to.size());
-        return true;
-      }
-      if (!entry.is_blank()) return false;
-      if (vma->is_anonymous()) {
-        std::ranges::fill(to, std::byte{0});
-        return true;
-      }
-      const auto page = vma->object()->get_page(vma->page_index(from), PageIntent::kRead);
-      if (!page) return false;
-      copy_guest_bytes(to.data(), frames_.address(page->pfn) + from.page_offset(), to.size());
-      frames_.put(page->pfn);
-      return true;
+    if (vma == nullptr || !may_read(*vma)) return fail(Errno::kFault);
+    if (vma->has(kProtMask)) return {};
+    // No access of the program's can bring the page in, so it is looked at where it is.
+    const EntryRef slot = table_->find(from);
+    FaultContext context{*this,         *vma, from.page_floor(),
+                         Access::kRead, slot, slot ? slot.load() : Entry()};
+    const auto present = context.leave_swap();
+    lacks_frames_ = !present && present.error() == Errno::kNoMem;
+    GONZO_TRY(present);
+    is_read = true;
+    const Entry entry = context.entry;
+    if (entry.is_mapping()) {
+      copy_guest_bytes(to.data(), frames_.address(entry.pfn()) + from.page_offset(), to.size());
+      return {};
     }
-  }
-  return copy_in(to, from).has_value();
+    if (!entry.is_blank()) return fail(Errno::kFault);
+    if (vma->is_anonymous()) {
+      std::ranges::fill(to, std::byte{0});
+      return {};
+    }
+    GONZO_ASSIGN(const auto page,
+                 vma->object()->get_page(vma->page_index(from), PageIntent::kRead));
+    copy_guest_bytes(to.data(), frames_.address(page.pfn) + from.page_offset(), to.size());
+    frames_.put(page.pfn);
+    return {};
+  });
+  return allowed && (is_read || copy_in(to, from).has_value());
 }
 
 bool AddressSpace::write_page_forced(VirtAddr to, std::span<const std::byte> from) {
@@ -79,10 +85,14 @@ bool AddressSpace::write_page_forced(VirtAddr to, std::span<const std::byte> fro
 
 /// The page's frame, the area's own: what was there is copied first if others see it too. The entry
 /// allows what the area allows, so that the program's own write still faults. EFAULT: no such page;
-/// ENOMEM.
+/// EIO: it cannot be read; ENOMEM.
 Result<Pfn> AddressSpace::own_page(const Vma& vma, VirtAddr page) {
   GONZO_ASSIGN(const EntryRef slot, reserve_entry(page));
-  const Entry old = slot.load();
+  FaultContext context{*this, vma, page, Access::kRead, slot, slot.load()};
+  const auto present = context.leave_swap();
+  lacks_frames_ = !present && present.error() == Errno::kNoMem;
+  GONZO_TRY(present);
+  const Entry old = context.entry;
   if (!old.is_blank() && !old.is_mapping()) return fail(Errno::kFault);
   const bool counted = old.is_mapping() && !old.has(pte::kSpecial);
   const std::uint64_t used = pte::kAccessed | pte::kDirty;

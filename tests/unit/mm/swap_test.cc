@@ -503,6 +503,28 @@ TEST_F(SwapTest, ADebuggersWriteIsNotLost) {
   EXPECT_EQ(peek(page(0)), 33);
 }
 
+TEST_F(SwapTest, ADebuggerReadsAndWritesWhatIsInSwap) {
+  map(4);
+  for (const int protection : {PROT_NONE, PROT_READ}) {
+    fill(4);
+    ASSERT_TRUE(space_->protect(page(0), 4 * kPageSize, protection).has_value());
+    push_out();
+    ASSERT_EQ(space_->counts().swap, 4U);
+    std::byte seen{};
+    ASSERT_EQ(space_->read_forced(page(1), std::span(&seen, 1)), 1U);
+    EXPECT_EQ(std::to_integer<int>(seen), value_of(1));
+    push_out();
+    const std::byte value{33};
+    ASSERT_EQ(space_->write_forced(page(2), std::span(&value, 1)), 1U);
+    EXPECT_FALSE(entry(page(2)).is_writable());
+    push_out();
+    ASSERT_TRUE(space_->protect(page(0), 4 * kPageSize, kReadWrite).has_value());
+    EXPECT_EQ(peek(page(1)), value_of(1));
+    EXPECT_EQ(peek(page(2)), 33);
+    EXPECT_EQ(space_->verify(), "");
+  }
+}
+
 TEST_F(SwapTest, CopiesGoWhenSwapIsHalfFull) {
   map(kSlots);
   fill(kSlots / 2 + kFrames);
