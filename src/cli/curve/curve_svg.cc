@@ -7,8 +7,8 @@
 #include <cmath>
 #include <functional>
 
+#include "cli/curve/axis.h"
 #include "cli/curve/curve_text.h"
-#include "cli/curve/extent.h"
 #include "cli/curve/svg.h"
 
 namespace gonzo {
@@ -24,19 +24,19 @@ const char* colour_of(std::size_t curve) { return kColours.at(curve % kColours.s
 /// What a panel shows of a point.
 struct Quantity {
   std::string_view title;
-  Extent extent;
+  Axis axis;
   std::vector<double> ticks;
   std::function<double(const Point&)> value;
   std::function<std::string(double)> text;
 };
 
-std::vector<double> logarithmic_ticks(const Extent& extent) {
+std::vector<double> logarithmic_ticks(const Axis& axis) {
   std::vector<double> ticks;
-  for (double decade = std::pow(10, std::floor(std::log10(extent.least))); decade <= extent.most;
+  for (double decade = std::pow(10, std::floor(std::log10(axis.least))); decade <= axis.most;
        decade *= 10) {
     for (const double step : {1.0, 2.0, 5.0}) {
       const double value = step * decade;
-      if (value >= extent.least && value <= extent.most) ticks.push_back(value);
+      if (value >= axis.least && value <= axis.most) ticks.push_back(value);
     }
   }
   return ticks;
@@ -53,7 +53,7 @@ Quantity linear(std::string_view title, const CurveReport& report,
   }
   auto ticks = round_ticks(most);
   return {.title = title,
-          .extent = {.least = 0, .most = ticks.back()},
+          .axis = {.least = 0, .most = ticks.back()},
           .ticks = std::move(ticks),
           .value = std::move(value),
           .text = std::move(text)};
@@ -61,16 +61,16 @@ Quantity linear(std::string_view title, const CurveReport& report,
 
 Quantity run_time(const CurveReport& report) {
   Quantity time{.title = "run time",
-                .extent = time_extent(report),
+                .axis = time_axis(report),
                 .ticks = {},
                 .value = [](const Point& point) { return point.real().median; },
                 .text = duration_text};
-  if (time.extent.scale == Scale::kLogarithmic) {
+  if (time.axis.scale == Scale::kLogarithmic) {
     time.title = "run time, logarithmic";
-    time.ticks = logarithmic_ticks(time.extent);
+    time.ticks = logarithmic_ticks(time.axis);
   } else {
-    time.ticks = round_ticks(time.extent.most);
-    time.extent.most = time.ticks.back();
+    time.ticks = round_ticks(time.axis.most);
+    time.axis.most = time.ticks.back();
   }
   return time;
 }
@@ -128,7 +128,7 @@ class Drawing {
 
   void panel(int index, const Quantity& quantity) {
     for (const double tick : quantity.ticks) {
-      const double height = y(index, quantity.extent.place(tick));
+      const double height = y(index, quantity.axis.place(tick));
       svg_.line({kLeft, height}, {kLeft + kInner, height}, "grid");
       svg_.text({kLeft - 8, height + 4}, Svg::Anchor::kEnd, quantity.text(tick));
     }
@@ -146,14 +146,14 @@ class Drawing {
     std::vector<Svg::At> line;
     for (const Point& point : curve.points) {
       if (point.outcome != Outcome::kSame) continue;
-      line.push_back({x(point), y(index, quantity.extent.place(quantity.value(point)))});
+      line.push_back({x(point), y(index, quantity.axis.place(quantity.value(point)))});
     }
     svg_.polyline(line, colour);
     for (const Point& point : curve.points) {
       const std::string size = curve.policy + ", " + memory_text(point.memory) + ": ";
       if (point.outcome == Outcome::kSame) {
         const double value = quantity.value(point);
-        svg_.dot({x(point), y(index, quantity.extent.place(value))}, 3.5, colour,
+        svg_.dot({x(point), y(index, quantity.axis.place(value))}, 3.5, colour,
                  size + quantity.text(value));
       } else if (index == 0) {
         cross({x(point), y(0, 1)}, colour);
@@ -176,7 +176,7 @@ class Drawing {
         if (point.outcome != Outcome::kSame || point.runs.size() < 2) continue;
         const auto [least, most] = std::ranges::minmax(point.runs, {}, &Measurement::real);
         const auto height = [&](const Measurement& run) {
-          return y(0, time.extent.place(static_cast<double>(run.real.count())));
+          return y(0, time.axis.place(static_cast<double>(run.real.count())));
         };
         svg_.stroke({x(point), height(least)}, {x(point), height(most)}, colour_of(i), "spread");
       }

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "cli/curve/extent.h"
+#include "cli/curve/axis.h"
 
 namespace gonzo {
 namespace {
@@ -83,7 +83,7 @@ class Plot {
   static constexpr int kRows = 10, kColumns = 64;
 
   explicit Plot(const CurveReport& report)
-      : times_(time_extent(report)), most_(largest_size(report)) {
+      : times_(time_axis(report)), most_(largest_size(report)) {
     for (std::string& row : rows_) row.assign(kColumns, ' ');
   }
   void add(const Curve& curve, char mark) {
@@ -122,7 +122,7 @@ class Plot {
     if (cell == ' ') cell = mark;
   }
 
-  const Extent times_;
+  const Axis times_;
   const std::uint64_t most_;
   std::array<std::string, kRows> rows_;
 };

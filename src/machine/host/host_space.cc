@@ -199,7 +199,7 @@ HostSpace::Entry HostSpace::enter(StubThread& thread, std::optional<ShadowFault>
   LockGuard guard(mutex_);
   if (is_gone()) return Entry::kGone;
   if (fault) {
-    if (shadow_.fill(fault->address, fault->access) == Shadow::Outcome::kDenied) {
+    if (shadow_.fill(fault->address, fault->access) == HostShadow::Outcome::kDenied) {
       if (fault->status == ShadowFault::Status::kFresh) return Entry::kDenied;
       fault.reset();
     } else if (fault->status == ShadowFault::Status::kFresh) {

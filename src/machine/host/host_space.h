@@ -14,7 +14,7 @@
 
 #include "machine/host/host_pagemap.h"
 #include "machine/host/host_parts.h"
-#include "machine/host/shadow.h"
+#include "machine/host/host_shadow.h"
 #include "machine/host/stub_thread.h"
 #include <gonzo/base/lock.h>
 #include <gonzo/base/thread_annotations.h>
@@ -99,7 +99,7 @@ class HostSpace final : public MachineSpace {
 
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
-  Shadow shadow_ GONZO_GUARDED_BY(mutex_);
+  HostShadow shadow_ GONZO_GUARDED_BY(mutex_);
   std::optional<HostPagemap> pagemap_ GONZO_GUARDED_BY(mutex_);  ///< once something was aged
   std::vector<std::unique_ptr<StubThread>> threads_ GONZO_GUARDED_BY(mutex_);
   unsigned attached_ GONZO_GUARDED_BY(mutex_) = 0;  ///< threads that are not idle

@@ -32,8 +32,8 @@ HostThread::~HostThread() { space_.release_thread(stub_); }
 
 bool HostThread::locate_frame() {
   const ContextSlots& slots = *space_.parts().slots;
-  frame_ = SignalFrame::at(slots.bytes(stub_.slot), ContextSlots::guest_address(stub_.slot),
-                           stub_.link.mailbox().frame);
+  frame_ = HostSignalFrame::at(slots.bytes(stub_.slot), ContextSlots::guest_address(stub_.slot),
+                               stub_.link.mailbox().frame);
   return frame_.has_value();
 }
 
@@ -58,7 +58,7 @@ Trap HostThread::gone(const char* reason) {
 void HostThread::foresee_fault() {
   has_run_ = true;
   const VirtAddr first(registers_.rip);
-  if (!Shadow::is_guest_address(first)) return;
+  if (!HostShadow::is_guest_address(first)) return;
   fault_ = ShadowFault{first, Access::kExecute, ShadowFault::Status::kFresh};
 }
 

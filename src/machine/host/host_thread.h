@@ -4,8 +4,8 @@
 #include <atomic>
 #include <optional>
 
+#include "machine/host/host_signal_frame.h"
 #include "machine/host/host_space.h"
-#include "machine/host/signal_frame.h"
 #include <gonzo/machine/machine.h>
 
 namespace gonzo {
@@ -46,7 +46,7 @@ class HostThread final : public MachineThread {
   HostSpace& space_;
   StubThread& stub_;
   CpuRegisters registers_;
-  std::optional<SignalFrame> frame_;
+  std::optional<HostSignalFrame> frame_;
   std::optional<ShadowFault> fault_;
   bool has_run_ = false;
   const char* gone_reason_ = nullptr;

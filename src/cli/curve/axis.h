@@ -9,7 +9,7 @@ namespace gonzo {
 
 enum class Scale : std::uint8_t { kLinear, kLogarithmic };
 
-struct Extent {
+struct Axis {
   double least = 0, most = 0;
   Scale scale = Scale::kLinear;
 
@@ -19,7 +19,7 @@ struct Extent {
 };
 
 /// Of all run times that were measured: from 0, or logarithmic where they are far apart.
-Extent time_extent(const CurveReport& report);
+Axis time_axis(const CurveReport& report);
 /// The peak, or the largest size if that is more.
 std::uint64_t largest_size(const CurveReport& report);
 

@@ -1,5 +1,5 @@
 // The shadow without a process: what it decides to map, from what our entries say.
-#include "machine/host/shadow.h"
+#include "machine/host/host_shadow.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::uint64_t kBase = 0x20000000;
 
-class ShadowTest : public testing::Test {
+class HostShadowTest : public testing::Test {
  protected:
-  ShadowTest()
+  HostShadowTest()
       : memory_(PagingFormat::kFourLevel),
         shadow_(memory_.table(), memory_.frames().frame_count(), 1000) {}
 
@@ -42,23 +42,23 @@ class ShadowTest : public testing::Test {
     return all;
   }
   void expect_filled(std::uint64_t page, Access access) {
-    EXPECT_EQ(shadow_.fill(at(page), access), Shadow::Outcome::kFilled);
+    EXPECT_EQ(shadow_.fill(at(page), access), HostShadow::Outcome::kFilled);
   }
 
   GuestMemory memory_;
-  Shadow shadow_;
+  HostShadow shadow_;
 };
 
-TEST_F(ShadowTest, DeniesWhatTheEntryDenies) {
+TEST_F(HostShadowTest, DeniesWhatTheEntryDenies) {
   memory_.map(kBase, kUserRead | pte::kNoExecute);
-  EXPECT_EQ(shadow_.fill(at(0), Access::kWrite), Shadow::Outcome::kDenied);
-  EXPECT_EQ(shadow_.fill(at(0), Access::kExecute), Shadow::Outcome::kDenied);
-  EXPECT_EQ(shadow_.fill(at(1), Access::kRead), Shadow::Outcome::kDenied);
+  EXPECT_EQ(shadow_.fill(at(0), Access::kWrite), HostShadow::Outcome::kDenied);
+  EXPECT_EQ(shadow_.fill(at(0), Access::kExecute), HostShadow::Outcome::kDenied);
+  EXPECT_EQ(shadow_.fill(at(1), Access::kRead), HostShadow::Outcome::kDenied);
   EXPECT_TRUE(commands().empty());
   EXPECT_FALSE(memory_.get(kBase).has(pte::kAccessed));
 }
 
-TEST_F(ShadowTest, AnAgedPageStaysMappedAndTheHostsTablesTell) {
+TEST_F(HostShadowTest, AnAgedPageStaysMappedAndTheHostsTablesTell) {
   const Pfn frame = memory_.map(kBase, kUserWrite);
   expect_filled(0, Access::kWrite);
   EXPECT_FALSE(shadow_.is_aged(at(0)));
@@ -74,13 +74,13 @@ TEST_F(ShadowTest, AnAgedPageStaysMappedAndTheHostsTablesTell) {
   EXPECT_EQ(memory_.get(kBase), Entry::map(frame, kUserWrite | pte::kDirty));
 }
 
-TEST_F(ShadowTest, AnEntryBeyondTheArenaIsNeverMapped) {
+TEST_F(HostShadowTest, AnEntryBeyondTheArenaIsNeverMapped) {
   memory_.set(kBase, Entry::map(Pfn(memory_.frames().frame_count()), kUserWrite));
-  EXPECT_EQ(shadow_.fill(at(0), Access::kRead), Shadow::Outcome::kDenied);
+  EXPECT_EQ(shadow_.fill(at(0), Access::kRead), HostShadow::Outcome::kDenied);
   memory_.set(kBase, Entry());
 }
 
-TEST_F(ShadowTest, MapsTheAlignedWindowInOneCommand) {
+TEST_F(HostShadowTest, MapsTheAlignedWindowInOneCommand) {
   const Pfn first = map_run(0, 5, kUserRead | pte::kNoExecute);
   expect_filled(20, Access::kRead);
   const auto list = commands();
@@ -94,7 +94,7 @@ TEST_F(ShadowTest, MapsTheAlignedWindowInOneCommand) {
   EXPECT_FALSE(memory_.get(at(15).value).has(pte::kAccessed));
 }
 
-TEST_F(ShadowTest, SequentialFaultsMapMoreEachTime) {
+TEST_F(HostShadowTest, SequentialFaultsMapMoreEachTime) {
   map_run(0, 8, kUserRead);
   expect_filled(0, Access::kRead);
   expect_filled(16, Access::kRead);
@@ -106,7 +106,7 @@ TEST_F(ShadowTest, SequentialFaultsMapMoreEachTime) {
   EXPECT_EQ(shadow_.mappings(), 1U);
 }
 
-TEST_F(ShadowTest, CleanNeighboursAreReadOnlyAndTheWrittenPageIsDirty) {
+TEST_F(HostShadowTest, CleanNeighboursAreReadOnlyAndTheWrittenPageIsDirty) {
   map_run(0, 4, kUserWrite | pte::kNoExecute);
   expect_filled(4, Access::kWrite);
   const auto list = commands();
@@ -120,7 +120,7 @@ TEST_F(ShadowTest, CleanNeighboursAreReadOnlyAndTheWrittenPageIsDirty) {
   EXPECT_FALSE(memory_.get(at(5).value).has(pte::kDirty));
 }
 
-TEST_F(ShadowTest, TheFirstWriteToAMappedPageOnlyChangesItsProtection) {
+TEST_F(HostShadowTest, TheFirstWriteToAMappedPageOnlyChangesItsProtection) {
   map_run(0, 4, kUserWrite | pte::kNoExecute);
   expect_filled(3, Access::kRead);
   commands();
@@ -132,7 +132,7 @@ TEST_F(ShadowTest, TheFirstWriteToAMappedPageOnlyChangesItsProtection) {
   EXPECT_EQ(shadow_.mappings(), 3U);
 }
 
-TEST_F(ShadowTest, NeighboursThatMayBeWrittenToByNowBecomeWritableTogether) {
+TEST_F(HostShadowTest, NeighboursThatMayBeWrittenToByNowBecomeWritableTogether) {
   constexpr std::uint64_t kUsed = pte::kAccessed | pte::kDirty;
   const Pfn first = map_run(0, 5, kUserWrite | kUsed | pte::kNoExecute);
   expect_filled(16, Access::kWrite);
@@ -153,7 +153,7 @@ TEST_F(ShadowTest, NeighboursThatMayBeWrittenToByNowBecomeWritableTogether) {
   EXPECT_FALSE(memory_.get(at(28).value).has(pte::kAccessed));
 }
 
-TEST_F(ShadowTest, ScatteredNeighboursAreFew) {
+TEST_F(HostShadowTest, ScatteredNeighboursAreFew) {
   for (unsigned i = 0; i < 16; ++i) memory_.allocate();
   for (unsigned i = 0; i < 16; ++i) {
     const Pfn frame = memory_.allocate();
@@ -165,7 +165,7 @@ TEST_F(ShadowTest, ScatteredNeighboursAreFew) {
   EXPECT_EQ(list[0].address, at(8).value);
 }
 
-TEST_F(ShadowTest, SmallPiecesAroundThePageAreLeftToTheirOwnFaults) {
+TEST_F(HostShadowTest, SmallPiecesAroundThePageAreLeftToTheirOwnFaults) {
   map_run(0, 4, kUserWrite | pte::kNoExecute);
   expect_filled(3, Access::kWrite);
   const auto list = commands();
@@ -174,7 +174,7 @@ TEST_F(ShadowTest, SmallPiecesAroundThePageAreLeftToTheirOwnFaults) {
   EXPECT_FALSE(memory_.get(at(2).value).has(pte::kAccessed));
 }
 
-TEST_F(ShadowTest, WhatSomebodyWantsToSeeTheNextUseOfIsLeftToItsFault) {
+TEST_F(HostShadowTest, WhatSomebodyWantsToSeeTheNextUseOfIsLeftToItsFault) {
   map_run(0, 4, kUserWrite | pte::kAccessed | pte::kDirty);
   memory_.set(at(6).value, memory_.get(at(6).value).without(pte::kAccessed));
   expect_filled(3, Access::kRead);
@@ -187,7 +187,7 @@ TEST_F(ShadowTest, WhatSomebodyWantsToSeeTheNextUseOfIsLeftToItsFault) {
   EXPECT_TRUE(memory_.get(at(6).value).has(pte::kAccessed));
 }
 
-TEST_F(ShadowTest, WhatFollowsOnPagesThatCameInOrderIsMappedHoweverScattered) {
+TEST_F(HostShadowTest, WhatFollowsOnPagesThatCameInOrderIsMappedHoweverScattered) {
   constexpr std::uint64_t kPages = 24;
   for (std::uint64_t i = 0; i < kPages; ++i) {
     const Pfn frame = memory_.allocate();
@@ -202,14 +202,14 @@ TEST_F(ShadowTest, WhatFollowsOnPagesThatCameInOrderIsMappedHoweverScattered) {
   EXPECT_EQ(list.back().address, at(20).value);
 }
 
-TEST_F(ShadowTest, InvalidatingWhatWasNeverMappedCostsNothing) {
+TEST_F(HostShadowTest, InvalidatingWhatWasNeverMappedCostsNothing) {
   map_run(0, 4, kUserRead);
   shadow_.invalidate(range(0, 16), Stricter::kGone);
   shadow_.invalidate(range(0, 16), Stricter::kReadOnly);
   EXPECT_TRUE(commands().empty());
 }
 
-TEST_F(ShadowTest, InvalidatingUnmapsOnce) {
+TEST_F(HostShadowTest, InvalidatingUnmapsOnce) {
   map_run(0, 4, kUserRead);
   expect_filled(0, Access::kRead);
   commands();
@@ -222,7 +222,7 @@ TEST_F(ShadowTest, InvalidatingUnmapsOnce) {
   EXPECT_EQ(list[0].length, 16 * kPageSize);
 }
 
-TEST_F(ShadowTest, WriteProtectionKeepsThePagesReadable) {
+TEST_F(HostShadowTest, WriteProtectionKeepsThePagesReadable) {
   map_run(0, 4, kUserWrite | pte::kAccessed | pte::kDirty);
   expect_filled(0, Access::kWrite);
   commands();
@@ -236,13 +236,13 @@ TEST_F(ShadowTest, WriteProtectionKeepsThePagesReadable) {
   EXPECT_EQ(shadow_.mappings(), 3U);
 }
 
-TEST_F(ShadowTest, WriteProtectionOfTheWholeSpaceLeavesTheStub) {
+TEST_F(HostShadowTest, WriteProtectionOfTheWholeSpaceLeavesTheStub) {
   constexpr std::uint64_t kAboveSlots = GONZO_SLOTS_END + (1 << 20);
   constexpr std::uint64_t kScattered = 80;  // more than are worth a command each
   for (std::uint64_t i = 0; i < kScattered; ++i) {
     const VirtAddr page(kAboveSlots + i * 64 * kPageSize);
     memory_.map(page.value, kUserWrite | pte::kDirty);
-    EXPECT_EQ(shadow_.fill(page, Access::kWrite), Shadow::Outcome::kFilled);
+    EXPECT_EQ(shadow_.fill(page, Access::kWrite), HostShadow::Outcome::kFilled);
   }
   memory_.map(kBase, kUserWrite | pte::kDirty);
   expect_filled(0, Access::kWrite);
@@ -259,7 +259,7 @@ TEST_F(ShadowTest, WriteProtectionOfTheWholeSpaceLeavesTheStub) {
 }
 
 /// It would take a fault for each block to come back.
-TEST_F(ShadowTest, AForkLeavesALargeMappingBesideManySmallOnes) {
+TEST_F(HostShadowTest, AForkLeavesALargeMappingBesideManySmallOnes) {
   constexpr std::uint64_t kSmall = 80;  // more than are worth a command each
   constexpr std::uint64_t kApart = 64;
   constexpr std::uint64_t kLarge = 40 * kApart;
@@ -284,17 +284,17 @@ TEST_F(ShadowTest, AForkLeavesALargeMappingBesideManySmallOnes) {
   EXPECT_EQ(shadow_.mappings(), 1U);
 }
 
-TEST_F(ShadowTest, AFullShadowIsDroppedBeforeItOverflows) {
-  Shadow small(memory_.table(), memory_.frames().frame_count(), 20);
+TEST_F(HostShadowTest, AFullShadowIsDroppedBeforeItOverflows) {
+  HostShadow small(memory_.table(), memory_.frames().frame_count(), 20);
   for (unsigned i = 0; i < 200; ++i) {
     memory_.map(at(i * 40).value, kUserRead);
-    EXPECT_EQ(small.fill(at(i * 40), Access::kRead), Shadow::Outcome::kFilled);
+    EXPECT_EQ(small.fill(at(i * 40), Access::kRead), HostShadow::Outcome::kFilled);
     EXPECT_LE(small.mappings(), 20U);
   }
   EXPECT_GT(small.drops(), 5U);
 }
 
-TEST_F(ShadowTest, EndlessInvalidationsDoNotPileUp) {
+TEST_F(HostShadowTest, EndlessInvalidationsDoNotPileUp) {
   for (unsigned i = 0; i < 3000; ++i) memory_.map(at(i * 20).value, kUserRead);
   for (unsigned i = 0; i < 3000; ++i) {
     if (shadow_.mappings() < 20) expect_filled(i * 20, Access::kRead);
@@ -304,7 +304,7 @@ TEST_F(ShadowTest, EndlessInvalidationsDoNotPileUp) {
 }
 
 /// Each mapping would take a fault to come back.
-TEST_F(ShadowTest, SomeInvalidationsDoNotCostAllMappings) {
+TEST_F(HostShadowTest, SomeInvalidationsDoNotCostAllMappings) {
   constexpr unsigned kMappings = 900;
   for (unsigned i = 0; i < kMappings; ++i) {
     memory_.map(at(i * 20).value, kUserRead);
@@ -318,7 +318,7 @@ TEST_F(ShadowTest, SomeInvalidationsDoNotCostAllMappings) {
   EXPECT_EQ(shadow_.drops(), 0U);
 }
 
-TEST_F(ShadowTest, AlternatingWriteProtectionAndWritesStayCorrect) {
+TEST_F(HostShadowTest, AlternatingWriteProtectionAndWritesStayCorrect) {
   map_run(0, 4, kUserWrite);
   for (unsigned round = 0; round < 5; ++round) {
     expect_filled(2, Access::kWrite);

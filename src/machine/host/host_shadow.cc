@@ -1,4 +1,4 @@
-#include "machine/host/shadow.h"
+#include "machine/host/host_shadow.h"
 
 #include <sys/mman.h>
 
@@ -45,29 +45,29 @@ bool set_if_same(EntryRef slot, Entry expected, std::uint64_t bits) {
 
 }  // namespace
 
-bool Shadow::is_guest_address(VirtAddr address) {
+bool HostShadow::is_guest_address(VirtAddr address) {
   return kBelowStub.contains(address) || kAboveStub.contains(address);
 }
 
-bool Shadow::is_mappable(Entry entry) const {
+bool HostShadow::is_mappable(Entry entry) const {
   return entry.is_present() && entry.has(pte::kUser) && entry.pfn().value < frames_;
 }
 
-bool Shadow::permits(Entry entry, Access access) const {
+bool HostShadow::permits(Entry entry, Access access) const {
   if (!is_mappable(entry)) return false;
   if (access == Access::kWrite) return entry.is_writable();
   if (access == Access::kExecute) return !table_.has_no_execute() || !entry.has(pte::kNoExecute);
   return true;
 }
 
-ShadowProtection Shadow::protection_of(Entry entry) const {
+ShadowProtection HostShadow::protection_of(Entry entry) const {
   ShadowProtection protection = PROT_READ;
   if (entry.is_writable() && entry.has(pte::kDirty)) protection |= PROT_WRITE;
   if (!table_.has_no_execute() || !entry.has(pte::kNoExecute)) protection |= PROT_EXEC;
   return protection;
 }
 
-std::uint32_t Shadow::error_code(VirtAddr address, Access access) const {
+std::uint32_t HostShadow::error_code(VirtAddr address, Access access) const {
   std::uint32_t code = fault_code::kUser;
   if (access == Access::kWrite) code |= fault_code::kWrite;
   if (access == Access::kExecute && table_.has_no_execute()) code |= fault_code::kFetch;
@@ -78,7 +78,7 @@ std::uint32_t Shadow::error_code(VirtAddr address, Access access) const {
   return code;
 }
 
-Shadow::Outcome Shadow::fill(VirtAddr address, Access access) {
+HostShadow::Outcome HostShadow::fill(VirtAddr address, Access access) {
   const VirtAddr page = address.page_floor();
   if (!is_guest_address(page)) return Outcome::kDenied;
   const std::uint64_t bits =
@@ -109,7 +109,7 @@ Shadow::Outcome Shadow::fill(VirtAddr address, Access access) {
 
 // A fault where the last fill ended looks sequential: twice as much each time. Else the aligned
 // window that holds the page. Never beyond the span of one last-level table.
-AddressRange Shadow::window_for(VirtAddr page) {
+AddressRange HostShadow::window_for(VirtAddr page) {
   const VirtAddr table_end((page.value & ~(kTableSpan - 1)) + kTableSpan);
   if (page == next_sequential_) {
     window_pages_ = std::min(2 * window_pages_, kLastWindow);
@@ -120,7 +120,7 @@ AddressRange Shadow::window_for(VirtAddr page) {
 }
 
 /// The shadow has the pages before. Unlike window_for() this knows several that come in turn.
-bool Shadow::comes_in_order(VirtAddr page) const {
+bool HostShadow::comes_in_order(VirtAddr page) const {
   if (page.value < kBeforeInOrder * kPageSize || map_.size() + 2 * kInOrder.most > limit_) {
     return false;
   }
@@ -133,14 +133,14 @@ bool Shadow::comes_in_order(VirtAddr page) const {
   return end == page;
 }
 
-AddressRange Shadow::following(VirtAddr page) {
+AddressRange HostShadow::following(VirtAddr page) {
   const VirtAddr table_end((page.value & ~(kTableSpan - 1)) + kTableSpan);
   const VirtAddr least = std::min(page + kFirstWindow * kPageSize, table_end);
   return {page, std::max(window_for(page).end, least)};
 }
 
-std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& worth,
-                            Candidates& out) const {
+std::size_t HostShadow::collect(AddressRange window, VirtAddr page, const Worth& worth,
+                                Candidates& out) const {
   std::size_t count = 1;  // out[0] is kept for the run of the faulting page
   ShadowRun known{};      // a run of the shadow that ends after the page looked at
   bool knows_all = false;
@@ -195,7 +195,7 @@ std::size_t Shadow::collect(AddressRange window, VirtAddr page, const Worth& wor
 
 /// The first write to a page that is there already: cheaper than mapping its window again. Others
 /// of its block that may be written to by now come with it, as after a fork whose child has gone.
-bool Shadow::make_writable(VirtAddr page, Entry entry) {
+bool HostShadow::make_writable(VirtAddr page, Entry entry) {
   const ShadowProtection protection = protection_of(entry);
   const std::optional<ShadowRun> run = map_.find(page);
   if (!run || run->frame_at(page) != entry.pfn() || (run->protection | PROT_WRITE) != protection ||
@@ -223,7 +223,7 @@ bool Shadow::make_writable(VirtAddr page, Entry entry) {
   return true;
 }
 
-void Shadow::map_candidate(const Candidate& candidate) {
+void HostShadow::map_candidate(const Candidate& candidate) {
   ShadowRun run = candidate.run;
   EntryRef slot = candidate.first;
   for (VirtAddr at = run.start; at < run.end; at += kPageSize) {
@@ -244,7 +244,7 @@ void Shadow::map_candidate(const Candidate& candidate) {
   next_sequential_ = run.end;
 }
 
-void Shadow::map_large(const LeafSlot& leaf, Entry entry, VirtAddr page) {
+void HostShadow::map_large(const LeafSlot& leaf, Entry entry, VirtAddr page) {
   // A piece that the host's own fault-around and large pages can work with.
   const VirtAddr start = std::max(leaf.address, VirtAddr(page.value & ~(kTableSpan - 1)));
   ShadowRun run{start, start + kTableSpan, entry.pfn() + (start - leaf.address) / kPageSize,
@@ -256,7 +256,7 @@ void Shadow::map_large(const LeafSlot& leaf, Entry entry, VirtAddr page) {
   pages_filled_ += run.range().pages();
 }
 
-void Shadow::invalidate(AddressRange range, Stricter what) {
+void HostShadow::invalidate(AddressRange range, Stricter what) {
   if (what == Stricter::kReadOnly) {
     write_protect(range);
   } else {
@@ -265,7 +265,7 @@ void Shadow::invalidate(AddressRange range, Stricter what) {
   if (has_too_much_pending()) drop();
 }
 
-void Shadow::age(AddressRange range) {
+void HostShadow::age(AddressRange range) {
   map_.for_each(range, [&](const ShadowRun& run) {
     pending_.age(run.range());
     return true;
@@ -273,7 +273,7 @@ void Shadow::age(AddressRange range) {
   if (has_too_much_pending()) drop();
 }
 
-bool Shadow::is_aged(VirtAddr page) const {
+bool HostShadow::is_aged(VirtAddr page) const {
   const std::optional<ShadowRun> run = map_.find(page);
   if (!run) return false;
   const EntryRef slot = table_.find(page);
@@ -282,24 +282,24 @@ bool Shadow::is_aged(VirtAddr page) const {
   return is_mappable(entry) && entry.pfn() == run->frame_at(page) && !entry.has(pte::kAccessed);
 }
 
-bool Shadow::has_aged(std::span<const VirtAddr> pages) const {
+bool HostShadow::has_aged(std::span<const VirtAddr> pages) const {
   return std::ranges::any_of(pages, [this](VirtAddr page) { return is_aged(page); });
 }
 
-void Shadow::collect_accesses(std::span<const VirtAddr> pages, const HostPagemap& host) {
+void HostShadow::collect_accesses(std::span<const VirtAddr> pages, const HostPagemap& host) {
   // What has yet to be emptied tells of uses before: nothing runs while it waits.
   host.for_each_present(pages, [this](VirtAddr page) {
     if (is_aged(page) && !pending_.ages(page)) mark_used(page);
   });
 }
 
-void Shadow::mark_used(VirtAddr page) {
+void HostShadow::mark_used(VirtAddr page) {
   const EntryRef slot = table_.find(page);
   Entry entry = slot.load();
   while (is_mappable(entry) && !set_if_same(slot, entry, pte::kAccessed)) entry = slot.load();
 }
 
-void Shadow::unmap(AddressRange range) {
+void HostShadow::unmap(AddressRange range) {
   // The hull of what was mapped may reach over the stub.
   const AddressRange gone = map_.erase(range);
   for (const AddressRange side : {kBelowStub, kAboveStub}) {
@@ -308,11 +308,11 @@ void Shadow::unmap(AddressRange range) {
   }
 }
 
-bool Shadow::has_too_much_pending() const {
+bool HostShadow::has_too_much_pending() const {
   return pending_.size() > kMaxPending && pending_.size() > kCommandsWorthAMapping * map_.size();
 }
 
-void Shadow::write_protect(AddressRange range) {
+void HostShadow::write_protect(AddressRange range) {
   const bool are_few = has_few_writable(range);
   AddressRange scattered{};  // what is unmapped
   const auto unmap_scattered = [&] {
@@ -337,7 +337,7 @@ void Shadow::write_protect(AddressRange range) {
   unmap_scattered();
 }
 
-bool Shadow::has_few_writable(AddressRange range) const {
+bool HostShadow::has_few_writable(AddressRange range) const {
   std::size_t count = 0;
   map_.for_each(range, [&](const ShadowRun& run) {
     if (run.protection & PROT_WRITE) ++count;
@@ -346,7 +346,7 @@ bool Shadow::has_few_writable(AddressRange range) const {
   return count <= kMaxProtects;
 }
 
-void Shadow::drop() {
+void HostShadow::drop() {
   map_.clear();
   pending_.clear();
   pending_.unmap(kBelowStub);

@@ -1,39 +1,39 @@
-#include "cli/curve/extent.h"
+#include "cli/curve/axis.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace gonzo {
 
-double Extent::place(double value) const {
+double Axis::place(double value) const {
   if (most <= least) return 0;
   if (scale == Scale::kLogarithmic) return std::log(value / least) / std::log(most / least);
   return (value - least) / (most - least);
 }
 
-double Extent::value(double place) const {
+double Axis::value(double place) const {
   if (scale == Scale::kLogarithmic) return least * std::pow(most / least, place);
   return least + place * (most - least);
 }
 
-Extent time_extent(const CurveReport& report) {
+Axis time_axis(const CurveReport& report) {
   constexpr double kFarApart = 8;
-  Extent extent{.least = report.full_real().median, .most = report.full_real().median};
+  Axis axis{.least = report.full_real().median, .most = report.full_real().median};
   for (const Curve& curve : report.curves) {
     for (const Point& point : curve.points) {
       for (const Measurement& run : point.runs) {
         const auto time = static_cast<double>(run.real.count());
-        extent.least = std::min(extent.least, time);
-        extent.most = std::max(extent.most, time);
+        axis.least = std::min(axis.least, time);
+        axis.most = std::max(axis.most, time);
       }
     }
   }
-  if (extent.least > 0 && extent.most > kFarApart * extent.least) {
-    extent.scale = Scale::kLogarithmic;
+  if (axis.least > 0 && axis.most > kFarApart * axis.least) {
+    axis.scale = Scale::kLogarithmic;
   } else {
-    extent.least = 0;
+    axis.least = 0;
   }
-  return extent;
+  return axis;
 }
 
 std::uint64_t largest_size(const CurveReport& report) {

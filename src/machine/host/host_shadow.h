@@ -22,7 +22,7 @@ namespace gonzo {
 ///
 /// Not thread-safe; entries may change meanwhile, as long as each change to something stricter is
 /// followed by invalidate().
-class Shadow {
+class HostShadow {
  public:
   enum class Outcome : std::uint8_t {
     kFilled,  ///< the entry allows the access; commands were queued
@@ -34,7 +34,7 @@ class Shadow {
 
   /// `frames`: the arena's; entries beyond are never mapped. `mapping_limit`: host mappings that
   /// the shadow may use.
-  Shadow(PageTable& table, std::uint64_t frames, std::size_t mapping_limit)
+  HostShadow(PageTable& table, std::uint64_t frames, std::size_t mapping_limit)
       : table_(table), frames_(frames), limit_(mapping_limit) {}
 
   /// Maps the page and what is worth mapping around it.

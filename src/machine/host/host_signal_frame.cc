@@ -1,4 +1,4 @@
-#include "machine/host/signal_frame.h"
+#include "machine/host/host_signal_frame.h"
 
 #include <signal.h>
 
@@ -31,8 +31,9 @@ struct SoftwareBytes {  // the start of struct _fpx_sw_bytes
 
 }  // namespace
 
-std::optional<SignalFrame> SignalFrame::at(std::span<std::byte> slot, std::uint64_t guest_slot,
-                                           std::uint64_t guest_frame) {
+std::optional<HostSignalFrame> HostSignalFrame::at(std::span<std::byte> slot,
+                                                   std::uint64_t guest_slot,
+                                                   std::uint64_t guest_frame) {
   const std::uint64_t frame = guest_frame - guest_slot;
   if (frame < GONZO_MAILBOX_SIZE || frame > slot.size() - kContextBytes || frame % 8 != 0) {
     return std::nullopt;
@@ -51,10 +52,10 @@ std::optional<SignalFrame> SignalFrame::at(std::span<std::byte> slot, std::uint6
       software.state_size <= slot.size() - state) {
     size = software.state_size;
   }
-  return SignalFrame(context, slot.subspan(state, size), guest_slot);
+  return HostSignalFrame(context, slot.subspan(state, size), guest_slot);
 }
 
-void SignalFrame::load(CpuRegisters& to) const {
+void HostSignalFrame::load(CpuRegisters& to) const {
   const std::uint64_t* from = gregs();
   to.rax = from[REG_RAX];
   to.rbx = from[REG_RBX];
@@ -78,7 +79,7 @@ void SignalFrame::load(CpuRegisters& to) const {
   to.ss = static_cast<std::uint16_t>(from[REG_CSGSFS] >> kStackSegmentShift);
 }
 
-void SignalFrame::store(const CpuRegisters& from) {
+void HostSignalFrame::store(const CpuRegisters& from) {
   std::uint64_t* to = gregs();
   to[REG_RAX] = from.rax;
   to[REG_RBX] = from.rbx;
@@ -103,7 +104,7 @@ void SignalFrame::store(const CpuRegisters& from) {
   to[REG_CSGSFS] = cs | (std::uint64_t{from.ss} << kStackSegmentShift);
 }
 
-void SignalFrame::seal() {
+void HostSignalFrame::seal() {
   const std::uint64_t stack = guest_slot_ + GONZO_MAILBOX_SIZE;
   std::memcpy(static_cast<void*>(&context_->uc_stack.ss_sp), &stack, sizeof stack);
   context_->uc_stack.ss_size = GONZO_SLOT_SIZE - GONZO_MAILBOX_SIZE;
@@ -112,7 +113,7 @@ void SignalFrame::seal() {
   std::memcpy(&context_->uc_sigmask, &blocked, sizeof blocked);
 }
 
-void SignalFrame::clear_extended_state() {
+void HostSignalFrame::clear_extended_state() {
   std::array<std::byte, sizeof(SoftwareBytes)> software;
   std::memcpy(software.data(), extended_.data() + kSoftwareBytes, software.size());
   std::memset(extended_.data(), 0, kLegacyBytes);

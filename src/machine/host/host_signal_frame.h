@@ -15,12 +15,12 @@ namespace gonzo {
 /// A checked view. Everything in it may have been written by the guest: the values are the guest's
 /// own registers, the pointers are checked or written anew. Linux: struct rt_sigframe
 /// (arch/x86/include/asm/sigframe.h), struct _fpstate_64 (uapi/asm/sigcontext.h).
-class SignalFrame {
+class HostSignalFrame {
  public:
   /// `slot`: the runner's view; `guest_slot`, `guest_frame`: the same and the frame in the guest's
   /// process. Nothing when the frame or its extended state does not lie within the signal stack.
-  static std::optional<SignalFrame> at(std::span<std::byte> slot, std::uint64_t guest_slot,
-                                       std::uint64_t guest_frame);
+  static std::optional<HostSignalFrame> at(std::span<std::byte> slot, std::uint64_t guest_slot,
+                                           std::uint64_t guest_frame);
 
   void load(CpuRegisters& registers) const;
   void store(const CpuRegisters& registers);
@@ -36,7 +36,7 @@ class SignalFrame {
   void clear_extended_state();
 
  private:
-  SignalFrame(ucontext_t* context, std::span<std::byte> extended, std::uint64_t guest_slot)
+  HostSignalFrame(ucontext_t* context, std::span<std::byte> extended, std::uint64_t guest_slot)
       : context_(context), extended_(extended), guest_slot_(guest_slot) {}
   // greg_t is signed; the same bits.
   std::uint64_t* gregs() const {
