@@ -1,4 +1,5 @@
 // What only a machine with a processor shows: registers, threads, the shadow's limits.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/auxv.h>
@@ -8,6 +9,8 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <string>
 #include <thread>
 
 #include "machine/host_fixture.h"
@@ -262,6 +265,29 @@ TEST_F(HostMachineTest, TheCallersAffinityIsItsOwn) {
       EXPECT_TRUE(CPU_EQUAL(&before, &after));
     }
   }
+}
+
+/// What shares a processor with its runner makes threads that do not.
+TEST_F(HostMachineTest, ANewThreadMayRunAnywhere) {
+  memory_.map(kHostData, kUserWrite);
+  constexpr unsigned kTurnsUntilTogether = 20;
+  for (unsigned i = 0; i < kTurnsUntilTogether; ++i) {
+    expect_syscall(*start(guest_code::count_up(), kHostData, 20'000), guest_code::kGood);
+  }
+  auto one = start(guest_code::count_up(), kHostData, 1);
+  auto two = start(guest_code::count_up(), kHostData, 1);
+  cpu_set_t own;
+  ASSERT_EQ(sched_getaffinity(0, sizeof own, &own), 0);
+  unsigned tasks = 0;
+  const auto directory = fmt::format("/proc/{}/task", host_space().process());
+  for (const auto& task : std::filesystem::directory_iterator(directory)) {
+    cpu_set_t allowed;
+    const pid_t id = std::stoi(task.path().filename());
+    ASSERT_EQ(sched_getaffinity(id, sizeof allowed, &allowed), 0);
+    EXPECT_TRUE(CPU_EQUAL(&own, &allowed)) << id;
+    ++tasks;
+  }
+  EXPECT_EQ(tasks, 2U);
 }
 
 TEST_F(HostMachineTest, ThreadsComeAndGo) {

@@ -277,6 +277,7 @@ bool HostSpace::set_descriptors(
 
 Result<StubThread*> HostSpace::add_thread(StubThread& maker) {
   if (!execute_pending(maker)) return fail(Errno::kSrch);
+  maker.link.let_go();  // else the new one would be kept where its maker is
   GONZO_ASSIGN(const std::uint32_t slot, parts_.slots->allocate());
   gonzo_mailbox& mailbox = parts_.slots->mailbox(slot);
   parts_.zygote->prepare(mailbox);

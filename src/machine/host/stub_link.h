@@ -46,6 +46,8 @@ class StubLink {
   Wake wait_for_start();
   /// Another guest from here on.
   void start_over() { company_.forget(thread()); }
+  /// The stub thread may run anywhere, and what it starts may. Joins again by itself.
+  void let_go() { company_.part(thread()); }
   /// Whether wait() would return at once.
   bool has_turn() const { return !is_away(__atomic_load_n(&mailbox_.turn, __ATOMIC_ACQUIRE)); }
   /// Publishes all that was written to the mailbox; the stub thread goes on.
